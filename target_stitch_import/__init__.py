@@ -1,0 +1,1 @@
+"""Singer target that loads any tap into Stitch through its Import API."""

@@ -1,0 +1,187 @@
+"""Request bodies: what fits, the exact size, sealing.
+
+A body grows as bytes and its size is known to the byte before it is sealed, so a batch is never
+serialised twice (Import API reference, section The batch body). Knows the form of a body; nothing
+of the records in it, of STATEs or of the network.
+"""
+
+from __future__ import annotations
+
+import time
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from target_stitch_import.errors import InvalidRecordError
+from target_stitch_import.jsontext import decode_exactly, encode_exactly
+from target_stitch_import.limits import MAX_BATCH_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import msgspec
+
+__all__ = ["Batch", "OpenBatch", "OpenBatches", "batch_head"]
+
+
+def batch_head(
+    table_name: str,
+    schema: Mapping[str, Any],
+    key_names: Sequence[str],
+    bookmark_names: Sequence[str] = (),
+    table_version: int | None = None,
+) -> bytes:
+    """Return the body's start, up to the first message."""
+    head: dict[str, Any] = {"table_name": table_name, "schema": schema, "key_names": key_names}
+    if bookmark_names:
+        head["bookmark_names"] = bookmark_names
+    if table_version is not None:
+        head["table_version"] = table_version
+    return encode_exactly(head)[:-1] + b',"messages":['
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A sealed batch: one request body, and what it takes to deliver it and to speak of it."""
+
+    number: int
+    """Its place in the order of opening, which the checkpoint counts by."""
+    table_name: str
+    generation: int
+    """Sent only once every batch of the table with a smaller generation is acknowledged."""
+    body: bytes
+    lines: Sequence[int]
+    """For each message, the number of its line in the input."""
+
+    @property
+    def rows(self) -> int:
+        """Messages in the batch."""
+        return len(self.lines)
+
+    def name_message(self, index: int) -> str:
+        """Say which record of the input a message of the body is: by its line and its keys."""
+        if not 0 <= index < self.rows:
+            return ""
+        body = decode_exactly(self.body)
+        data = body["messages"][index]["data"]
+        keys = {name: data.get(name) for name in body["key_names"]}
+        named = f" (key {encode_exactly(keys).decode()})" if keys else ""
+        return f" That record is line {self.lines[index]:,} of the input{named}."
+
+    def __str__(self) -> str:
+        """Name it in a message for people."""
+        return (
+            f"batch {self.number} of table {self.table_name!r} "
+            f"({self.rows:,} rows, {len(self.body):,} bytes, from line {self.lines[0]:,})"
+        )
+
+
+class OpenBatch:
+    """A body that still grows."""
+
+    def __init__(self, head: bytes, *, max_bytes: int, max_rows: int) -> None:
+        """Begin with ``head``; the finished body stays below ``max_bytes``, a lone record apart."""
+        self._body = bytearray(head)
+        self._max_bytes = max_bytes
+        self._max_rows = max_rows
+        self.lines = array("Q")
+        self.number = 0
+        self.generation = 0
+        self.full = False
+        """True once no further message can fit."""
+        self._activations = 0
+
+    @property
+    def records(self) -> int:
+        """Messages that are records."""
+        return len(self.lines) - self._activations
+
+    def add_record(
+        self, data: bytes | msgspec.Raw, sequence: int, extracted: str | None, line: int
+    ) -> bool:
+        """Add an upsert, or return False if the body would reach its limit by it.
+
+        The first record is taken whatever its size, up to what the service takes.
+
+        Raises:
+            InvalidRecordError: The record alone makes a body that is too large for the service.
+        """
+        body = self._body
+        start = len(body)
+        if extracted is None:
+            body += b'{"action":"upsert","sequence":%d,"data":' % sequence
+        else:
+            body += b'{"action":"upsert","sequence":%d,"time_extracted":"%b","data":' % (
+                sequence,
+                extracted.encode(),
+            )
+        body += data
+        body += b"},"
+        size = len(body) + 1  # when sealed: the last comma becomes the two closing brackets
+        if size >= self._max_bytes:
+            if self.lines:
+                del body[start:]
+                return False
+            if size > MAX_BATCH_BYTES:
+                raise InvalidRecordError(
+                    f"makes a request of {size:,} bytes, "
+                    f"and the service takes at most {MAX_BATCH_BYTES:,}"
+                )
+            self.full = True
+        self.lines.append(line)
+        if len(self.lines) >= self._max_rows:
+            self.full = True
+        return True
+
+    def add_activation(self, sequence: int, line: int) -> None:
+        """Add the message that makes the batch's table version the only one visible."""
+        self._activations += 1
+        self._body += b'{"action":"activate_version","sequence":%d},' % sequence
+        self.lines.append(line)
+
+    def seal(self, table_name: str) -> Batch:
+        """Return the finished batch."""
+        self._body[-1:] = b"]}"
+        return Batch(self.number, table_name, self.generation, bytes(self._body), self.lines)
+
+
+class OpenBatches:
+    """The batches that are open, the oldest first, each sealed at the latest at a certain age."""
+
+    def __init__(
+        self,
+        number: Callable[[], int],
+        *,
+        max_age: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Number batches by ``number``; ``max_age`` is in seconds of ``clock``."""
+        self._number = number
+        self._max_age = max_age
+        self._clock = clock
+        self._open: dict[int, tuple[float, Callable[[], None]]] = {}
+
+    def opened(self, batch: OpenBatch, seal: Callable[[], None]) -> None:
+        """Number a batch that has its first message; ``seal`` is called when its time is up."""
+        batch.number = self._number()
+        self._open[batch.number] = (self._clock() + self._max_age, seal)
+
+    def sealed(self, batch: OpenBatch) -> None:
+        """Take note that a batch does not grow any longer."""
+        del self._open[batch.number]
+
+    def seal_aged(self) -> float | None:
+        """Seal what is old enough; return the seconds until the next is, None if none is open."""
+        while self._open:
+            deadline, seal = next(iter(self._open.values()))
+            left = deadline - self._clock()
+            if left > 0:
+                return left
+            seal()
+        return None
+
+    def seal_all(self) -> None:
+        """Seal every batch, in the order of opening."""
+        while self._open:
+            _, seal = next(iter(self._open.values()))
+            seal()

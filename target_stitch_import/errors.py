@@ -1,0 +1,131 @@
+"""The exceptions, by what a user can do about them.
+
+::
+
+    TargetStitchImportError
+    ├── SettingsError            mend the config
+    ├── InputError               mend the tap, or what it reads
+    │   ├── RecordBeforeSchemaError
+    │   ├── InvalidSchemaError
+    │   └── InvalidRecordError
+    │       └── MissingKeyError
+    └── DeliveryError            look at the service, or at the access to it
+        ├── TransientError       worth another try; fatal once the retries are spent
+        ├── AccessError          token, region, pause or client ID
+        └── RejectedError        the service refused the request
+            ├── RejectedRecordError
+            └── TooLargeError
+
+A message is one line for the person who reads it at night: what happened, to which stream and
+line, and what to do. No message holds record data (key values excepted) or the token.
+Knows nothing of the rest of the package.
+"""
+
+from __future__ import annotations
+
+from singer_sdk.exceptions import (
+    ConfigurationError,
+    InvalidJSONSchema,
+    InvalidRecord,
+    MissingKeyPropertiesError,
+    RecordsWithoutSchemaException,
+)
+from singer_sdk.singerlib.exceptions import InvalidInputLine
+
+__all__ = [
+    "AccessError",
+    "DeliveryError",
+    "InputError",
+    "InvalidRecordError",
+    "InvalidSchemaError",
+    "MissingKeyError",
+    "RecordBeforeSchemaError",
+    "RejectedError",
+    "RejectedRecordError",
+    "SettingsError",
+    "TargetStitchImportError",
+    "TooLargeError",
+    "TransientError",
+]
+
+
+class TargetStitchImportError(Exception):
+    """Whatever stops this target."""
+
+
+class SettingsError(TargetStitchImportError, ConfigurationError):
+    """The configuration can't be used."""
+
+
+class InputError(TargetStitchImportError, InvalidInputLine):
+    """A line of the input can't be used.
+
+    Attributes:
+        line: Number of the line, from 1; set by the reader when it is not known before.
+    """
+
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """Return the reason behind the line's number."""
+        reason = str(self.args[0]) if self.args else type(self).__name__
+        return reason if self.line is None else f"Line {self.line} of the input: {reason}"
+
+
+class RecordBeforeSchemaError(InputError, RecordsWithoutSchemaException):
+    """A message of a stream whose SCHEMA has not come yet."""
+
+
+class InvalidSchemaError(InputError, InvalidJSONSchema):
+    """A SCHEMA message that the service would not take."""
+
+
+class InvalidRecordError(InputError, InvalidRecord):
+    """A record that the service would not take."""
+
+    def __init__(self, reason: str) -> None:
+        InputError.__init__(self, reason)
+
+
+class MissingKeyError(InvalidRecordError, MissingKeyPropertiesError):
+    """A record without a usable value in one of its key properties."""
+
+
+class DeliveryError(TargetStitchImportError):
+    """A request that did not end well."""
+
+
+class TransientError(DeliveryError):
+    """A failure that another try may mend.
+
+    Attributes:
+        retry_after: Seconds that the service asked to wait, or None.
+    """
+
+    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class AccessError(DeliveryError):
+    """The service does not let this token in."""
+
+
+class RejectedError(DeliveryError):
+    """The service refused the request, and would refuse it again."""
+
+
+class RejectedRecordError(RejectedError):
+    """The service refused one record of the request, and with it the whole.
+
+    Attributes:
+        index: The record's place in ``messages``, from 0.
+    """
+
+    def __init__(self, reason: str, *, index: int) -> None:
+        super().__init__(reason)
+        self.index = index
+
+
+class TooLargeError(RejectedError):
+    """The request body is larger than the service, or a proxy before it, takes."""

@@ -1,0 +1,58 @@
+"""JSON text read and written without loss.
+
+The one place where a record leaves the form of bytes: decimals stay decimals, integers stay whole,
+and nothing is rounded. Knows JSON; nothing of Singer or of the service.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import msgspec
+
+__all__ = ["decode_exactly", "encode_exactly", "without_non_finite"]
+
+_MAX_INT_DIGITS: Final = 4_000  # below the interpreter's own limit on reading integers
+
+_NON_FINITE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|-?\bNaN\b')
+
+_encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+
+
+def _read_int(digits: str) -> int:
+    return int(digits if len(digits) < _MAX_INT_DIGITS else Decimal(digits))
+
+
+def _refuse_constant(name: str) -> None:
+    message = f"{name} is no JSON"
+    raise ValueError(message)
+
+
+def decode_exactly(text: bytes) -> Any:
+    """Decode JSON with every number exact: ``int``, or ``Decimal`` where the text has a fraction.
+
+    Raises:
+        ValueError: The text is no JSON, is nested too deeply, or holds a number whose exponent
+            is beyond what a ``Decimal`` can hold.
+    """
+    try:
+        return json.loads(
+            text, parse_float=Decimal, parse_int=_read_int, parse_constant=_refuse_constant
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except InvalidOperation:
+        raise ValueError("it holds a number with an absurd exponent") from None
+
+
+def encode_exactly(value: Any) -> bytes:
+    """Encode to JSON with every ``Decimal`` and ``int`` written in full, not finite ones as null."""
+    return _encode(value)
+
+
+def without_non_finite(line: bytes) -> bytes:
+    """Replace the NaN, Infinity and -Infinity that Python taps write, which JSON lacks, by null."""
+    return _NON_FINITE.sub(lambda match: match[0] if match[0].startswith(b'"') else b"null", line)

@@ -1,0 +1,119 @@
+"""What goes on beside the reading: batches that grow old, acknowledgements, STATEs, signals.
+
+Ties the open batches, the delivery and the checkpoint together, all in the thread that reads. Knows
+the order of things; nothing of messages, or of what is in a batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from target_stitch_import.batch import OpenBatches
+from target_stitch_import.checkpoint import Checkpoint
+from target_stitch_import.delivery import Delivery
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+    from target_stitch_import.batch import Batch
+    from target_stitch_import.delivery import Client
+
+__all__ = ["Pipeline", "StateWriter", "Terminated"]
+
+
+class Terminated(Exception):  # noqa: N818 - it is no error
+    """A signal asks to end.
+
+    Attributes:
+        exit_code: What a shell expects of a process that ends by this signal.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"ended by signal {signum}")
+        self.exit_code = 128 + signum
+
+
+class Pipeline:
+    """From sealed batches to written STATEs."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Client],
+        write_state: Callable[[bytes], None],
+        *,
+        max_age: float,
+        parallel: int,
+    ) -> None:
+        """Post over what ``connect`` opens; seal batches after ``max_age`` seconds."""
+        self.checkpoint = Checkpoint(write_state)
+        self.batches = OpenBatches(self.checkpoint.open_batch, max_age=max_age)
+        self.delivery = Delivery(connect, self._acknowledged, parallel=parallel)
+        self._signum: int | None = None
+
+    @property
+    def wake_fd(self) -> int:
+        """Readable when ``tick`` has something to do."""
+        return self.delivery.wake_fd
+
+    def tick(self) -> float | None:
+        """Take in acknowledgements, seal what is old, write the STATE that may go.
+
+        Return the seconds until the next batch is old enough, None if none is open.
+
+        Raises:
+            DeliveryError: A batch can't be delivered.
+            Terminated: A signal has asked to end.
+        """
+        self.delivery.collect()
+        left = self.batches.seal_aged()
+        self.checkpoint.release()
+        if self._signum is not None:
+            raise Terminated(self._signum)
+        return left
+
+    def finish(self) -> None:
+        """Deliver all that is held, and write the last STATE."""
+        self.batches.seal_all()
+        self.delivery.finish()
+        self.checkpoint.release()
+
+    def close(self) -> None:
+        """Send nothing more; count what is on the wire, and write the last STATE that this allows."""
+        self.delivery.close()
+        self.checkpoint.release()
+
+    def terminate(self, signum: int) -> None:
+        """Ask the reading to end in good order; a second signal ends the process at once."""
+        if self._signum is not None:
+            os._exit(128 + signum)
+        self._signum = signum
+        self.delivery.wake()
+
+    def _acknowledged(self, batch: Batch) -> None:
+        self.checkpoint.acknowledge(batch.number)
+
+
+class StateWriter:
+    """Writes STATEs to stdout, and goes on without them once nobody reads them any more."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self.lost = False
+        """True once a STATE could not be written."""
+
+    def __call__(self, value: bytes) -> None:
+        """Write one STATE, as the tap's own bytes."""
+        try:
+            sys.stdout.buffer.write(value + b"\n")
+            sys.stdout.buffer.flush()
+        except (OSError, ValueError, AttributeError) as error:
+            if not self.lost:
+                self._logger.error("stdout is closed (%s); delivery goes on.", error)  # noqa: TRY400
+            self.lost = True
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                # or the interpreter would fail once more when it flushes at the end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

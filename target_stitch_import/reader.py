@@ -1,0 +1,229 @@
+"""Stdin bytes -> lines -> messages; a record stays raw JSON.
+
+Knows the Singer messages and how to wait for a tap that is quiet; nothing of what becomes of a
+message, or of the service.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import sys
+from collections import Counter
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+from singer_sdk.singerlib.encoding.base import GenericSingerReader
+
+from target_stitch_import.errors import InputError
+from target_stitch_import.jsontext import without_non_finite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = [
+    "ActivateVersionMessage",
+    "Background",
+    "BatchMessage",
+    "MessageReader",
+    "RecordMessage",
+    "SchemaMessage",
+    "StateMessage",
+]
+
+logger = logging.getLogger("target-stitch-import")
+
+CHUNK_BYTES: Final = 1 << 18
+MAX_LINE_BYTES: Final = 128_000_000
+"""A longer line is refused, so that an input without line ends does not fill the memory."""
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+
+class RecordMessage(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
+    """A record, as the bytes that the tap wrote."""
+
+    stream: str
+    record: msgspec.Raw
+    version: int | None = None
+    time_extracted: Any = None
+
+
+class SchemaMessage(msgspec.Struct, tag_field="type", tag="SCHEMA"):
+    """What the records of a stream look like from here on."""
+
+    stream: str
+    schema: msgspec.Raw
+    key_properties: list[str] | None = None
+    bookmark_properties: list[str] | str | None = None
+
+
+class StateMessage(msgspec.Struct, tag_field="type", tag="STATE"):
+    """Where the tap may go on from, once all that came before is loaded."""
+
+    value: msgspec.Raw
+
+
+class ActivateVersionMessage(msgspec.Struct, tag_field="type", tag="ACTIVATE_VERSION"):
+    """The version of a stream that is complete, and replaces the others."""
+
+    stream: str
+    version: int
+
+
+class BatchMessage(msgspec.Struct, tag_field="type", tag="BATCH"):
+    """A reference to files of records."""
+
+    stream: str
+
+
+MESSAGES: Final = (
+    RecordMessage,
+    SchemaMessage,
+    StateMessage,
+    ActivateVersionMessage,
+    BatchMessage,
+)
+
+_decode = msgspec.json.Decoder(
+    RecordMessage | SchemaMessage | StateMessage | ActivateVersionMessage | BatchMessage
+).decode
+
+
+class Background(Protocol):
+    """What goes on beside the reading."""
+
+    @property
+    def wake_fd(self) -> int:
+        """Readable when there is something to do."""
+
+    def tick(self) -> float | None:
+        """Do what there is to do; return the seconds until there may be more, if that is known."""
+
+
+class MessageReader(GenericSingerReader[Any]):
+    """Reads lines as bytes, and lets the background have its turn between two reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = 0
+        """Number of the line at hand, from 1."""
+        self.background: Background | None = None
+        self._mended: set[str] = set()
+
+    @property
+    def default_input(self) -> IO[Any]:
+        """Standard input, as bytes."""
+        return sys.stdin.buffer
+
+    def deserialize_json(self, line: bytes) -> Any:
+        """Decode one line into a message; None for a blank one.
+
+        Raises:
+            InputError: The line is no Singer message.
+        """
+        try:
+            return _decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return self._look_again(line, error)
+
+    def process_lines(
+        self, file_input: IO[Any] | None, callbacks: dict[str, Callable[[Any], None]]
+    ) -> Counter[str]:
+        """Hand each message to the callback of its type; return how many came of each."""
+        counts: Counter[str] = Counter()
+        handlers = {}
+        for struct in MESSAGES:
+            tag = str(struct.__struct_config__.tag)
+            handlers[struct] = callbacks[tag], tag
+        for lines in self._lines(file_input or self.default_input):
+            for line in lines:
+                self.line += 1
+                message = self.deserialize_json(line)
+                if message is None:
+                    continue
+                callback, tag = handlers[type(message)]
+                try:
+                    callback(message)
+                except InputError as error:
+                    error.line = error.line or self.line
+                    raise
+                counts[tag] += 1
+        return counts
+
+    def _lines(self, source: IO[Any]) -> Iterator[list[bytes]]:
+        """Yield the lines that each chunk completes."""
+        pieces: list[bytes] = []
+        for chunk in self._chunks(source):
+            lines = chunk.split(b"\n")
+            pieces.append(lines[0])
+            if len(lines) == 1:
+                if sum(map(len, pieces)) > MAX_LINE_BYTES:
+                    self.line += 1
+                    raise self._bad_line(f"is longer than {MAX_LINE_BYTES:,} bytes")
+                continue
+            lines[0] = b"".join(pieces)
+            pieces = [lines.pop()]
+            yield lines
+        if any(pieces):
+            yield [b"".join(pieces)]
+
+    def _chunks(self, source: IO[Any]) -> Iterator[bytes]:
+        """Yield what there is to read, with a turn of the background before each wait."""
+        try:
+            descriptor = source.fileno()
+        except OSError:  # no file of the system's, but one in memory
+            while chunk := source.read(CHUNK_BYTES):
+                yield chunk.encode() if isinstance(chunk, str) else chunk
+                self._tick()
+            return
+        while self._wait(descriptor):
+            chunk = os.read(descriptor, CHUNK_BYTES)
+            if not chunk:
+                return
+            yield chunk
+
+    def _wait(self, descriptor: int) -> bool:
+        """Return True when there is something to read."""
+        while True:
+            timeout = self._tick()
+            waited_for = [descriptor]
+            if self.background is not None:
+                waited_for.append(self.background.wake_fd)
+            if descriptor in select.select(waited_for, [], [], timeout)[0]:
+                return True
+
+    def _tick(self) -> float | None:
+        return None if self.background is None else self.background.tick()
+
+    def _look_again(self, line: bytes, error: Exception) -> Any:
+        if self.line <= 1 and line.startswith(_BYTE_ORDER_MARK):
+            return self.deserialize_json(line[len(_BYTE_ORDER_MARK) :])
+        if not line.strip():
+            return None
+        if b"NaN" in line or b"Infinity" in line:
+            mended = without_non_finite(line)
+            if mended != line:
+                message = self.deserialize_json(mended)
+                self._warn_of_mending(getattr(message, "stream", "(none)"))
+                return message
+        if isinstance(error, msgspec.ValidationError):
+            raise self._bad_line(f"is no Singer message: {error}") from None
+        if isinstance(error, RecursionError):
+            raise self._bad_line("is nested too deeply") from None
+        raise self._bad_line(f"is no JSON: {error}") from None
+
+    def _warn_of_mending(self, stream: str) -> None:
+        if stream not in self._mended:
+            self._mended.add(stream)
+            logger.warning(
+                "Stream %r has NaN or Infinity, first in line %d, which JSON lacks; sent as null.",
+                stream,
+                self.line,
+            )
+
+    def _bad_line(self, reason: str) -> InputError:
+        error = InputError(f"it {reason}")
+        error.line = self.line
+        return error

@@ -1,0 +1,89 @@
+"""The tap's JSON schema -> the draft 4 that the service reads.
+
+Taps declare draft 4, 6, 7, 2019-09 or 2020-12; how the service takes the newer ones is not
+documented, so what is posted is plain draft 4 that means the same (Import API reference, section
+The batch body). What draft 4 can't say is left out rather than guessed: the posted schema then
+accepts more, never less. Knows JSON schemas; nothing of streams, records or batches.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from jsonschema import Draft4Validator, SchemaError
+from referencing import Registry, Specification
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012, UnknownDialect, specification_with
+
+from target_stitch_import.draft4 import SchemaTranslationError, Translator, set_or_drop
+from target_stitch_import.limits import RESERVED_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["SchemaTranslationError", "subschemas", "to_draft4"]
+
+_ONE: Final = ("additionalItems", "additionalProperties", "items", "not")
+_LISTS: Final = ("allOf", "anyOf", "oneOf")
+_MAPS: Final = ("patternProperties", "properties")
+
+
+def to_draft4(schema: Any) -> dict[str, Any]:
+    """Return the plain draft 4 that means the same as ``schema``, decoded with exact numbers.
+
+    References are resolved, within the schema alone; where one recurs, everything is accepted.
+    Top-level properties whose names are Stitch's own are left out.
+
+    Raises:
+        SchemaTranslationError: ``schema`` is no schema, has no ``properties``, or refers to what
+            it does not hold.
+    """
+    if not isinstance(schema, dict):
+        raise SchemaTranslationError(f"it is no JSON object but {schema!r:.40}")
+    dialect = _dialect(schema)
+    resolver = Registry[Any]().resolver_with_root(dialect.create_resource(schema))
+    try:
+        translated = _without_reserved(Translator(dialect).translate(schema, resolver))
+        Draft4Validator.check_schema(translated)
+    except SchemaError as error:
+        place = "/".join(["#", *map(str, error.absolute_path)])
+        raise SchemaTranslationError(f"{place}: {error.message:.200}") from None
+    except Unresolvable as error:
+        raise SchemaTranslationError(f"its $ref {error.ref!r} leads to nothing in it") from None
+    except RecursionError:
+        raise SchemaTranslationError("it is nested too deeply") from None
+    return translated
+
+
+def subschemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield a draft 4 schema and every schema within it."""
+    waiting: list[Any] = [schema]
+    while waiting:
+        part = waiting.pop()
+        if not isinstance(part, dict):
+            continue
+        yield part
+        for keyword in (*_ONE, *_LISTS):
+            inner = part.get(keyword)
+            waiting.extend(inner if isinstance(inner, list) else [inner])
+        for keyword in (*_MAPS, "dependencies"):
+            waiting.extend(part.get(keyword, {}).values())
+
+
+def _dialect(schema: dict[str, Any]) -> Specification[Any]:
+    """Return what ``$schema`` names; where it names nothing known, the newest understands most."""
+    try:
+        return specification_with(str(schema.get("$schema")))
+    except UnknownDialect:
+        return DRAFT202012
+
+
+def _without_reserved(schema: dict[str, Any]) -> dict[str, Any]:
+    if "properties" not in schema:
+        raise SchemaTranslationError("it has no properties")
+    properties = schema["properties"].items()
+    kept = {name: part for name, part in properties if not name.startswith(RESERVED_PREFIX)}
+    posted = {**schema, "properties": kept}
+    required = [name for name in schema.get("required", ()) if not name.startswith(RESERVED_PREFIX)]
+    set_or_drop(posted, "required", required)
+    return posted

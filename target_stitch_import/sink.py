@@ -1,0 +1,177 @@
+"""One stream: a record in, message bytes into the open batch.
+
+A sink belongs to one schema of one stream; the table's sequences and generation outlive it. Knows
+what makes a record of its stream good and which batch it goes into; nothing of the input's lines
+but their numbers, or of what becomes of a sealed batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.sinks import Sink
+
+from target_stitch_import.batch import OpenBatch, OpenBatches, batch_head
+from target_stitch_import.errors import InvalidRecordError
+from target_stitch_import.jsontext import encode_exactly
+from target_stitch_import.sequence import Sequencer, TimeReader
+from target_stitch_import.validation import RecordCheck
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import msgspec
+    from singer_sdk.target_base import Target
+
+    from target_stitch_import.batch import Batch
+
+__all__ = ["StitchSink", "Table"]
+
+
+@dataclass
+class Table:
+    """What a table keeps while the sinks that load it come and go."""
+
+    name: str
+    sequencer: Sequencer = field(default_factory=Sequencer)
+    generation: int = 0
+    """Goes up where a batch must wait until all before it are acknowledged."""
+    warned: bool = False
+    """True once it was said that its times are ahead of the clock."""
+
+
+class StitchSink(Sink):
+    """Puts the records of one stream, as one schema describes them, into batches."""
+
+    def __init__(
+        self,
+        target: Target,
+        stream_name: str,
+        schema: dict[str, Any],
+        key_properties: Sequence[str],
+        *,
+        bookmark_properties: Sequence[str],
+        table: Table,
+        batches: OpenBatches,
+        deliver: Callable[[Batch], None],
+    ) -> None:
+        """Load ``table`` with records of a draft 4 ``schema``; hand full batches to ``deliver``."""
+        super().__init__(target, stream_name, schema, key_properties)
+        self.bookmark_properties = bookmark_properties
+        self._table = table
+        self._batches = batches
+        self._deliver = deliver
+        self._check = RecordCheck(schema, key_properties, validate=self.validate_schema)
+        self._times = TimeReader()
+        self._max_bytes = int(self.config["max_batch_bytes"])
+        self._batch: OpenBatch | None = None
+        self._version: int | None = None
+
+    def get_validator(self) -> None:
+        """Return none: records are checked as bytes, by ``RecordCheck``."""
+        return
+
+    def is_for(
+        self,
+        schema: dict[str, Any],
+        key_properties: Sequence[str],
+        bookmark_properties: Sequence[str],
+    ) -> bool:
+        """Return True if a SCHEMA that says this changes nothing."""
+        return (self.original_schema, self.key_properties, self.bookmark_properties) == (
+            schema,
+            key_properties,
+            bookmark_properties,
+        )
+
+    @property
+    def current_size(self) -> int:
+        """Rows in the open batch."""
+        return self._batch.records if self._batch else 0
+
+    @property
+    def is_full(self) -> bool:
+        """True if the open batch has reached a limit by rows or by bytes."""
+        return self._batch is not None and self._batch.full
+
+    def add(
+        self, data: bytes | msgspec.Raw, time_extracted: Any, version: int | None, line: int
+    ) -> None:
+        """Put a record, as JSON, into the open batch.
+
+        Raises:
+            InvalidRecordError: The service would not take it.
+        """
+        try:
+            data = self._check(data)
+            extracted = self._times.read(time_extracted) if type(time_extracted) is str else None
+            time_ns, text = extracted or (None, None)
+            sequence = self._table.sequencer.next(time_ns)
+            batch = self._batch
+            if (
+                batch is None
+                or version != self._version
+                or not batch.add_record(data, sequence, text, line)
+            ):
+                batch = self._begin(version)
+                batch.add_record(data, sequence, text, line)
+                self._opened(batch)
+        except InvalidRecordError as error:
+            raise self._naming(error, data) from None
+        if batch.full:
+            self.process_batch({})
+
+    def process_record(self, record: dict[str, Any], context: Mapping[str, Any]) -> None:
+        """Put a record that a stream map made into the open batch.
+
+        ``context`` has the ``time_extracted``, ``version`` and ``line`` of its message.
+        """
+        self.add(encode_exactly(record), **context)
+
+    def process_batch(self, context: dict[str, Any]) -> None:  # noqa: ARG002 - the SDK's signature
+        """Seal the open batch, if there is one, and hand it over."""
+        batch, self._batch = self._batch, None
+        if batch is None:
+            return
+        self._batches.sealed(batch)
+        sealed = batch.seal(self._table.name)
+        self.record_counter_metric.increment(batch.records)
+        self._warn_of_clock()
+        self._deliver(sealed)
+
+    def activate_version(self, new_version: int, line: int = 0) -> None:
+        """Make a version the only one visible, behind all that came before it."""
+        self.process_batch({})
+        self._table.generation += 1
+        batch = self._begin(new_version)
+        batch.add_activation(self._table.sequencer.next(), line)
+        self._opened(batch)
+        self.process_batch({})
+
+    def _begin(self, version: int | None) -> OpenBatch:
+        self.process_batch({})
+        self._version = version
+        head = batch_head(
+            self._table.name, self.schema, self.key_properties, self.bookmark_properties, version
+        )
+        return OpenBatch(head, max_bytes=self._max_bytes, max_rows=self.max_size)
+
+    def _opened(self, batch: OpenBatch) -> None:
+        batch.generation = self._table.generation
+        self._batch = batch
+        self._batches.opened(batch, lambda: self.process_batch({}))
+
+    def _warn_of_clock(self) -> None:
+        if self._table.sequencer.held_to_clock and not self._table.warned:
+            self._table.warned = True
+            self.logger.warning(
+                "Records of stream %r have a time_extracted more than five minutes ahead of this "
+                "machine's clock; their sequences are held to the clock. Check both clocks.",
+                self.stream_name,
+            )
+
+    def _naming(self, error: InvalidRecordError, data: bytes | msgspec.Raw) -> InvalidRecordError:
+        keys = self._check.key_values(data)
+        named = f" with key {encode_exactly(keys).decode()}" if keys else ""
+        return type(error)(f"record of stream {self.stream_name!r}{named} {error}")

@@ -1,0 +1,202 @@
+"""Is this record one that the service will take?
+
+Fast accept, exact reject: ``jsonschema-rs`` says yes at about a microsecond; whatever it does not
+accept is judged again by ``jsonschema`` on the exactly decoded record, and that verdict and its
+message are the ones that count. No record is refused by the fast one alone, and none is accepted by
+it where it might read the schema, or a rounded float, differently.
+
+Knows draft 4 and the rules for keys and sizes (Import API reference, section The batch body);
+nothing of batches, messages or the network.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import jsonschema_rs
+import msgspec
+
+from target_stitch_import.errors import InvalidRecordError, MissingKeyError
+from target_stitch_import.jsontext import decode_exactly, encode_exactly
+from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, RESERVED_PREFIX
+from target_stitch_import.schema import subschemas
+from target_stitch_import.verdict import exact_verdict, type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+__all__ = ["RecordCheck"]
+
+Data = bytes | msgspec.Raw
+
+_EXACT_KEYWORDS: Final = frozenset({"enum", "maximum", "minimum", "multipleOf"})
+"""Where a float would be rounded before it is judged, numbers are decoded as decimals."""
+
+_REGEX_KEYWORDS: Final = frozenset({"pattern", "patternProperties"})
+"""The two libraries read some patterns differently, so only the exact one may judge them."""
+
+_CAN_HOLD_TOO_MANY: Final = 2 * MAX_DATA_POINTS  # bytes: a value and its comma take two
+
+
+class RecordCheck:
+    """Checks the records of one stream, as the bytes that the tap wrote."""
+
+    def __init__(
+        self, schema: Mapping[str, Any], key_properties: Sequence[str], *, validate: bool
+    ) -> None:
+        """Check against a draft 4 ``schema``; with ``validate`` off, only what the API needs."""
+        self._keys = tuple(key_properties)
+        self._known = frozenset(schema["properties"])
+        self._verdict = exact_verdict(schema) if validate else None
+        self._accepts = _fast_validator(schema) if validate else None
+        self._decode = _decoder(schema)
+        self._decode_keys = _key_decoder(self._keys)
+
+    def __call__(self, data: Data) -> Data:
+        """Return the record's bytes as they may be posted.
+
+        They are the ones given, but for top-level columns whose names are Stitch's own.
+
+        Raises:
+            MissingKeyError: A key property is missing, null, or too long a string.
+            InvalidRecordError: The service would refuse the record for another reason.
+        """
+        if self._verdict is None:
+            return self._check_keys_only(data)
+        try:
+            record = self._decode(data)
+        except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
+            return self._judge(bytes(data))
+        if not self._known.issuperset(record) and _reserved(record):
+            return self(_without_reserved(bytes(data)))
+        self._check_keys(record)
+        if self._accepts is None or not self._accepts(record):
+            return self._judge(bytes(data))
+        _check_data_points(data)
+        return data
+
+    def key_values(self, data: Data) -> dict[str, Any]:
+        """Return what a record has in its key properties, to name it in a message."""
+        try:
+            record = decode_exactly(bytes(data))
+        except ValueError:
+            return {}
+        return {key: record[key] for key in self._keys if key in record}
+
+    def _check_keys_only(self, data: Data) -> Data:
+        text = bytes(data)
+        try:
+            text.decode()
+            found = self._decode_keys(text)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return self._judge(text)
+        if b'"' + RESERVED_PREFIX.encode() in text and _reserved(decoded := _object(text)):
+            return self(_without_reserved(encode_exactly(decoded)))
+        self._check_keys(dict(zip(self._keys, msgspec.structs.astuple(found), strict=True)))
+        _check_data_points(text)
+        return data
+
+    def _check_keys(self, record: Mapping[str, Any]) -> None:
+        for key in self._keys:
+            value = record.get(key)
+            if value is None or value is msgspec.UNSET:
+                raise MissingKeyError(f"key property {key!r} is missing or null")
+            if type(value) is str and len(value) > MAX_KEY_LENGTH:
+                raise MissingKeyError(
+                    f"key property {key!r} has {len(value)} characters, "
+                    f"and the service takes at most {MAX_KEY_LENGTH}"
+                )
+
+    def _judge(self, text: bytes) -> Data:
+        """Give the exact verdict: slow, and final."""
+        record = _object(text)
+        if _reserved(record):
+            return self(_without_reserved(text))
+        self._check_keys(record)
+        if self._verdict is not None and (broken := self._verdict(record)):
+            raise InvalidRecordError(f"does not fit its schema: {broken}")
+        _check_data_points(text)
+        return text
+
+
+def _fast_validator(schema: Mapping[str, Any]) -> Callable[[Any], bool] | None:
+    """Return the fast accept test, or None where it might accept what draft 4 does not."""
+    if any(_REGEX_KEYWORDS & part.keys() for part in subschemas(schema)):
+        return None
+    try:
+        # The text, not the object: the library then reads the schema's numbers without rounding.
+        return jsonschema_rs.Draft4Validator(
+            encode_exactly(schema).decode(), validate_formats=False, offline=True
+        ).is_valid
+    except ValueError:
+        return None
+
+
+def _decoder(schema: Mapping[str, Any]) -> Callable[[Data], dict[str, Any]]:
+    exact = any(_EXACT_KEYWORDS & part.keys() for part in subschemas(schema))
+    float_hook = Decimal if exact else None
+    return msgspec.json.Decoder(dict[str, Any], float_hook=float_hook).decode
+
+
+def _key_decoder(keys: tuple[str, ...]) -> Callable[[Data], msgspec.Struct]:
+    """Decode the key properties alone; the rest of the record is only read past."""
+    names = [f"key_{place}" for place in range(len(keys))]
+    struct = msgspec.defstruct(
+        "Keys",
+        [(name, Any, msgspec.UNSET) for name in names],
+        rename=dict(zip(names, keys, strict=True)),
+    )
+    return msgspec.json.Decoder(struct).decode
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        record = decode_exactly(text)
+    except ValueError as error:
+        raise InvalidRecordError(f"can't be read: {_reason(error)}") from None
+    if not isinstance(record, dict):
+        raise InvalidRecordError(f"is no JSON object but {type_of(record)}")
+    return record
+
+
+def _reason(error: ValueError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return re.sub(r": line \d+ column \d+", "", str(error))
+
+
+def _reserved(record: Mapping[str, Any]) -> bool:
+    return any(name.startswith(RESERVED_PREFIX) for name in record)
+
+
+def _without_reserved(text: bytes) -> bytes:
+    record = _object(text)
+    return encode_exactly(
+        {name: value for name, value in record.items() if not name.startswith(RESERVED_PREFIX)}
+    )
+
+
+def _check_data_points(data: Data) -> None:
+    if memoryview(data).nbytes < _CAN_HOLD_TOO_MANY:
+        return
+    if bytes(data).count(b",") < MAX_DATA_POINTS:  # n leaves need at least n - 1 commas
+        return
+    points = sum(1 for _ in _leaves(_object(bytes(data))))
+    if points > MAX_DATA_POINTS:
+        raise InvalidRecordError(
+            f"has {points:,} data points, and the service takes at most {MAX_DATA_POINTS:,}"
+        )
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting.extend(part.values())
+        elif isinstance(part, list):
+            waiting.extend(part)
+        else:
+            yield part

@@ -1,0 +1,101 @@
+"""The exact verdict on a record: slow, and final.
+
+``jsonschema`` on exactly decoded numbers, with the one keyword that it judges by rounded division
+judged exactly, and with messages that quote no value of the record. Knows draft 4; nothing of keys,
+sizes or streams.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from jsonschema import Draft4Validator, ValidationError
+from jsonschema.exceptions import best_match
+from jsonschema.validators import extend
+
+from target_stitch_import.jsontext import encode_exactly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from jsonschema.protocols import Validator
+
+__all__ = ["exact_verdict", "type_of"]
+
+_JSON_TYPES: Final = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    Decimal: "number",
+    type(None): "null",
+}
+
+_SAID_SAFELY: Final = frozenset({"required", "additionalProperties", "dependencies"})
+"""Keywords whose message names properties and holds no value of the record."""
+
+_SHOWN: Final = 200  # characters of a rule that a message quotes
+
+
+def exact_verdict(schema: Mapping[str, Any]) -> Callable[[Any], str | None]:
+    """Return a function that says what a record breaks of a draft 4 schema, None if nothing.
+
+    The record is to be decoded exactly, with ``int`` and ``Decimal`` for numbers.
+    """
+    validator = _ExactValidator(schema)
+
+    def judge(record: Any) -> str | None:
+        error = best_match(validator.iter_errors(record))
+        return None if error is None else _describe(error)
+
+    return judge
+
+
+def type_of(value: Any) -> str:
+    """Return what JSON calls the type of an exactly decoded value."""
+    return _JSON_TYPES[type(value)]
+
+
+def _describe(error: ValidationError) -> str:
+    """Say it in the form of the service's own answer."""
+    place = "/".join(["#", *map(str, error.absolute_path)])
+    if error.validator == "type":
+        expected = error.validator_value
+        names = ", ".join(expected) if isinstance(expected, list) else expected
+        return f"{place}: expected: {names}, found: {type_of(error.instance)}"
+    if error.validator in _SAID_SAFELY:
+        return f"{place}: {error.message}"
+    rule = encode_exactly(error.validator_value).decode()
+    return f"{place}: breaks {error.validator} {rule:.{_SHOWN}}"
+
+
+def _is_multiple(value: Decimal, of: Decimal) -> bool:
+    """Divide exactly, whatever the digits and exponents, and without building huge numbers."""
+    _, digits, exponent = value.as_tuple()
+    _, of_digits, of_exponent = of.as_tuple()
+    number, divisor = int(Decimal((0, digits, 0))), int(Decimal((0, of_digits, 0)))
+    shift = int(exponent) - int(of_exponent)
+    if number == 0:
+        return True
+    if shift < -len(digits):
+        return False  # the number has fewer trailing zeros than it takes
+    if shift < 0:
+        divisor *= int(10**-shift)
+        shift = 0
+    remainder: int = number * pow(10, shift, divisor) % divisor
+    return remainder == 0
+
+
+def _multiple_of(
+    _validator: Any, divisor: int | Decimal, instance: Any, _schema: Any
+) -> Iterator[ValidationError]:
+    is_number = type(instance) in (int, Decimal)
+    if is_number and not _is_multiple(Decimal(instance), Decimal(divisor)):
+        yield ValidationError("not a multiple")
+
+
+_ExactValidator: type[Validator] = extend(  # type: ignore[no-untyped-call]
+    Draft4Validator, {"multipleOf": _multiple_of}
+)
