@@ -140,7 +140,7 @@ class TargetStitchImport(Target):
             cls.logger.debug("Where it happened:", exc_info=True)
             sys.exit(1)
 
-    def load(self, file_input: IO[str] | None = None) -> None:
+    def load(self, file_input: IO[Any] | None = None) -> None:
         """Load the input; if it fails, deliver what came before, and raise.
 
         Raises:

@@ -80,8 +80,8 @@ class RecordCheck:
     def key_values(self, data: Data) -> dict[str, Any]:
         """Return what a record has in its key properties, to name it in a message."""
         try:
-            record = decode_exactly(bytes(data))
-        except ValueError:
+            record = _object(bytes(data))
+        except InvalidRecordError:
             return {}
         return {key: record[key] for key in self._keys if key in record}
 

@@ -1,0 +1,157 @@
+"""The command line and the settings, as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.messages import record, schema, state, stream_of
+from tests.support.running import COMMAND, environment, piped
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.service import Service
+
+ONE_RECORD = stream_of(schema(), record({"id": 1}), state({"at": 1}))
+
+
+def ask(*arguments: str, **env: str) -> str:
+    return subprocess.run(
+        [COMMAND, *arguments], check=True, capture_output=True, text=True, env=environment(**env)
+    ).stdout
+
+
+def test_version_is_said() -> None:
+    assert ask("--version").startswith("target-stitch-import v")
+
+
+def test_about_tells_the_settings_in_three_forms() -> None:
+    # given the three forms of --about
+    # when each is asked for
+    as_json = json.loads(ask("--about", "--format", "json"))
+    # then each names every setting, and the token is marked as a secret
+    names = set(as_json["settings"]["properties"])
+    assert as_json["settings"]["properties"]["token"]["writeOnly"] is True
+    for text in (ask("--about"), ask("--about", "--format", "markdown")):
+        assert all(name in text for name in names)
+    # and the ones that would do nothing here are not among them
+    assert not names & {"add_record_metadata", "faker_config", "batch_config"}
+
+
+def test_settings_come_from_the_environment(service: Service, tmp_path: Path) -> None:
+    # given settings of every kind in the environment
+    env = {
+        "TARGET_STITCH_IMPORT_TOKEN": "secret-token",
+        "TARGET_STITCH_IMPORT_API_URL": service.url,
+        "TARGET_STITCH_IMPORT_BATCH_SIZE_ROWS": "1",
+        "TARGET_STITCH_IMPORT_MAX_BATCH_AGE_SECONDS": "0.5",
+        "TARGET_STITCH_IMPORT_VALIDATE_RECORDS": "false",
+    }
+    # when the target is told to read them
+    run = subprocess.run(
+        [COMMAND, "--config=ENV"],
+        input=ONE_RECORD,
+        capture_output=True,
+        check=False,
+        env=environment(**env),
+        cwd=tmp_path,
+    )
+    # then they hold
+    assert run.returncode == 0, run.stderr
+    assert service.ids == [1]
+    assert b"secret-token" not in run.stderr
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"token": None}, "'token' is a required property"),
+    ({"token": ""}, "token: must satisfy minLength 1"),
+    ({"token": 12345}, "token: must satisfy type"),
+    ({"region": "mars"}, "region: 'mars' is not one of ['us', 'eu']"),
+    ({"api_url": "http://example.com"}, "api_url: plain http to example.com"),
+    ({"api_url": "ftp://127.0.0.1"}, "api_url: must be https"),
+    ({"api_url": "https://me:pw@example.com"}, "api_url: must be a scheme and a host"),
+    ({"api_url": "https://[oops"}, "api_url: is no URL"),
+    ({"api_url": 5}, "api_url: 5 is not of type 'string'"),
+    ({"batch_size_rows": 20_001}, "batch_size_rows: 20001 is greater than the maximum of 20000"),
+    ({"batch_size_rows": 0}, "batch_size_rows: 0 is less than the minimum of 1"),
+    ({"batch_size_rows": "many"}, "batch_size_rows: 'many' is not of type 'integer'"),
+    ({"max_batch_bytes": 20_000_001}, "max_batch_bytes: 20000001 is greater than the maximum"),
+    ({"max_batch_age_seconds": 0}, "max_batch_age_seconds: 0 is less than or equal"),
+    ({"max_parallel_requests": 1.5}, "max_parallel_requests: "),
+    ({"request_timeout_seconds": "soon"}, "request_timeout_seconds: 'soon' is not of type"),
+    ({"max_retry_seconds": -1}, "max_retry_seconds: -1 is less than the minimum of 0"),
+    ({"validate_records": "yes"}, "validate_records: 'yes' is not of type 'boolean'"),
+    ({"load_method": "overwrite"}, "half a table"),
+    ({"load_method": "merge"}, "load_method: 'merge' is not one of"),
+    ({"add_record_metadata": True}, "Columns that start with _sdc are Stitch's own"),
+    ({"stream_maps": 5}, "stream_maps: 5 is not of type"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "said"), REFUSED, ids=[said for _, said in REFUSED])
+def test_a_setting_that_cant_be_used_is_refused_by_name(
+    wrong: dict[str, Any], said: str, service: Service, tmp_path: Path
+) -> None:
+    # given a config with one setting wrong
+    # when the target is started with it
+    run = piped(service.config(**wrong), tmp_path, ONE_RECORD)
+    # then it says which, and what it may be, and reads nothing
+    assert run.exit_code == 1
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr
+    assert "12345" not in run.stderr
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", '"x"'])
+def test_a_config_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+    # given a file that holds no settings
+    path = tmp_path / "broken.json"
+    path.write_text(text)
+    # when it is given as the config
+    run = subprocess.run(
+        [COMMAND, "--config", str(path)], capture_output=True, text=True, check=False, input=""
+    )
+    # then one line says so
+    assert run.returncode == 1
+    assert "broken.json can't be read" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_null_means_the_default_and_unknown_settings_are_told(
+    service: Service, tmp_path: Path
+) -> None:
+    # given a config with nulls, as orchestrators write them, and a misspelled name
+    config = service.config(batch_size_rows=None, region=None, max_batch_byte=5)
+    # when it is used
+    run = piped(config, tmp_path, ONE_RECORD)
+    # then the defaults hold, and the misspelled one is told
+    assert run.exit_code == 0
+    assert "Setting max_batch_byte is not known" in run.stderr
+
+
+def test_the_config_of_the_vendors_target_works_as_it_stands(
+    service: Service, tmp_path: Path
+) -> None:
+    # given the file that the vendor's target was run with
+    config = {
+        "token": "secret-token",
+        "client_id": 1234,
+        "small_batch_url": f"{service.url}/v2/import/batch",
+        "big_batch_url": f"{service.url}/v2/import/batch",
+        "batch_size_preferences": {"full_table_streams": []},
+        "turbo_boost_factor": 2,
+        "disable_collection": True,
+    }
+    # when this target is run with it
+    run = piped(config, tmp_path, ONE_RECORD)
+    # then it loads there, and tells what each setting became
+    assert run.exit_code == 0
+    assert service.ids == [1]
+    assert f"api_url is {service.url}, from small_batch_url" in run.stderr
+    for name in ("client_id", "big_batch_url", "batch_size_preferences", "disable_collection"):
+        assert f"Setting {name} of the vendor's target" in run.stderr

@@ -1,0 +1,217 @@
+"""What can go wrong, and what the person reads who is called at night."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.messages import record, schema, state, stream_of
+from tests.support.running import piped
+from tests.support.service import ACCEPTED, Request, running_service
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.service import Answer, Service
+
+ONE_RECORD = stream_of(schema(), record({"id": 1}), state({"at": 1}))
+
+HTML = b"<html><head><style>p {}</style></head><body>Please log in</body></html>"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        (408, b"", {}),
+        (429, b"", {"Retry-After": "0"}),
+        (500, b"oops", {}),
+        (502, HTML, {}),
+        (503, b"{}", {}),
+        (504, HTML, {}),
+        (200, HTML, {}),
+        (200, b"", {}),
+        (200, b'"OK"', {}),
+        (201, b'{"status": "ERROR", "message": "not now"}', {}),
+    ],
+    ids=lambda answer: f"{answer[0]} {answer[1][:12].decode()}",
+)
+def test_a_transient_answer_is_tried_again(first: Answer, tmp_path: Path) -> None:
+    # given a service that takes a batch only at the second try
+    answers = iter([first])
+    with running_service(lambda _: next(answers, ACCEPTED)) as service:
+        # when a record is loaded
+        run = piped(service.config(), tmp_path, ONE_RECORD)
+        # then the same bytes, and so the same sequences, came twice
+        assert run.exit_code == 0
+        first_body, second_body = (request.body for request in service.requests)
+        assert first_body == second_body
+    # and the STATE is written, and the try is in the log
+    assert run.states == [{"at": 1}]
+    assert "Try 1 of batch 1 of table 'orders'" in run.stderr
+    assert str(first[0]) in run.stderr
+
+
+@pytest.mark.parametrize("answer", [202, 200, 201])
+def test_every_acceptance_counts(answer: int, tmp_path: Path) -> None:
+    # given a service that accepts in one of its ways
+    with running_service(lambda _: (answer, b'{"status": "Accepted"}', {})) as service:
+        # when a record is loaded
+        run = piped(service.config(), tmp_path, ONE_RECORD)
+        # then one request was enough
+        assert (run.exit_code, run.states, len(service.requests)) == (0, [{"at": 1}], 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((401, b'{"message": "Not Authorized"}', {}), "setting token"),
+        ((401, b'{"message": "Invalid region."}', {}), "setting region"),
+        (
+            (401, b'{"error": "Forbidden", "errors": {"error": "Connection is not active."}}', {}),
+            "paused or deleted",
+        ),
+        (
+            (
+                403,
+                b'{"error": "Forbidden", "errors": {"error": "Access token is not this client\'s."}}',
+                {},
+            ),
+            "setting client_id",
+        ),
+        ((404, HTML, {}), "404 Please log in"),
+        ((415, b"Content-Type must be application/json", {}), "Content-Type must be"),
+        ((400, b'{"error": "Invalid JSON schema: unknown type: [x]"}', {}), "unknown type: [x]"),
+        ((302, b"", {"Location": "https://elsewhere.example/"}), "is not followed"),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else str(value[0]),
+)
+def test_a_final_answer_stops_the_run_with_one_line(
+    answer: Answer, said: str, tmp_path: Path
+) -> None:
+    # given a service that refuses
+    with running_service(lambda _: answer) as service:
+        # when a record is loaded
+        run = piped(service.config(), tmp_path, ONE_RECORD)
+        # then it was asked once, no STATE is written, and the last line says what to do
+        assert len(service.requests) == 1
+    assert (run.exit_code, run.stdout) == (1, b"")
+    assert said in run.last_line
+    assert "batch 1 of table 'orders' (1 rows" in run.last_line
+    assert "Traceback" not in run.stderr
+    assert "secret-token" not in run.stderr
+
+
+def test_a_service_that_is_not_there_is_tried_until_the_budget_is_spent(tmp_path: Path) -> None:
+    # given a port that nobody listens on
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    config = {"token": "secret-token", "api_url": f"http://127.0.0.1:{port}"}
+    # when a record is loaded with a small budget
+    run = piped({**config, "max_retry_seconds": 1}, tmp_path, ONE_RECORD)
+    # then it says how long it tried and what came of it
+    assert (run.exit_code, run.stdout) == (1, b"")
+    assert "tries in" in run.last_line
+    assert "refused" in run.last_line
+
+
+def test_a_broken_connection_is_tried_again(tmp_path: Path) -> None:
+    # given a service that resets the connection in the place of its first answer
+    seen: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        seen.append(request)
+        if len(seen) == 1:
+            raise ConnectionResetError
+        return ACCEPTED
+
+    with running_service(answer) as service:
+        # when a record is loaded
+        run = piped(service.config(), tmp_path, ONE_RECORD)
+    # then it arrives at the second try
+    assert (run.exit_code, run.states, len(seen)) == (0, [{"at": 1}], 2)
+
+
+BAD_LINES = [
+    ("no JSON", "is no JSON"),
+    ("[1]", "is no Singer message"),
+    ("5", "is no Singer message"),
+    ('{"type": "RECORD", "stream": "orders", "record": {"id": 1}', "is no JSON"),
+    ('{"type": "RECORD", "stream": "orders", "record": ' + "[" * 100_000, "is nested too deeply"),
+    ('{"stream": "orders"}', "missing required field `type`"),
+    ('{"type": "WISH"}', "Invalid value 'WISH'"),
+    ('{"type": "RECORD", "stream": "orders"}', "missing required field `record`"),
+    ('{"type": "RECORD", "record": {}}', "missing required field `stream`"),
+    ('{"type": "RECORD", "stream": 5, "record": {}}', "Expected `str`, got `int`"),
+    ('{"type": "SCHEMA", "stream": "x"}', "missing required field `schema`"),
+    ('{"type": "SCHEMA", "stream": "x", "schema": 5}', "can't be used"),
+    ('{"type": "SCHEMA", "stream": "x", "schema": {"type": "object"}}', "has no properties"),
+    ('{"type": "STATE"}', "missing required field `value`"),
+    ('{"type": "ACTIVATE_VERSION", "stream": "x", "version": 1}', "came before its SCHEMA"),
+    ('{"type": "BATCH", "stream": "orders", "manifest": []}', "BATCH"),
+    (record({"id": 1}, "unheard of"), "RECORD of stream 'unheard of' came before its SCHEMA"),
+    (record("5"), "record of stream 'orders' is no JSON object but integer"),
+    (record({"name": "x"}), "key property 'id' is missing or null"),
+    (record({"id": None}), "key property 'id' is missing or null"),
+    (record({"id": 1, "name": 5}), "#/name: expected: null, string, found: integer"),
+    (record('{"id": 1, "name": "\\ud800"}'), "is no JSON"),
+    (schema(keys=["missing"]), "key property 'missing' of stream 'orders' is not among"),
+    (schema(properties={"id": {"type": "what"}}), "'what' is not valid"),
+    (schema(properties={"id": {"$ref": "#/nowhere"}}), "leads to nothing"),
+]
+
+
+@pytest.mark.parametrize(("line", "reason"), BAD_LINES, ids=[reason for _, reason in BAD_LINES])
+def test_a_line_that_cant_be_used_is_named(
+    service: Service, line: str, reason: str, tmp_path: Path
+) -> None:
+    # given a bad line behind a good record and its STATE
+    lines = stream_of(schema(), record({"id": 7}), state({"at": 7}), line, record({"id": 8}))
+    # when it is loaded
+    run = piped(service.config(), tmp_path, lines)
+    # then the good ones are safe, and one line says which line and why
+    assert run.exit_code == 1
+    assert service.ids == [7]
+    assert run.states == [{"at": 7}]
+    assert "Line 4 of the input: " in run.last_line
+    assert reason in run.last_line
+    assert "Traceback" not in run.stderr
+
+
+def test_bytes_that_are_no_text_are_refused(service: Service, tmp_path: Path) -> None:
+    # given a record that is not UTF-8, with and without validation
+    line = b'{"type": "RECORD", "stream": "orders", "record": {"id": 1, "name": "\xff"}}\n'
+    for validate in (True, False):
+        # when it is loaded
+        data = stream_of(schema()) + line
+        run = piped(service.config(validate_records=validate), tmp_path, data)
+        # then it is named, and nothing was sent
+        assert run.exit_code == 1
+        assert "Line 2 of the input" in run.last_line
+        assert "not UTF-8" in run.last_line
+    assert service.requests == []
+
+
+def test_a_netrc_does_not_replace_the_token(service: Service, tmp_path: Path) -> None:
+    # given a .netrc for the host of the service
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    # when a record is loaded
+    run = piped(service.config(), tmp_path, ONE_RECORD, HOME=str(tmp_path))
+    # then the token was sent all the same
+    assert run.exit_code == 0
+    assert service.requests[0].headers["Authorization"] == "Bearer secret-token"
+
+
+def test_debug_logging_shows_where_it_happened_and_no_token(tmp_path: Path) -> None:
+    # given a service that quotes the token in its refusal
+    def answer(request: Request) -> Answer:
+        return 400, request.headers["Authorization"].encode(), {}
+
+    with running_service(answer) as service:
+        # when a record is loaded with debug logging
+        run = piped(service.config(), tmp_path, ONE_RECORD, LOGLEVEL="DEBUG")
+    # then there is a traceback, and the token is nowhere
+    assert run.exit_code == 1
+    assert "Traceback" in run.stderr
+    assert "secret-token" not in run.stderr

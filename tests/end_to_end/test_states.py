@@ -1,0 +1,127 @@
+"""A STATE is written only when every record before it is acknowledged."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING
+
+from tests.support.messages import record, schema, state, stream_of
+from tests.support.running import loaded, piped, started
+from tests.support.service import ACCEPTED, Request, running_service
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.service import Answer, Service
+
+
+def test_a_state_after_every_record_costs_no_request_of_its_own(service: Service) -> None:
+    # given a tap that writes a STATE after each of a thousand records
+    lines = [line for n in range(1000) for line in (record({"id": n}), state({"n": n}))]
+    # when it is loaded
+    states, error = loaded(service.config(), stream_of(schema(), *lines))
+    # then one request carries all, and the last STATE stands for the others
+    assert error is None
+    assert len(service.requests) == 1
+    assert states == [b'{"n": 999}']
+
+
+def test_parallel_answers_in_reverse_order_do_not_let_a_state_run_ahead() -> None:
+    # given a service that answers the first of three batches last
+    later_answered = threading.Barrier(3, timeout=10)
+    order: list[int] = []
+
+    def answer(request: Request) -> Answer:
+        number: int = request.batch["messages"][0]["data"]["id"]
+        later_answered.wait()
+        if number == 0:
+            threading.Event().wait(0.3)
+        order.append(number)
+        return ACCEPTED
+
+    lines = [line for n in range(3) for line in (record({"id": n}), state({"n": n}))]
+    with running_service(answer) as service:
+        # when they are loaded
+        config = service.config(batch_size_rows=1, max_parallel_requests=3)
+        states, error = loaded(config, stream_of(schema(), *lines))
+    # then nothing was written before the first was answered, and then the newest at once
+    assert error is None
+    assert order[-1] == 0
+    assert states == [b'{"n": 2}']
+
+
+def test_a_failed_batch_holds_its_states_back_for_ever() -> None:
+    # given a service that refuses the second of three batches
+    def answer(request: Request) -> Answer:
+        if request.batch["messages"][0]["data"]["id"] == 1:
+            return 400, b'{"error": "Record 0 did not conform to schema"}', {}
+        return ACCEPTED
+
+    lines = [line for n in range(3) for line in (record({"id": n}), state({"n": n}))]
+    with running_service(answer) as service:
+        # when they are loaded
+        config = service.config(batch_size_rows=1, max_parallel_requests=3)
+        states, error = loaded(config, stream_of(schema(), *lines))
+    # then only the STATE before it is written, and the reason names the record
+    assert states == [b'{"n": 0}']
+    assert "Record 0 did not conform" in str(error)
+    assert 'line 4 of the input (key {"id":1})' in str(error)
+
+
+def test_streams_that_rarely_write_do_not_hold_the_state_back(
+    service: Service, tmp_path: Path
+) -> None:
+    # given three hundred streams of which one goes on writing
+    names = [f"stream_{n}" for n in range(300)]
+    with started(service.config(max_batch_age_seconds=0.5), tmp_path) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        first = [line for name in names for line in (schema(name), record({"id": 1}, name))]
+        process.stdin.write(stream_of(*first, state({"n": 0})))
+        process.stdin.flush()
+        written = threading.Event()
+        lines: list[bytes] = []
+
+        def read() -> None:
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line)
+                written.set()
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        # when that one never falls silent
+        place = 1
+        while not written.wait(0.02) and place < 1000:
+            process.stdin.write(stream_of(record({"id": place}, names[0]), state({"n": place})))
+            process.stdin.flush()
+            place += 1
+        # then a STATE is written all the same, long before the tap ends
+        assert written.is_set()
+        assert process.poll() is None
+        process.stdin.close()
+        assert process.wait(30) == 0
+        reader.join()
+    numbers = [json.loads(line)["n"] for line in lines]
+    assert numbers == sorted(numbers)
+    assert numbers[-1] == place - 1
+    assert len({request.batch["table_name"] for request in service.requests}) == 300
+
+
+def test_empty_and_missing_states_are_never_written(service: Service, tmp_path: Path) -> None:
+    # given a tap that writes a STATE, and then an empty and a null one
+    lines = [state({"a": 1}), state({}), state(None), '{"type": "STATE", "value": { } }']
+    # when it is loaded
+    run = piped(service.config(), tmp_path, stream_of(*lines))
+    # then the good one is not overwritten
+    assert (run.exit_code, run.stdout) == (0, b'{"a": 1}\n')
+
+
+def test_a_state_that_is_no_object_is_refused(service: Service, tmp_path: Path) -> None:
+    # given a tap that writes a number for a STATE
+    run = piped(service.config(), tmp_path, stream_of(state({"a": 1}), state(5)))
+    # then the line is named, and the STATE before it is written
+    assert run.exit_code == 1
+    assert run.states == [{"a": 1}]
+    assert "Line 2 of the input: the value of a STATE is no JSON object" in run.last_line

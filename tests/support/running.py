@@ -1,0 +1,94 @@
+"""Ways to run the target: as a process behind a pipe, or in this one."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from target_stitch_import.errors import TargetStitchImportError
+from target_stitch_import.target import TargetStitchImport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COMMAND = str(Path(sys.executable).with_name("target-stitch-import"))
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of the target left behind."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def states(self) -> list[Any]:
+        """The STATEs that were written."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+    @property
+    def last_line(self) -> str:
+        """The last line on stderr that is no metric."""
+        lines = [line for line in self.stderr.splitlines() if "METRIC:" not in line]
+        return lines[-1] if lines else ""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment without settings of the target in it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TARGET_")}
+    return {**kept, **more}
+
+
+@contextlib.contextmanager
+def started(
+    config: dict[str, Any], folder: Path, *arguments: str, **env: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the target as a process that waits on a pipe; it is ended with the block."""
+    path = folder / "config.json"
+    path.write_text(json.dumps(config))
+    process = subprocess.Popen(
+        [COMMAND, "--config", str(path), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(**env),
+        cwd=folder,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+
+def piped(config: dict[str, Any], folder: Path, data: bytes, *arguments: str, **env: str) -> Run:
+    """Run the target as a process and pipe ``data`` into it."""
+    with started(config, folder, *arguments, **env) as process:
+        stdout, stderr = process.communicate(data, timeout=60)
+        return Run(process.returncode, stdout, stderr.decode())
+
+
+def loaded(config: dict[str, Any], data: bytes) -> tuple[list[bytes], Exception | None]:
+    """Run the target in this process; return the STATEs and what it raised."""
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    error: Exception | None = None
+    with mock.patch.object(sys, "stdout", stdout):
+        target = TargetStitchImport(config=dict(config))
+        try:
+            target.load(io.BytesIO(data))
+        except TargetStitchImportError as raised:
+            error = raised
+    return stdout.buffer.getvalue().splitlines(), error
