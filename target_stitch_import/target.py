@@ -126,12 +126,14 @@ class TargetStitchImport(Target):
         """Load what comes on the input; exit 0 once all of it is acknowledged."""
         super(Target, cls).invoke(about=about, about_format=about_format)
         cls.print_version(print_fn=cls.logger.info)
-        target = cls(
-            config=config.config if config else None,
-            parse_env_config=bool(config and config.parse_env),
-        )
         try:
+            target = cls(
+                config=config.config if config else None,
+                parse_env_config=bool(config and config.parse_env),
+            )
             target.load(file_input)
+        except ConfigValidationError:
+            raise  # the SDK's command tells each of its errors in a line
         except Terminated as ended:
             cls.logger.warning("All that came before the signal is delivered; %s.", ended)
             sys.exit(ended.exit_code)

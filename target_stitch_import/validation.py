@@ -22,6 +22,7 @@ from target_stitch_import.errors import InvalidRecordError, MissingKeyError
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, RESERVED_PREFIX
 from target_stitch_import.schema import subschemas
+from target_stitch_import.typed import record_type
 from target_stitch_import.verdict import exact_verdict, type_of
 
 if TYPE_CHECKING:
@@ -53,6 +54,12 @@ class RecordCheck:
         self._accepts = _fast_validator(schema) if validate else None
         self._decode = _decoder(schema)
         self._decode_keys = _key_decoder(self._keys)
+        self._typed: Callable[[Data], msgspec.Struct] | None = None
+        self._typed_keys: list[tuple[str, str]] = []
+        if validate and (struct := record_type(schema)):
+            self._typed = msgspec.json.Decoder(struct).decode
+            fields = {name: f"field_{place}" for place, name in enumerate(schema["properties"])}
+            self._typed_keys = [(key, fields[key]) for key in self._keys]
 
     def __call__(self, data: Data) -> Data:
         """Return the record's bytes as they may be posted.
@@ -63,15 +70,26 @@ class RecordCheck:
             MissingKeyError: A key property is missing, null, or too long a string.
             InvalidRecordError: The service would refuse the record for another reason.
         """
-        if self._verdict is None:
-            return self._check_keys_only(data)
+        if self._typed is not None:
+            try:
+                typed = self._typed(data)
+            except (msgspec.MsgspecError, ValueError, RecursionError):
+                return self._check_decoded(data)
+            for key, field in self._typed_keys:
+                _check_key(key, getattr(typed, field))
+            _check_data_points(data)
+            return data
+        return self._check_keys_only(data) if self._verdict is None else self._check_decoded(data)
+
+    def _check_decoded(self, data: Data) -> Data:
         try:
             record = self._decode(data)
         except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
             return self._judge(bytes(data))
         if not self._known.issuperset(record) and _reserved(record):
             return self(_without_reserved(bytes(data)))
-        self._check_keys(record)
+        for key in self._keys:
+            _check_key(key, record.get(key))
         if self._accepts is None or not self._accepts(record):
             return self._judge(bytes(data))
         _check_data_points(data)
@@ -94,31 +112,32 @@ class RecordCheck:
             return self._judge(text)
         if b'"' + RESERVED_PREFIX.encode() in text and _reserved(decoded := _object(text)):
             return self(_without_reserved(encode_exactly(decoded)))
-        self._check_keys(dict(zip(self._keys, msgspec.structs.astuple(found), strict=True)))
+        for key, value in zip(self._keys, msgspec.structs.astuple(found), strict=True):
+            _check_key(key, value)
         _check_data_points(text)
         return data
-
-    def _check_keys(self, record: Mapping[str, Any]) -> None:
-        for key in self._keys:
-            value = record.get(key)
-            if value is None or value is msgspec.UNSET:
-                raise MissingKeyError(f"key property {key!r} is missing or null")
-            if type(value) is str and len(value) > MAX_KEY_LENGTH:
-                raise MissingKeyError(
-                    f"key property {key!r} has {len(value)} characters, "
-                    f"and the service takes at most {MAX_KEY_LENGTH}"
-                )
 
     def _judge(self, text: bytes) -> Data:
         """Give the exact verdict: slow, and final."""
         record = _object(text)
         if _reserved(record):
             return self(_without_reserved(text))
-        self._check_keys(record)
+        for key in self._keys:
+            _check_key(key, record.get(key))
         if self._verdict is not None and (broken := self._verdict(record)):
             raise InvalidRecordError(f"does not fit its schema: {broken}")
         _check_data_points(text)
         return text
+
+
+def _check_key(key: str, value: Any) -> None:
+    if value is None or value is msgspec.UNSET:
+        raise MissingKeyError(f"key property {key!r} is missing or null")
+    if type(value) is str and len(value) > MAX_KEY_LENGTH:
+        raise MissingKeyError(
+            f"key property {key!r} has {len(value)} characters, "
+            f"and the service takes at most {MAX_KEY_LENGTH}"
+        )
 
 
 def _fast_validator(schema: Mapping[str, Any]) -> Callable[[Any], bool] | None:

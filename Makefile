@@ -1,0 +1,56 @@
+# Two commands: `make demo` and `make test`. Each does its own set-up, and is quick when run again.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test lint format clean
+
+demo: .venv/.ready .venv-tap-jsonfile/.ready
+	@$(BIN)/python demo/run.py
+
+test: .venv/.ready .venv-tap-jsonfile/.ready .meltano/.ready
+	$(BIN)/pytest --numprocesses=auto --cov --cov-report=term
+
+lint: .venv/.ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: .venv/.ready
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:
+	rm -rf .venv .venv-* .meltano
+
+# The project with everything that its tests need.
+.venv/.ready: pyproject.toml Makefile
+	$(call new-environment,.venv)
+	.venv/bin/python $(INSTALL) --editable '.[emulator]' --group dev
+	touch $@
+
+# A tap has an environment of its own, as Singer users give it.
+.venv-tap-jsonfile/.ready: Makefile
+	$(call new-environment,.venv-tap-jsonfile)
+	.venv-tap-jsonfile/bin/python $(INSTALL) 'tap-jsonfile==0.1.2'
+	touch $@
+
+# So has Meltano.
+.venv-meltano/.ready: Makefile
+	$(call new-environment,.venv-meltano)
+	.venv-meltano/bin/python $(INSTALL) 'meltano>=4.1,<5'
+	touch $@
+
+# And so have its plugins: Meltano makes these, again when what they need may have changed.
+.meltano/.ready: .venv-meltano/.ready meltano.yml pyproject.toml
+	MELTANO_PROJECT_READONLY=true MELTANO_CLI_DISABLE_VERSION_CHECK=true \
+		.venv-meltano/bin/meltano --log-level warning install
+	touch $@
+
+define new-environment
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo 'Python 3.10 or later is needed: make PYTHON=python3.12 ...'; exit 1; }
+	$(PYTHON) -m venv --clear $(1)
+	$(1)/bin/python $(INSTALL) --upgrade 'pip>=25.1'
+endef

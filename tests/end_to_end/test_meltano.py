@@ -1,0 +1,220 @@
+"""The project that ``meltano.yml`` declares, run by the real Meltano."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+import yaml  # type: ignore[import-untyped,unused-ignore]
+
+from target_stitch_import.emulator import list_tables, read_table
+
+if TYPE_CHECKING:
+    from target_stitch_import.emulator import Emulator
+
+PROJECT = Path(__file__).parents[2]
+MELTANO_ENVIRONMENT = PROJECT / ".venv-meltano"
+TARGET = Path(sys.executable).parent / "target-stitch-import"
+TOKEN = "a-token-of-this-test"
+LAST_DAY = Path("flights", "2013-01-03.jsonl")
+FILES = {"airlines": "airlines.jsonl", "planes": "planes.jsonl", "flights": "flights/*.jsonl"}
+KINDS = {
+    "boolean": "boolean",
+    "integer": "integer",
+    "number": "integer",  # a decimal from the environment can't be written by Meltano 4.4
+    "object": "object",
+    "string": "string",
+}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """The data of the demo as it was before its last day."""
+    copy = tmp_path / "source"
+    shutil.copytree(PROJECT / "demo" / "data", copy)
+    (copy / LAST_DAY).unlink()
+    return copy
+
+
+def meltano_command() -> Path:
+    command = MELTANO_ENVIRONMENT / "bin" / "meltano"
+    if not command.is_file():
+        pytest.fail(f"there is no {command.relative_to(PROJECT)}: `make test` sets it up")
+    return command
+
+
+def run_demo_job(emulator: Emulator, source: Path, home: Path) -> None:
+    """Run the job ``demo`` of ``meltano.yml``, with what Meltano keeps of it in ``home``.
+
+    The environments of the plugins stay in the project, to be made only once.
+    """
+    mine = ("MELTANO", "TAP_", "TARGET_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
+    environment |= {
+        "MELTANO_CLI_DISABLE_VERSION_CHECK": "true",
+        "MELTANO_DATABASE_URI": f"sqlite:///{home / 'meltano.db'}",
+        "MELTANO_PROJECT_READONLY": "true",
+        "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "TARGET_STITCH_IMPORT_API_URL": emulator.url,
+        "TARGET_STITCH_IMPORT_TOKEN": TOKEN,
+        "XDG_STATE_HOME": str(home),  # its logs
+    }
+    for table, files in FILES.items():
+        environment[f"TAP_{table.upper()}_PATHS"] = json.dumps([str(source / files)])
+    # Without the .env of whoever works in this repository.
+    command = [str(meltano_command()), "--env-file", os.devnull, "run", "demo"]
+    done = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert TOKEN not in done.stdout
+
+
+def rows_of(source: Path, table: str) -> list[str]:
+    paths = sorted(source.glob(FILES[table]))
+    lines = [line for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    return sorted(canonical(json.loads(line)) for line in lines)
+
+
+def rows_in(emulator: Emulator, table: str) -> list[str]:
+    return sorted(map(canonical, read_table(emulator.database, table)))
+
+
+def canonical(row: dict[str, Any]) -> str:
+    return json.dumps(row, sort_keys=True)
+
+
+def sequences(emulator: Emulator, table: str) -> set[int]:
+    rows = read_table(emulator.database, table, system_columns=True)
+    return {row["_sdc_sequence"] for row in rows}
+
+
+def states_in(home: Path) -> dict[str, dict[str, list[str]]]:
+    """What Meltano's own state backend keeps: of each pipe, the files that its stream has read."""
+    with closing(sqlite3.connect(home / "meltano.db")) as connection:
+        found = dict(connection.execute("SELECT state_id, completed_state FROM state"))
+    return {
+        name: {
+            stream: sorted(bookmark["file_hashes"])
+            for stream, bookmark in json.loads(state)["singer_state"]["bookmarks"].items()
+        }
+        for name, state in found.items()
+    }
+
+
+def declared_loader() -> dict[str, Any]:
+    project = yaml.safe_load((PROJECT / "meltano.yml").read_text(encoding="utf-8"))
+    (loader,) = project["plugins"]["loaders"]
+    return dict(loader)
+
+
+def about_target() -> dict[str, Any]:
+    command = [str(TARGET), "--about", "--format", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return dict(json.loads(done.stdout))
+
+
+def as_meltano_setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """What ``meltano.yml`` should say of a setting of ``--about``."""
+    (kind,) = {KINDS[each] for each in schema["type"] if each != "null"}
+    return {
+        "name": name,
+        "kind": "options" if "enum" in schema else kind,
+        "label": schema["title"],
+        "description": schema["description"],
+        "sensitive": schema.get("secret", False),
+        "options": schema.get("enum", []),
+        "value": schema.get("default"),
+    }
+
+
+def as_declared(setting: dict[str, Any]) -> dict[str, Any]:
+    """What ``meltano.yml`` says of a setting, with what it leaves out."""
+    optional = {"sensitive": False, "value": None}
+    options = [each["value"] for each in setting.get("options", [])]
+    return {**optional, **setting, "options": options}
+
+
+def test_second_run_replicates_only_what_is_new(
+    emulator: Emulator, source: Path, tmp_path: Path
+) -> None:
+    # Given what a first run loaded, and a file that has come since then
+    run_demo_job(emulator, source, tmp_path)
+    assert sorted(list_tables(emulator.database)) == sorted(FILES)
+    assert {table: rows_in(emulator, table) for table in FILES} == {
+        table: rows_of(source, table) for table in FILES
+    }
+    before = {table: sequences(emulator, table) for table in FILES}
+    shutil.copy(PROJECT / "demo" / "data" / LAST_DAY, source / LAST_DAY)
+
+    # When the same job runs again
+    run_demo_job(emulator, source, tmp_path)
+
+    # Then the tables are as the source is, and no row was sent a second time
+    assert {table: rows_in(emulator, table) for table in FILES} == {
+        table: rows_of(source, table) for table in FILES
+    }
+    new = {table: sequences(emulator, table) - before[table] for table in FILES}
+    assert {table: len(each) for table, each in new.items()} == {
+        "airlines": 0,
+        "planes": 0,
+        "flights": 63,
+    }
+    assert all(before[table] <= sequences(emulator, table) for table in FILES)
+    # And Meltano keeps a STATE for each pipe, of every file that was read
+    assert states_in(tmp_path) == {
+        f"dev:tap-{table}-to-target-stitch-import": {table: sorted(map(str, source.glob(files)))}
+        for table, files in FILES.items()
+    }
+
+
+def test_settings_are_those_of_the_target() -> None:
+    # Given what the target says of itself
+    about = about_target()
+    settings = about["settings"]["properties"]
+
+    # When we read what meltano.yml declares
+    loader = declared_loader()
+
+    # Then each setting is there, in the same order and in the same words
+    declared = [as_declared(setting) for setting in loader["settings"]]
+    assert declared == [as_meltano_setting(name, schema) for name, schema in settings.items()]
+    assert loader["settings_group_validation"] == [about["settings"]["required"]]
+
+
+def test_capabilities_are_those_of_the_target() -> None:
+    # Given what the target says of itself, less what Meltano has no word for
+    known = set(about_target()["capabilities"]) - {"validate-records"}
+
+    # When we read what meltano.yml declares / Then it is the same
+    assert set(declared_loader()["capabilities"]) == known
+
+
+def test_project_file_is_valid_for_meltano() -> None:
+    # Given Meltano's own schema of a project file
+    meltano_command()
+    (path,) = MELTANO_ENVIRONMENT.glob("lib/python*/site-packages/meltano/schemas/*.schema.json")
+    schema = json.loads(path.read_text(encoding="utf-8"))
+
+    # When meltano.yml is held against it
+    project = yaml.safe_load((PROJECT / "meltano.yml").read_text(encoding="utf-8"))
+    errors = jsonschema.Draft7Validator(schema).iter_errors(project)
+
+    # Then it finds nothing
+    assert [f"{error.json_path}: {error.message}" for error in errors] == []
