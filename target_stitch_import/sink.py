@@ -141,13 +141,14 @@ class StitchSink(Sink):
         self._deliver(sealed)
 
     def activate_version(self, new_version: int, line: int = 0) -> None:
-        """Make a version the only one visible, behind all that came before it."""
+        """Make a version the only one visible, behind all that came before and before all else."""
         self.process_batch({})
         self._table.generation += 1
         batch = self._begin(new_version)
         batch.add_activation(self._table.sequencer.next(), line)
         self._opened(batch)
         self.process_batch({})
+        self._table.generation += 1
 
     def _begin(self, version: int | None) -> OpenBatch:
         self.process_batch({})

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from target_stitch_import.emulator import read_table
 from tests.support.messages import activate, record, schema, stream_of
 from tests.support.running import loaded, piped
+from tests.support.service import ACCEPTED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from target_stitch_import.emulator import Emulator
-    from tests.support.service import Service
+    from tests.support.service import Answer, Request, Service
 
 SECOND = 1_000_000_000
 NOON = 1_767_268_800 * SECOND  # 2026-01-01T12:00:00Z
@@ -104,6 +106,30 @@ def test_an_activation_shows_its_version_alone(emulator: Emulator) -> None:
     # then only the rows of the second are left
     assert error is None
     assert [row["id"] for row in read_table(emulator.database, "orders")] == [0, 1]
+
+
+def test_an_activation_does_not_hide_what_comes_behind_it(service: Service) -> None:
+    # given records of another version right behind an activation
+    lines = [
+        schema(),
+        record({"id": 1}, version=1),
+        activate(1),
+        *[record({"id": n}, version=2) for n in range(3)],
+    ]
+    arrived: list[Any] = []
+
+    def slowly(request: Request) -> Answer:
+        batch = request.batch
+        if batch["messages"][0]["action"] == "activate_version":
+            threading.Event().wait(0.2)
+        arrived.append((batch["table_version"], batch["messages"][0]["action"]))
+        return ACCEPTED
+
+    service.answer = slowly
+    # when they are loaded with an activation that is answered late
+    loaded(service.config(batch_size_rows=1), stream_of(*lines))
+    # then they were sent only once it was answered
+    assert arrived == [(1, "upsert"), (1, "activate_version"), *[(2, "upsert")] * 3]
 
 
 def test_an_activation_may_be_ignored(emulator: Emulator) -> None:
