@@ -62,11 +62,16 @@ class Batch:
         """Say which record of the input a message of the body is: by its line and its keys."""
         if not 0 <= index < self.rows:
             return ""
-        body = decode_exactly(self.body)
-        data = body["messages"][index]["data"]
-        keys = {name: data.get(name) for name in body["key_names"]}
-        named = f" (key {encode_exactly(keys).decode()})" if keys else ""
-        return f" That record is line {self.lines[index]:,} of the input{named}."
+        return f" That record is line {self.lines[index]:,} of the input{self._key_of(index)}."
+
+    def _key_of(self, index: int) -> str:
+        try:
+            body = decode_exactly(self.body)
+            data = body["messages"][index]["data"]
+            keys = {name: data.get(name) for name in body["key_names"]}
+            return f" (key {encode_exactly(keys).decode()})" if keys else ""
+        except (AttributeError, LookupError, ValueError):
+            return ""  # an activation, or a record that validation was not to look at
 
     def __str__(self) -> str:
         """Name it in a message for people."""

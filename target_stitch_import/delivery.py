@@ -130,7 +130,7 @@ class Delivery:
 
     def wake(self) -> None:
         """End the wait of whoever waits for ``wake_fd``; may be called from a signal handler."""
-        with contextlib.suppress(BlockingIOError):  # full of earlier calls
+        with contextlib.suppress(OSError):  # full of earlier calls, or closed
             os.write(self._wake_write, b"\0")
 
     def finish(self) -> None:
@@ -140,6 +140,8 @@ class Delivery:
 
     def close(self) -> None:
         """Send nothing more; count the posts that are on the wire, and close the connections."""
+        if self._wake_read < 0:
+            return
         self._stopping.set()
         while self._posted - self._between_tries:
             select.select([self._wake_read], [], [])
@@ -151,8 +153,9 @@ class Delivery:
         for thread in self._threads:
             thread.join()
         self._threads.clear()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        for descriptor in (self._wake_read, self._wake_write):
+            os.close(descriptor)
+        self._wake_read = self._wake_write = -1
 
     def _post_what_may_go(self) -> None:
         """Post what no barrier holds: of each table, the batches of its smallest generation."""

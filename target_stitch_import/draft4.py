@@ -5,26 +5,25 @@ Knows what each draft says and how draft 4 says it; not what the service asks of
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final
 
+from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7
+
+from target_stitch_import.keywords import is_pattern, set_or_drop, translate_values
 
 if TYPE_CHECKING:
     from referencing import Specification
 
-__all__ = ["SchemaTranslationError", "Translator", "set_or_drop"]
+__all__ = ["SchemaTranslationError", "Translator"]
 
 MAX_PARTS: Final = 100_000
 """Subschemas in one schema: references that multiply are refused before they fill the memory."""
 
-_AS_THEY_ARE: Final = (
-    "default", "description", "exclusiveMaximum", "exclusiveMinimum", "format", "maxItems",
-    "maxLength", "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum",
-    "multipleOf", "pattern", "title", "type", "uniqueItems",
-)  # fmt: skip
-_MAPS: Final = ("patternProperties", "properties")
+_APPLICATORS: Final = frozenset(
+    {"additionalItems", "additionalProperties", "items", "patternProperties", "properties"}
+)
+"""What one of these means depends on which others stand beside it."""
 
 _NEWER: Final = frozenset(
     {
@@ -43,16 +42,6 @@ _UNSAYABLE: Final = frozenset(
 
 class SchemaTranslationError(ValueError):
     """What came as a schema is none, or none that can be posted."""
-
-
-def set_or_drop(schema: dict[str, Any], keyword: str, value: Any) -> None:
-    """Set a keyword to a value, or leave it out where the value is empty.
-
-    Draft 4 does not permit an empty ``required``, ``dependencies`` and the like.
-    """
-    schema.pop(keyword, None)
-    if value:
-        schema[keyword] = value
 
 
 class Translator:
@@ -87,7 +76,10 @@ class Translator:
         reference = schema["$ref"]
         if not isinstance(reference, str):
             raise SchemaTranslationError("a $ref is no string")
-        resolved = resolver.lookup(reference)
+        try:
+            resolved = resolver.lookup(reference)
+        except Unresolvable:
+            raise SchemaTranslationError(f"its $ref {reference!r} leads to nothing in it") from None
         place = id(resolved.contents)
         if place in self._within:
             self._losses += 1
@@ -99,51 +91,49 @@ class Translator:
             return referred  # what stands beside a $ref said nothing before 2019-09
         beside = {word: value for word, value in schema.items() if word != "$ref"}
         others = self._keywords(beside, resolver)
-        if referred.keys() & others.keys():
+        if referred.keys() & others.keys() or (
+            _APPLICATORS & referred.keys() and _APPLICATORS & others.keys()
+        ):
             return {**referred, "allOf": [*referred.get("allOf", ()), others]}
         return {**referred, **others}
 
     def _keywords(self, schema: dict[str, Any], resolver: Any) -> dict[str, Any]:
         self._losses += len(_UNSAYABLE & schema.keys())
-        result = {
-            word: _exact(schema[word]) for word in _AS_THEY_ARE if schema.get(word) is not None
-        }
-        self._keep_what_can_be_read(result)
-        _translate_bounds(result)
-        also = _translate_values(schema, result)
+        result, also = translate_values(schema)
+        if not is_pattern(result.get("pattern", "")):
+            del result["pattern"]
+            self._losses += 1
         for keyword in ("allOf", "anyOf"):
             if keyword in schema:
                 result[keyword] = self._list(schema[keyword], resolver)
-        for keyword in _MAPS:
-            if keyword in schema:
-                result[keyword] = self._map(schema[keyword], resolver)
-        if "additionalProperties" in schema:
-            result["additionalProperties"] = self._flag_or_schema(
-                schema["additionalProperties"], resolver
-            )
+        self._properties(schema, result, resolver)
         self._items(schema, result, resolver)
         self._dependencies(schema, result, resolver)
         also += self._negations(schema, result, resolver)
         set_or_drop(result, "allOf", [*result.get("allOf", ()), *also])
         return result
 
-    def _keep_what_can_be_read(self, result: dict[str, Any]) -> None:
-        for keyword in ("description", "title", "format"):
-            if not isinstance(result.get(keyword, ""), str):
-                del result[keyword]
-        if isinstance(result.get("type"), list):
-            result["type"] = _distinct(result["type"])
-        try:
-            re.compile(result.get("pattern", ""))
-        except (re.error, TypeError):
-            del result["pattern"]
+    def _properties(self, schema: dict[str, Any], result: dict[str, Any], resolver: Any) -> None:
+        for keyword in ("properties", "patternProperties"):
+            if keyword in schema:
+                parts = _mapping(schema[keyword]).items()
+                result[keyword] = {name: self.translate(part, resolver) for name, part in parts}
+        patterns = result.get("patternProperties", {})
+        unreadable = [name for name in patterns if not is_pattern(name)]
+        for name in unreadable:
+            del patterns[name]
             self._losses += 1
+        others = schema.get("additionalProperties")
+        if others is not None and not unreadable:  # or it would speak of their properties too
+            result["additionalProperties"] = self._flag_or_schema(others, resolver)
 
     def _items(self, schema: dict[str, Any], result: dict[str, Any], resolver: Any) -> None:
         """2020-12 says prefixItems and items where draft 4 says items and additionalItems."""
         first, rest = schema.get("items"), schema.get("additionalItems")
         if "prefixItems" in schema:
             first, rest = schema["prefixItems"], schema.get("items")
+        if first == [] and rest is not None:
+            first = rest
         if isinstance(first, list):
             set_or_drop(result, "items", self._list(first, resolver))
             if rest is not None:
@@ -200,9 +190,6 @@ class Translator:
             raise SchemaTranslationError(f"{schemas!r:.40} stands where a list of schemas should")
         return [self.translate(part, resolver) for part in schemas]
 
-    def _map(self, schemas: Any, resolver: Any) -> dict[str, dict[str, Any]]:
-        return {name: self.translate(part, resolver) for name, part in _mapping(schemas).items()}
-
     def _flag_or_schema(self, value: Any, resolver: Any) -> bool | dict[str, Any]:
         return value if isinstance(value, bool) else self.translate(value, resolver)
 
@@ -211,56 +198,3 @@ def _mapping(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise SchemaTranslationError(f"{value!r:.40} stands where schemas by name should")
     return value
-
-
-def _exact(value: Any) -> Any:
-    """A float, which only a stream map can bring in, becomes the decimal that it is written as."""
-    return Decimal(repr(value)) if isinstance(value, float) else value
-
-
-def _is_number(value: Any) -> TypeGuard[int | Decimal]:
-    return isinstance(value, (int, Decimal)) and not isinstance(value, bool)
-
-
-def _distinct(values: list[Any]) -> list[Any]:
-    kept: list[Any] = []
-    for value in values:
-        if not any(
-            value is other or (value == other and type(value) is type(other)) for other in kept
-        ):
-            kept.append(value)
-    return kept
-
-
-def _translate_bounds(result: dict[str, Any]) -> None:
-    """Since draft 6 an exclusive bound is a number; in draft 4 it is a flag beside the bound."""
-    for bound, exclusive, tighter in (
-        ("minimum", "exclusiveMinimum", max),
-        ("maximum", "exclusiveMaximum", min),
-    ):
-        limit = result.get(exclusive)
-        if isinstance(limit, bool):
-            if bound not in result:
-                del result[exclusive]  # a flag without its bound says nothing
-        elif _is_number(limit) and _is_number(inclusive := result.get(bound, limit)):
-            result[bound] = tighter(limit, inclusive)
-            set_or_drop(result, exclusive, result[bound] == limit)
-
-
-def _translate_values(schema: dict[str, Any], result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Translate const, enum and required; return what has to stand in an allOf of its own."""
-    also: list[dict[str, Any]] = []
-    required = schema.get("required")
-    if not isinstance(required, bool):  # draft 3 had a flag, on the property itself
-        set_or_drop(result, "required", required and _distinct(required))
-    if "enum" in schema:
-        values = schema["enum"]
-        result["enum"] = _distinct(values) if isinstance(values, list) else values
-        if not values:
-            del result["enum"]
-            also.append({"not": {}})
-    if "const" in schema:
-        also.append({"enum": [schema["const"]]})
-    if len(also) == 1 and "enum" not in result and "enum" in also[0]:
-        result.update(also.pop())
-    return also

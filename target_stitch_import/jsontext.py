@@ -15,15 +15,19 @@ import msgspec
 
 __all__ = ["decode_exactly", "encode_exactly", "without_non_finite"]
 
-_MAX_INT_DIGITS: Final = 4_000  # below the interpreter's own limit on reading integers
+_MAX_INT_DIGITS: Final = 4_300  # what the interpreter reads and writes; more takes it too long
 
-_NON_FINITE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|-?\bNaN\b')
+# A string may lack its end, so that a broken line is read over once, and not once for each quote.
+_NON_FINITE = re.compile(rb'(?s)"[^"\\]*(?:\\.[^"\\]*)*"?|-?\bInfinity\b|-?\bNaN\b')
 
 _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 
 def _read_int(digits: str) -> int:
-    return int(digits if len(digits) < _MAX_INT_DIGITS else Decimal(digits))
+    if len(digits) > _MAX_INT_DIGITS:
+        message = f"it holds an integer of {len(digits):,} digits"
+        raise ValueError(message)
+    return int(digits)
 
 
 def _refuse_constant(name: str) -> None:
@@ -35,12 +39,12 @@ def decode_exactly(text: bytes) -> Any:
     """Decode JSON with every number exact: ``int``, or ``Decimal`` where the text has a fraction.
 
     Raises:
-        ValueError: The text is no JSON, is nested too deeply, or holds a number whose exponent
-            is beyond what a ``Decimal`` can hold.
+        ValueError: The text is no JSON, is nested too deeply, or holds an integer of thousands of
+            digits or an exponent beyond what a ``Decimal`` can hold.
     """
     try:
         return json.loads(
-            text, parse_float=Decimal, parse_int=_read_int, parse_constant=_refuse_constant
+            text.decode(), parse_float=Decimal, parse_int=_read_int, parse_constant=_refuse_constant
         )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
@@ -49,8 +53,13 @@ def decode_exactly(text: bytes) -> Any:
 
 
 def encode_exactly(value: Any) -> bytes:
-    """Encode to JSON with every ``Decimal`` and ``int`` written in full, not finite ones as null."""
-    return _encode(value)
+    """Encode to JSON with every ``Decimal`` and ``int`` written in full, not finite ones as null.
+
+    Raises:
+        ValueError: A string holds half of a surrogate pair.
+    """
+    text = _encode(value)
+    return without_non_finite(text) if b"NaN" in text or b"Infinity" in text else text
 
 
 def without_non_finite(line: bytes) -> bytes:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jsonschema import Draft4Validator, SchemaError
 from referencing import Registry, Specification
-from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012, UnknownDialect, specification_with
 
-from target_stitch_import.draft4 import SchemaTranslationError, Translator, set_or_drop
+from target_stitch_import.draft4 import SchemaTranslationError, Translator
+from target_stitch_import.jsontext import encode_exactly
+from target_stitch_import.keywords import set_or_drop
 from target_stitch_import.limits import RESERVED_PREFIX
 
 if TYPE_CHECKING:
@@ -40,18 +41,22 @@ def to_draft4(schema: Any) -> dict[str, Any]:
     """
     if not isinstance(schema, dict):
         raise SchemaTranslationError(f"it is no JSON object but {schema!r:.40}")
-    dialect = _dialect(schema)
-    resolver = Registry[Any]().resolver_with_root(dialect.create_resource(schema))
     try:
+        dialect = _dialect(schema)
+        resolver = Registry[Any]().resolver_with_root(dialect.create_resource(schema))
         translated = _without_reserved(Translator(dialect).translate(schema, resolver))
         Draft4Validator.check_schema(translated)
+        encode_exactly(translated)
+    except SchemaTranslationError:
+        raise
     except SchemaError as error:
         place = "/".join(["#", *map(str, error.absolute_path)])
         raise SchemaTranslationError(f"{place}: {error.message:.200}") from None
-    except Unresolvable as error:
-        raise SchemaTranslationError(f"its $ref {error.ref!r} leads to nothing in it") from None
     except RecursionError:
         raise SchemaTranslationError("it is nested too deeply") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # What the libraries say of an $id that is no string, a number of 5,000 digits ...
+        raise SchemaTranslationError(f"it can't be read: {error!s:.200}") from None
     return translated
 
 
@@ -73,8 +78,8 @@ def subschemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _dialect(schema: dict[str, Any]) -> Specification[Any]:
     """Return what ``$schema`` names; where it names nothing known, the newest understands most."""
     try:
-        return specification_with(str(schema.get("$schema")))
-    except UnknownDialect:
+        return specification_with(schema["$schema"])
+    except (UnknownDialect, KeyError):
         return DRAFT202012
 
 
@@ -84,6 +89,7 @@ def _without_reserved(schema: dict[str, Any]) -> dict[str, Any]:
     properties = schema["properties"].items()
     kept = {name: part for name, part in properties if not name.startswith(RESERVED_PREFIX)}
     posted = {**schema, "properties": kept}
-    required = [name for name in schema.get("required", ()) if not name.startswith(RESERVED_PREFIX)]
-    set_or_drop(posted, "required", required)
+    if isinstance(required := schema.get("required"), list):
+        kept_required = [name for name in required if not str(name).startswith(RESERVED_PREFIX)]
+        set_or_drop(posted, "required", kept_required)
     return posted

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
 
 __all__ = ["NOT_OFFERED", "SETTINGS", "base_url", "describe", "prepare"]
+
+MAX_SECONDS: Final = 7 * 24 * 3600
+"""No wait is meant to be longer than a week; a larger number is a slip."""
 
 SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
     th.Property(
@@ -74,7 +79,7 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
     ),
     th.Property(
         "max_batch_age_seconds",
-        th.NumberType(exclusive_minimum=0),
+        th.NumberType(exclusive_minimum=0, maximum=MAX_SECONDS),
         default=30,
         title="Batch age",
         description=(
@@ -91,14 +96,14 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
     ),
     th.Property(
         "request_timeout_seconds",
-        th.NumberType(exclusive_minimum=0),
+        th.NumberType(exclusive_minimum=0, maximum=MAX_SECONDS),
         default=60,
         title="Request timeout",
         description="Seconds without a sign of life after which a request is tried again.",
     ),
     th.Property(
         "max_retry_seconds",
-        th.NumberType(minimum=0),
+        th.NumberType(minimum=0, maximum=MAX_SECONDS),
         default=900,
         title="Retry budget",
         description="Seconds for which a batch is tried again before the run fails.",
@@ -202,9 +207,11 @@ def base_url(config: Mapping[str, Any]) -> str:
 
 def _from_vendor_config(config: dict[str, Any], logger: logging.Logger) -> None:
     url = config.get("small_batch_url")
-    if isinstance(url, str) and not config.get("api_url") and not config.get("region"):
-        parts = urlsplit(url)
-        config["api_url"] = f"{parts.scheme}://{parts.netloc}"
+    if not isinstance(url, str) or config.get("api_url") or config.get("region"):
+        return
+    match = re.match(r"\w+://[^/?#]*", url)
+    config["api_url"] = match[0] if match else url
+    if _refused_url(config["api_url"]) is None:
         logger.info("Setting api_url is %s, from small_batch_url.", config["api_url"])
 
 
@@ -215,7 +222,7 @@ def _read_numbers(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
             "type", ()
         ):
             with contextlib.suppress(ValueError):  # left for the schema to refuse
-                config[name] = float(value)
+                config[name] = float(value) if math.isfinite(float(value)) else value
 
 
 def _refused_url(url: str) -> str | None:
@@ -224,6 +231,8 @@ def _refused_url(url: str) -> str | None:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         return "is no URL"
+    if not re.fullmatch(r"[\x21-\x7e]*", url):
+        return "must be of plain characters, without spaces"
     if parts.scheme not in ("http", "https") or not host:
         return "must be https://HOST, or http to a loopback address"
     if parts.username or parts.password or parts.query or parts.fragment:

@@ -6,6 +6,7 @@ what is in a record, and how the service is spoken to, are the business of other
 
 from __future__ import annotations
 
+import copy
 import sys
 from functools import cached_property, partial
 from typing import IO, TYPE_CHECKING, Any, ClassVar
@@ -45,7 +46,9 @@ class TargetStitchImport(Target):
     """Singer target that loads any tap into Stitch through its Import API."""
 
     name = "target-stitch-import"
-    config_jsonschema: ClassVar[dict[str, Any]] = settings.SETTINGS
+    config_jsonschema: ClassVar[dict[str, Any]] = copy.deepcopy(
+        settings.SETTINGS
+    )  # the SDK adds to it
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
         PluginCapabilities.ACTIVATE_VERSION,

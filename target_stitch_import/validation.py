@@ -32,11 +32,13 @@ __all__ = ["RecordCheck"]
 
 Data = bytes | msgspec.Raw
 
-_EXACT_KEYWORDS: Final = frozenset({"enum", "maximum", "minimum", "multipleOf"})
+_EXACT_KEYWORDS: Final = frozenset({"enum", "maximum", "minimum", "multipleOf", "uniqueItems"})
 """Where a float would be rounded before it is judged, numbers are decoded as decimals."""
 
 _REGEX_KEYWORDS: Final = frozenset({"pattern", "patternProperties"})
 """The two libraries read some patterns differently, so only the exact one may judge them."""
+
+_ESCAPED_RESERVED: Final = re.compile(rb'"(?:_|\\u005[fF])(?:s|\\u0073)(?:d|\\u0064)(?:c|\\u0063)')
 
 _CAN_HOLD_TOO_MANY: Final = 2 * MAX_DATA_POINTS  # bytes: a value and its comma take two
 
@@ -53,7 +55,7 @@ class RecordCheck:
         self._verdict = exact_verdict(schema) if validate else None
         self._accepts = _fast_validator(schema) if validate else None
         self._decode = _decoder(schema)
-        self._decode_keys = _key_decoder(self._keys)
+        self._read_keys = _key_reader(self._keys)
         self._typed: Callable[[Data], msgspec.Struct] | None = None
         self._typed_keys: list[tuple[str, str]] = []
         if validate and (struct := record_type(schema)):
@@ -107,12 +109,12 @@ class RecordCheck:
         text = bytes(data)
         try:
             text.decode()
-            found = self._decode_keys(text)
+            values = self._read_keys(text)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return self._judge(text)
-        if b'"' + RESERVED_PREFIX.encode() in text and _reserved(decoded := _object(text)):
-            return self(_without_reserved(encode_exactly(decoded)))
-        for key, value in zip(self._keys, msgspec.structs.astuple(found), strict=True):
+        if _may_be_reserved(text) and _reserved(_object(text)):
+            return self(_without_reserved(text))
+        for key, value in zip(self._keys, values, strict=True):
             _check_key(key, value)
         _check_data_points(text)
         return data
@@ -159,15 +161,17 @@ def _decoder(schema: Mapping[str, Any]) -> Callable[[Data], dict[str, Any]]:
     return msgspec.json.Decoder(dict[str, Any], float_hook=float_hook).decode
 
 
-def _key_decoder(keys: tuple[str, ...]) -> Callable[[Data], msgspec.Struct]:
-    """Decode the key properties alone; the rest of the record is only read past."""
+def _key_reader(keys: tuple[str, ...]) -> Callable[[bytes], Sequence[Any]]:
+    """Return a function that reads the key properties alone, and past the rest of a record."""
     names = [f"key_{place}" for place in range(len(keys))]
-    struct = msgspec.defstruct(
-        "Keys",
-        [(name, Any, msgspec.UNSET) for name in names],
-        rename=dict(zip(names, keys, strict=True)),
-    )
-    return msgspec.json.Decoder(struct).decode
+    fields = [(name, Any, msgspec.UNSET) for name in names]
+    try:
+        struct = msgspec.defstruct("Keys", fields, rename=dict(zip(names, keys, strict=True)))
+    except ValueError:  # a name with a quote or a control character in it
+        decode_all = msgspec.json.Decoder(dict[str, Any]).decode
+        return lambda text: [decode_all(text).get(key) for key in keys]
+    decode = msgspec.json.Decoder(struct).decode
+    return lambda text: msgspec.structs.astuple(decode(text))
 
 
 def _object(text: bytes) -> dict[str, Any]:
@@ -181,9 +185,14 @@ def _object(text: bytes) -> dict[str, Any]:
 
 
 def _reason(error: ValueError) -> str:
-    if isinstance(error, UnicodeDecodeError):
+    if isinstance(error, UnicodeError):
         return "it is not UTF-8"
     return re.sub(r": line \d+ column \d+", "", str(error))
+
+
+def _may_be_reserved(text: bytes) -> bool:
+    """Look for the start of a reserved name, escaped or not, without decoding."""
+    return b'"_sdc' in text or (b"\\u00" in text and _ESCAPED_RESERVED.search(text) is not None)
 
 
 def _reserved(record: Mapping[str, Any]) -> bool:
@@ -191,10 +200,13 @@ def _reserved(record: Mapping[str, Any]) -> bool:
 
 
 def _without_reserved(text: bytes) -> bytes:
-    record = _object(text)
-    return encode_exactly(
-        {name: value for name, value in record.items() if not name.startswith(RESERVED_PREFIX)}
-    )
+    kept = {
+        name: value for name, value in _object(text).items() if not name.startswith(RESERVED_PREFIX)
+    }
+    try:
+        return encode_exactly(kept)
+    except ValueError as error:
+        raise InvalidRecordError(f"can't be written again: {_reason(error)}") from None
 
 
 def _check_data_points(data: Data) -> None:
