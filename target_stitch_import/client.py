@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import email.utils
 import re
+import ssl
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +36,7 @@ MAX_WAIT: Final = 60.0
 
 _TRANSIENT: Final = frozenset({408, 429})
 _RECORD = re.compile(r"^Record (\d+) ")
+_READ: Final = 20_000  # characters of a page that are looked at
 _SHOWN: Final = 300  # characters of an answer that a message quotes
 
 
@@ -135,18 +137,26 @@ class ImportClient:
                 timeout=self._timeout,
                 allow_redirects=False,
             )
-        except requests.exceptions.SSLError as error:
+        except ValueError:  # its message may quote the header
             raise AccessError(
-                f"no trusted connection to {self._api_url}: {self._auth.hide(_cause(error))}"
+                "no request can be made with this token and api_url: one has characters that "
+                "HTTP does not permit"
             ) from None
         except requests.RequestException as error:
-            raise TransientError(self._auth.hide(_cause(error))) from None
+            cause = _root(error)
+            told = self._auth.hide(" ".join(f"{type(cause).__name__}: {cause}".split()))
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                raise AccessError(f"{self._api_url} is not trusted: {told}") from None
+            raise TransientError(told) from None
         self._check(response)
 
     def _check(self, response: requests.Response) -> None:
         status = response.status_code
         answer = _json_object(response)
-        said = self._auth.hide(_said(response, answer))
+        # The token is hidden before anything is cut, so that no part of it can be left.
+        text = self._auth.hide(response.content.decode(errors="replace"))
+        words = _page_text(text) if answer is None else self._auth.hide(_words(answer))
+        said = " ".join(words.split())[:_SHOWN] or "(an empty answer)"
         if 200 <= status < 300:  # noqa: PLR2004 - any 2xx counts as accepted
             if answer is None:
                 raise TransientError(f"{status} without a JSON object, so no proof: {said}")
@@ -160,7 +170,7 @@ class ImportClient:
         if status == 413:  # noqa: PLR2004
             raise TooLargeError(f"{status} {said}")
         if status < 400:  # noqa: PLR2004
-            where = response.headers.get("Location", "nowhere")
+            where = self._auth.hide(response.headers.get("Location", "nowhere"))
             raise RejectedError(
                 f"{status}: a redirect to {where} is not followed. Check the setting api_url."
             )
@@ -187,16 +197,14 @@ def _json_object(response: requests.Response) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
-def _said(response: requests.Response, answer: dict[str, Any] | None) -> str:
-    """Return an answer's own words in one line: an object's, a bare string's, or a page's."""
-    if answer is not None:
-        words = [answer.get(name) for name in ("message", "error", "errors")]
-        text = "; ".join(str(word) for word in words if word) or str(answer.get("status") or "")
-    else:
-        text = re.sub(
-            r"<(style|script).*?</\1>|<[^>]*>", " ", response.text[:20_000], flags=re.DOTALL
-        )
-    return " ".join(text.split())[:_SHOWN] or "(an empty answer)"
+def _words(answer: dict[str, Any]) -> str:
+    words = [answer.get(name) for name in ("message", "error", "errors")]
+    return "; ".join(str(word) for word in words if word) or str(answer.get("status") or "")
+
+
+def _page_text(page: str) -> str:
+    """Return what a person would read of a page, or of a bare string."""
+    return re.sub(r"<(style|script)\b.*?</\1>|<[^<>]*>", " ", page[:_READ], flags=re.DOTALL)
 
 
 def _what_to_look_at(said: str) -> str:
@@ -221,11 +229,11 @@ def _retry_after(response: requests.Response) -> float | None:
     return max(0.0, moment.timestamp() - time.time())
 
 
-def _cause(error: BaseException) -> str:
+def _root(error: BaseException) -> BaseException:
     """Return what lies at the bottom of one of the long exceptions of ``requests``."""
     while True:
         inner = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
         inner = getattr(error, "reason", None) if inner is None else inner
         if not isinstance(inner, BaseException):
-            return f"{type(error).__name__}: {error}"
+            return error
         error = inner

@@ -138,6 +138,9 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
     ),
 ).to_dict()
 
+_PLAIN = re.compile(r"[\x21-\x7e]*")
+"""What a header and a URL can hold."""
+
 _VENDOR_SETTINGS: Final = {
     "batch_size_preferences": "is not needed: every table goes to one endpoint",
     "big_batch_url": "is not needed: every batch goes to one endpoint",
@@ -183,6 +186,8 @@ def prepare(config: dict[str, Any], schema: Mapping[str, Any], logger: logging.L
         if config.get(name) == value:
             found.append(refusal)
             del config[name]
+    if isinstance(token := config.get("token"), str) and not _PLAIN.fullmatch(token):
+        found.append("token: must be of plain characters, without spaces and line ends")
     if isinstance(url := config.get("api_url"), str) and (reason := _refused_url(url)):
         found.append(f"api_url: {reason}")
     return found
@@ -231,7 +236,7 @@ def _refused_url(url: str) -> str | None:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         return "is no URL"
-    if not re.fullmatch(r"[\x21-\x7e]*", url):
+    if not _PLAIN.fullmatch(url):
         return "must be of plain characters, without spaces"
     if parts.scheme not in ("http", "https") or not host:
         return "must be https://HOST, or http to a loopback address"

@@ -266,6 +266,7 @@ class TargetStitchImport(Target):
     def process_endofpipe(self) -> None:
         """Deliver all that is held, and write the last STATE."""
         self._pipeline.finish()
+        self._pipeline.close()
         for sink in self._sinks_active.values():
             sink.clean_up()
 

@@ -48,9 +48,11 @@ def record_type(schema: Mapping[str, Any]) -> type[msgspec.Struct] | None:
     if said - _WORDS["object"] or "object" not in _kinds(schema, "object"):
         return None
     try:
-        return _struct(schema)
-    except _Unsayable:
+        struct = _struct(schema)
+        msgspec.json.Decoder(struct)  # it is only here that a union may prove to be impossible
+    except (_Unsayable, TypeError, ValueError):
         return None
+    return struct
 
 
 def _struct(schema: Mapping[str, Any]) -> type[msgspec.Struct]:
@@ -71,14 +73,7 @@ def _struct(schema: Mapping[str, Any]) -> type[msgspec.Struct]:
             fields.append((field, kind))
         else:
             fields.append((field, kind | msgspec.UnsetType, msgspec.UNSET))
-    try:
-        struct = msgspec.defstruct(
-            "Record", fields, rename=names, gc=False, forbid_unknown_fields=True
-        )
-        msgspec.json.Decoder(struct)  # it is only here that a union may prove to be impossible
-    except (TypeError, ValueError):
-        raise _Unsayable from None
-    return struct
+    return msgspec.defstruct("Record", fields, rename=names, gc=False, forbid_unknown_fields=True)
 
 
 def _kinds(schema: Mapping[str, Any], *unsaid: str) -> tuple[str, ...]:

@@ -1,0 +1,124 @@
+"""The command ``stitch-import-emulator``.
+
+Knows flags, signals and exit codes. Must be importable without the extra ``emulator``, to
+say what to install.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import signal
+import sqlite3
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from target_stitch_import.limits import REGIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+MAX_PORT: Final = 65_535
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the emulator until SIGTERM or SIGINT."""
+    options = _parser().parse_args(arguments)
+    try:
+        server = importlib.import_module("target_stitch_import.emulator.server")
+    except ModuleNotFoundError as error:
+        return _fail(f"{error.name} is missing: pip install 'target-stitch-import[emulator]'")
+    if options.verbose:
+        logging.basicConfig(format="%(message)s", stream=sys.stderr)
+        logging.getLogger("stitch-import-emulator").setLevel(logging.INFO)
+    stop = threading.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: stop.set())
+    try:
+        return _run(server, options, stop)
+    except sqlite3.Error as error:
+        return _fail(f"{options.database} can't be used as a database: {error}")
+    except OSError as error:
+        return _fail(f"port {options.port} can't be used: {error.strerror}")
+
+
+def _run(server: Any, options: argparse.Namespace, stop: threading.Event) -> int:
+    with server.running_emulator(
+        options.database,
+        token=options.token,
+        client_id=options.client_id,
+        region=options.region,
+        active=not options.paused,
+        port=options.port,
+    ) as emulator:
+        sys.stdout.write(
+            f"Import API emulator listening on {emulator.url}, database {emulator.database}\n"
+        )
+        sys.stdout.flush()
+        # With a timeout, for without one no signal gets through on Windows.
+        while not stop.wait(1):
+            pass
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="stitch-import-emulator",
+        description=(
+            "Emulate the Stitch Import API on 127.0.0.1: check requests as the service does, "
+            "and load them into an SQLite database as Stitch loads them."
+        ),
+    )
+    parser.add_argument(
+        "--port", type=_port, default=8787, help="0 is any free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--database",
+        default="stitch.db",
+        metavar="FILE",
+        help="SQLite database to load into, created where there is none (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--token", help="the access token to accept (default: any that is not empty)"
+    )
+    parser.add_argument(
+        "--client-id",
+        type=int,
+        metavar="ID",
+        help="the client ID to accept in push and validate bodies (default: any)",
+    )
+    parser.add_argument(
+        "--region",
+        choices=list(REGIONS),
+        default="us",
+        help=(
+            "whose API this is; a token that starts with the name of another region and a "
+            "colon is answered 'Invalid region.' (default: %(default)s)"
+        ),
+    )
+    parser.add_argument(
+        "--paused",
+        action="store_true",
+        help="answer every post as for an integration that is paused or deleted",
+    )
+    parser.add_argument("--verbose", action="store_true", help="log each request on stderr")
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= MAX_PORT:
+        raise argparse.ArgumentTypeError("a port is between 0 and 65535")
+    return port
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"stitch-import-emulator: {message}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

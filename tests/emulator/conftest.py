@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from target_stitch_import.emulator import running_emulator
+
+from .service import Api
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
+
+
+@pytest.fixture(scope="package")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An emulator for all tests that only need a table of their own."""
+    database = tmp_path_factory.mktemp("emulator") / "stitch.db"
+    with running_emulator(database) as emulator, requests.Session() as session:
+        session.trust_env = False
+        yield Api(emulator.url, emulator.database, session)
+
+
+@pytest.fixture
+def table(request: pytest.FixtureRequest) -> str:
+    """A table that no other test uses."""
+    return str(request.node.nodeid)
