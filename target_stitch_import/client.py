@@ -213,7 +213,7 @@ def _what_to_look_at(said: str) -> str:
     if "not active" in said:
         return "The integration is paused or deleted in Stitch."
     if "client" in said.lower():
-        return "Check the setting client_id: it does not belong to this token."
+        return "The client ID does not belong to this token."
     return "Check the setting token: it is missing, mistyped or revoked."
 
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7
+from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202012
 
 from target_stitch_import.keywords import is_pattern, set_or_drop, translate_values
 
 if TYPE_CHECKING:
     from referencing import Specification
 
-__all__ = ["SchemaTranslationError", "Translator"]
+__all__ = ["UNKNOWN_TO", "SchemaTranslationError", "Translator"]
 
-MAX_PARTS: Final = 100_000
+MAX_PARTS: Final = 20_000
 """Subschemas in one schema: references that multiply are refused before they fill the memory."""
 
 _APPLICATORS: Final = frozenset(
@@ -25,13 +25,24 @@ _APPLICATORS: Final = frozenset(
 )
 """What one of these means depends on which others stand beside it."""
 
-_NEWER: Final = frozenset(
+_SINCE_6: Final = frozenset({"const", "contains", "propertyNames"})
+_SINCE_7: Final = frozenset({"else", "if", "then"})
+_SINCE_2019: Final = frozenset(
     {
-        "const", "contains", "dependentRequired", "dependentSchemas", "else", "if", "maxContains",
-        "minContains", "prefixItems", "propertyNames", "then", "unevaluatedItems",
-        "unevaluatedProperties",
+        "$recursiveRef", "dependentRequired", "dependentSchemas", "maxContains", "minContains",
+        "unevaluatedItems", "unevaluatedProperties",
     }
 )  # fmt: skip
+_SINCE_2020: Final = frozenset({"$dynamicRef", "prefixItems"})
+UNKNOWN_TO: Final[dict[str, frozenset[str]]] = {
+    DRAFT4.name: _SINCE_6 | _SINCE_7 | _SINCE_2019 | _SINCE_2020,
+    DRAFT6.name: _SINCE_7 | _SINCE_2019 | _SINCE_2020,
+    DRAFT7.name: _SINCE_2019 | _SINCE_2020,
+    DRAFT201909.name: _SINCE_2020 | {"dependencies"},
+    DRAFT202012.name: frozenset({"$recursiveRef", "additionalItems", "dependencies"}),
+}
+"""Keywords that say nothing in a schema which names its draft."""
+
 _UNSAYABLE: Final = frozenset(
     {
         "$dynamicRef", "$recursiveRef", "maxContains", "minContains", "propertyNames",
@@ -50,8 +61,10 @@ class Translator:
     Counts the parts so far and what had to be left out, and knows the references that it is in.
     """
 
-    def __init__(self, dialect: Specification[Any]) -> None:
+    def __init__(self, dialect: Specification[Any], unknown: frozenset[str]) -> None:
+        """Read as ``dialect`` does, and pass over the keywords that are ``unknown`` to it."""
         self._dialect = dialect
+        self._unknown = unknown
         self._parts = 0
         self._losses = 0
         self._within: set[int] = set()
@@ -65,8 +78,8 @@ class Translator:
             return {} if schema else {"not": {}}
         if not isinstance(schema, dict):
             raise SchemaTranslationError(f"{schema!r:.40} stands where a schema should")
-        if self._dialect is DRAFT4:
-            schema = {word: value for word, value in schema.items() if word not in _NEWER}
+        if not self._unknown.isdisjoint(schema):
+            schema = {word: part for word, part in schema.items() if word not in self._unknown}
         resolver = resolver.in_subresource(self._dialect.create_resource(schema))
         if "$ref" in schema:
             return self._referred(schema, resolver)

@@ -58,11 +58,32 @@ class SchemaMessage(msgspec.Struct, tag_field="type", tag="SCHEMA"):
     key_properties: list[str] | None = None
     bookmark_properties: list[str] | str | None = None
 
+    def says_the_same_as(self, other: SchemaMessage) -> bool:
+        """Return True if nothing has changed since ``other``."""
+        return (
+            bytes(self.schema) == bytes(other.schema)
+            and self.key_properties == other.key_properties
+            and self.bookmark_properties == other.bookmark_properties
+        )
+
 
 class StateMessage(msgspec.Struct, tag_field="type", tag="STATE"):
     """Where the tap may go on from, once all that came before is loaded."""
 
     value: msgspec.Raw
+
+    def state(self) -> bytes | None:
+        """Return the STATE as the tap's own bytes; None if it is empty or null.
+
+        Raises:
+            InputError: It is no object.
+        """
+        value = bytes(self.value).strip()
+        if value == b"null":
+            return None
+        if not value.startswith(b"{"):
+            raise InputError("the value of a STATE is no JSON object")
+        return value if value[1:-1].strip() else None
 
 
 class ActivateVersionMessage(msgspec.Struct, tag_field="type", tag="ACTIVATE_VERSION"):

@@ -3,7 +3,8 @@
 Taps declare draft 4, 6, 7, 2019-09 or 2020-12; how the service takes the newer ones is not
 documented, so what is posted is plain draft 4 that means the same (Import API reference, section
 The batch body). What draft 4 can't say is left out rather than guessed: the posted schema then
-accepts more, never less. Knows JSON schemas; nothing of streams, records or batches.
+accepts more, never less, but for ``1.0``, which is no integer in draft 4. Knows JSON schemas;
+nothing of streams, records or batches.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from jsonschema import Draft4Validator, SchemaError
 from referencing import Registry, Specification
 from referencing.jsonschema import DRAFT202012, UnknownDialect, specification_with
 
-from target_stitch_import.draft4 import SchemaTranslationError, Translator
+from target_stitch_import.draft4 import UNKNOWN_TO, SchemaTranslationError, Translator
 from target_stitch_import.jsontext import encode_exactly
 from target_stitch_import.keywords import set_or_drop
 from target_stitch_import.limits import RESERVED_PREFIX
@@ -42,9 +43,9 @@ def to_draft4(schema: Any) -> dict[str, Any]:
     if not isinstance(schema, dict):
         raise SchemaTranslationError(f"it is no JSON object but {schema!r:.40}")
     try:
-        dialect = _dialect(schema)
+        dialect, unknown = _dialect(schema)
         resolver = Registry[Any]().resolver_with_root(dialect.create_resource(schema))
-        translated = _without_reserved(Translator(dialect).translate(schema, resolver))
+        translated = _without_reserved(Translator(dialect, unknown).translate(schema, resolver))
         Draft4Validator.check_schema(translated)
         encode_exactly(translated)
     except SchemaTranslationError:
@@ -75,12 +76,16 @@ def subschemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             waiting.extend(part.get(keyword, {}).values())
 
 
-def _dialect(schema: dict[str, Any]) -> Specification[Any]:
-    """Return what ``$schema`` names; where it names nothing known, the newest understands most."""
+def _dialect(schema: dict[str, Any]) -> tuple[Specification[Any], frozenset[str]]:
+    """Return the draft that ``$schema`` names, and the keywords that are unknown to it.
+
+    Most taps name none, and mean what they write: all that any draft says is then understood.
+    """
     try:
-        return specification_with(schema["$schema"])
+        dialect = specification_with(schema["$schema"])
     except (UnknownDialect, KeyError):
-        return DRAFT202012
+        return DRAFT202012, frozenset()
+    return dialect, UNKNOWN_TO.get(dialect.name, frozenset())
 
 
 def _without_reserved(schema: dict[str, Any]) -> dict[str, Any]:

@@ -6,15 +6,14 @@ Knows names, kinds and ranges; nothing of what the settings do.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import math
 import re
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from singer_sdk import typing as th
 from singer_sdk.helpers.capabilities import TargetLoadMethods
 
+from target_stitch_import.api_url import PLAIN, refused_url
 from target_stitch_import.limits import (
     DEFAULT_BATCH_BYTES,
     DEFAULT_BATCH_ROWS,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from jsonschema import ValidationError
 
-__all__ = ["NOT_OFFERED", "SETTINGS", "base_url", "describe", "prepare"]
+__all__ = ["NOT_OFFERED", "SETTINGS", "describe", "prepare"]
 
 MAX_SECONDS: Final = 7 * 24 * 3600
 """No wait is meant to be longer than a week; a larger number is a slip."""
@@ -138,9 +137,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
     ),
 ).to_dict()
 
-_PLAIN = re.compile(r"[\x21-\x7e]*")
-"""What a header and a URL can hold."""
-
 _VENDOR_SETTINGS: Final = {
     "batch_size_preferences": "is not needed: every table goes to one endpoint",
     "big_batch_url": "is not needed: every batch goes to one endpoint",
@@ -186,9 +182,9 @@ def prepare(config: dict[str, Any], schema: Mapping[str, Any], logger: logging.L
         if config.get(name) == value:
             found.append(refusal)
             del config[name]
-    if isinstance(token := config.get("token"), str) and not _PLAIN.fullmatch(token):
+    if isinstance(token := config.get("token"), str) and not PLAIN.fullmatch(token):
         found.append("token: must be of plain characters, without spaces and line ends")
-    if isinstance(url := config.get("api_url"), str) and (reason := _refused_url(url)):
+    if isinstance(url := config.get("api_url"), str) and (reason := refused_url(url)):
         found.append(f"api_url: {reason}")
     return found
 
@@ -205,18 +201,13 @@ def describe(error: ValidationError) -> str:
     return f"{place}: {error.message}"
 
 
-def base_url(config: Mapping[str, Any]) -> str:
-    """Return the base URL of the service, without a slash at its end."""
-    return str(config.get("api_url") or REGIONS[config["region"]]).rstrip("/")
-
-
 def _from_vendor_config(config: dict[str, Any], logger: logging.Logger) -> None:
     url = config.get("small_batch_url")
     if not isinstance(url, str) or config.get("api_url") or config.get("region"):
         return
     match = re.match(r"\w+://[^/?#]*", url)
     config["api_url"] = match[0] if match else url
-    if _refused_url(config["api_url"]) is None:
+    if refused_url(config["api_url"]) is None:
         logger.info("Setting api_url is %s, from small_batch_url.", config["api_url"])
 
 
@@ -228,29 +219,3 @@ def _read_numbers(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
         ):
             with contextlib.suppress(ValueError):  # left for the schema to refuse
                 config[name] = float(value) if math.isfinite(float(value)) else value
-
-
-def _refused_url(url: str) -> str | None:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        return "is no URL"
-    if not _PLAIN.fullmatch(url):
-        return "must be of plain characters, without spaces"
-    if parts.scheme not in ("http", "https") or not host:
-        return "must be https://HOST, or http to a loopback address"
-    if parts.username or parts.password or parts.query or parts.fragment:
-        return "must be a scheme and a host, without user, query or fragment"
-    if parts.scheme == "http" and not _is_loopback(host):
-        return f"plain http to {host} would show the token to the network; use https"
-    return None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -17,6 +17,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
 from target_stitch_import import settings
+from target_stitch_import.api_url import base_url
 from target_stitch_import.client import ImportClient
 from target_stitch_import.errors import DeliveryError, InputError, RecordBeforeSchemaError
 from target_stitch_import.pipeline import Pipeline, StateWriter, Terminated
@@ -73,7 +74,7 @@ class TargetStitchImport(Target):
         config = self.config
         connect = partial(
             ImportClient,
-            settings.base_url(config),
+            base_url(config),
             config["token"],
             timeout=float(config["request_timeout_seconds"]),
             max_retry_seconds=float(config["max_retry_seconds"]),
@@ -177,7 +178,7 @@ class TargetStitchImport(Target):
     def _process_schema_message(self, message_dict: Any) -> None:
         message: SchemaMessage = message_dict
         known = self._streams.get(message.stream)
-        if known and _says_the_same(known.message, message):
+        if known and message.says_the_same_as(known.message):
             return
         found = routes(declared(message), self.mapper, self._sink_of)
         direct = found[0].sink if len(found) == 1 and found[0].stream_map is None else None
@@ -205,13 +206,8 @@ class TargetStitchImport(Target):
 
     def _process_state_message(self, message_dict: Any) -> None:
         message: StateMessage = message_dict
-        value = bytes(message.value).strip()
-        if value == b"null":
-            return
-        if not value.startswith(b"{"):
-            raise InputError("the value of a STATE is no JSON object")
-        if value[1:-1].strip():
-            self._pipeline.checkpoint.remember(value)
+        if (state := message.state()) is not None:
+            self._pipeline.checkpoint.remember(state)
 
     def _process_activate_version_message(self, message_dict: Any) -> None:
         message: ActivateVersionMessage = message_dict
@@ -273,11 +269,3 @@ class TargetStitchImport(Target):
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self.logger.info("Signal %d: delivering what is held. A second one stops at once.", signum)
         self._pipeline.terminate(signum)
-
-
-def _says_the_same(known: SchemaMessage, message: SchemaMessage) -> bool:
-    return (
-        bytes(known.schema) == bytes(message.schema)
-        and known.key_properties == message.key_properties
-        and known.bookmark_properties == message.bookmark_properties
-    )

@@ -78,7 +78,7 @@ def test_every_acceptance_counts(answer: int, tmp_path: Path) -> None:
                 b'{"error": "Forbidden", "errors": {"error": "Access token is not this client\'s."}}',
                 {},
             ),
-            "setting client_id",
+            "client ID does not belong",
         ),
         ((404, HTML, {}), "404 Please log in"),
         ((415, b"Content-Type must be application/json", {}), "Content-Type must be"),

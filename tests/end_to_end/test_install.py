@@ -17,7 +17,9 @@ def test_an_empty_environment_gets_a_working_command(tmp_path: Path) -> None:
     subprocess.run([str(python), "-m", "pip", "install", "--quiet", str(PROJECT)], check=True)
     # then the command works
     command = python.with_name("target-stitch-import")
-    version = subprocess.run([str(command), "--version"], check=True, capture_output=True, text=True)
+    version = subprocess.run(
+        [str(command), "--version"], check=True, capture_output=True, text=True
+    )
     assert version.stdout.startswith("target-stitch-import v")
     # and type checkers are told that there are types
     where = "import target_stitch_import as t; print(t.__path__[0])"

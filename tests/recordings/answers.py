@@ -1,0 +1,167 @@
+"""The documented answers of the Import API, and the cassettes made from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+FOLDER: Final = Path(__file__).parent
+URL: Final = "https://api.stitchdata.com/v2/import/batch"
+BODY: Final = (
+    '{"table_name":"customers","schema":{"properties":{"id":{"type":"integer"}}},'
+    '"key_names":["id"],"messages":[{"action":"upsert","sequence":1565880017,"data":{"id":1}}]}'
+)
+"""The request that every cassette answers."""
+
+JSON: Final = "application/json;charset=UTF-8"
+HTML: Final = "text/html"
+TEXT: Final = "text/plain"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer: status, body, and what its headers say."""
+
+    status: int
+    body: str
+    content_type: str = JSON
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def _error(text: str) -> Answer:
+    return Answer(400, f'{{"error": "{text}"}}')
+
+
+ANSWERS: Final[dict[str, Answer]] = {
+    # section 2: success, and what looks like it
+    "accepted_201": Answer(201, '{"status": "OK", "message": "Batch Accepted!"}'),
+    "accepted_202": Answer(
+        202,
+        '{"status": "Accepted", "message": "The batch is queued to be processed."}',
+    ),
+    "accepted_200": Answer(200, '{"status": "OK", "message": "Batch Accepted!"}'),
+    "accepted_with_other_fields": Answer(201, '{"anything": [1, 2.5, null]}'),
+    "success_with_error_status": Answer(200, '{"status": "ERROR", "message": "not really"}'),
+    "success_without_body": Answer(201, ""),
+    "success_that_is_a_login_page": Answer(
+        200,
+        "<html><head><style>b {}</style></head><body><b>Please log in</b></body></html>",
+        HTML,
+    ),
+    "success_that_is_an_array": Answer(200, "[]"),
+    "success_that_is_a_string": Answer(200, '"OK"'),
+    # section 6, 400
+    "missing_argument": _error("Request failed validation:#: required key [table_name] not found"),
+    "unknown_argument": _error("Request failed validation:#: extraneous key [x] is not permitted"),
+    "wrong_type": _error(
+        "Request failed validation:#/key_names: expected type: JSONArray, found: String"
+    ),
+    "record_breaks_schema": _error(
+        "Record 0 did not conform to schema: #/id: expected: Number, found: String"
+    ),
+    "record_without_key": _error("Record is missing key property id"),
+    "invalid_schema": _error("Invalid JSON schema: unknown type: [text]"),
+    "sequence_too_large": _error(
+        "Request failed validation:#: sequence can not be above 9223372036854775807"
+    ),
+    "malformed_json": Answer(
+        400,
+        '{"status": "ERROR", "message": "Malformed json in the body!", '
+        '"error": "Unexpected end-of-input", "input": null}',
+    ),
+    "push_no_array": Answer(
+        400, '{"status": "ERROR", "message": "An array of records is expected"}'
+    ),
+    # section 6, access
+    "not_authorized": Answer(401, '{"message": "Not Authorized"}'),
+    "invalid_region": Answer(401, '{"message": "Invalid region."}'),
+    "connection_not_active": Answer(
+        401, '{"error": "Forbidden", "errors": {"error": "Connection is not active."}}'
+    ),
+    "push_no_client_id": Answer(
+        401, '{"status": "ERROR", "error": "Not Authenticated.", "errors": null}'
+    ),
+    "push_wrong_client_id": Answer(
+        403,
+        '{"status": "ERROR", "error": "Forbidden", '
+        '"errors": {"error": "Access token is not associated with this client."}}',
+    ),
+    # section 6, other refusals
+    "wrong_url": Answer(404, ""),
+    "wrong_method": Answer(405, ""),
+    "too_large": Answer(
+        413,
+        '{"status": "ERROR", '
+        '"message": "Request rejected: request size (20000001s bytes) exceeds the maximum"}',
+    ),
+    "too_large_for_a_proxy": Answer(
+        413,
+        "<html><head><title>413 Request Entity Too Large</title></head>\n"
+        "<body><center><h1>413 Request Entity Too Large</h1></center></body></html>",
+        HTML,
+    ),
+    "wrong_content_type": Answer(415, "Content-Type must be application/json", TEXT),
+    "push_wrong_content_type": Answer(
+        415, '{"status": "ERROR", "message": "Unsupported Content-Type"}'
+    ),
+    "push_blank_field": Answer(
+        422,
+        '{"status": "ERROR", "error": "Request cannot be processed; see errors.", '
+        '"errors": [{"reason": {"table_name": ["can\'t be blank"]}}]}',
+    ),
+    "push_reason_is_text": Answer(
+        422,
+        '{"status": "ERROR", "error": "Request cannot be processed; see errors.", '
+        '"errors": [{"reason": "data must include keys"}]}',
+    ),
+    # section 6, trouble that may pass
+    "too_many_requests": Answer(429, "", headers={"Retry-After": "120"}),
+    "too_many_requests_until": Answer(
+        429, "", headers={"Retry-After": "Fri, 01 Jan 2100 00:00:00 GMT"}
+    ),
+    "too_many_requests_plain": Answer(429, '"Slow down"'),
+    "unavailable": Answer(503, '{"status": "ERROR", "message": "Service Unavailable"}'),
+    "gateway_timeout": Answer(504, "<html><body><h1>504 Gateway Time-out</h1></body></html>", HTML),
+    # what any middlebox may answer
+    "request_timeout": Answer(408, ""),
+    "internal_error": Answer(500, '"Internal Server Error"'),
+    "bad_gateway": Answer(502, "<html><body><h1>502 Bad Gateway</h1></body></html>", HTML),
+    "moved": Answer(301, "", headers={"Location": "https://example.com/v2/import/batch"}),
+    "redirected": Answer(307, "", headers={"Location": "https://example.com/v2/import/batch"}),
+    "not_modified": Answer(304, ""),
+    "error_that_is_a_string": Answer(400, '"Nope"'),
+}
+
+
+def cassette(answer: Answer) -> str:
+    """Return the YAML of a cassette in which the service gives this answer once."""
+    headers = {"Content-Type": answer.content_type, **answer.headers}
+    interaction = {
+        "request": {
+            "method": "POST",
+            "uri": URL,
+            "headers": {"Content-Type": ["application/json"]},
+            "body": BODY,
+        },
+        "response": {
+            "status": {"code": answer.status, "message": ""},
+            "headers": {name: [value] for name, value in headers.items()},
+            "body": {"string": answer.body},
+        },
+    }
+    return yaml.safe_dump({"interactions": [interaction], "version": 1}, width=100)
+
+
+def main() -> None:
+    """Write every cassette anew."""
+    for path in FOLDER.glob("*.yaml"):
+        path.unlink()
+    for name, answer in ANSWERS.items():
+        (FOLDER / f"{name}.yaml").write_text(cassette(answer))
+
+
+if __name__ == "__main__":
+    main()

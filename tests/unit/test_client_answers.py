@@ -1,0 +1,197 @@
+"""Each documented answer of the service becomes an error that says what to do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import vcr  # type: ignore[import-untyped]
+import yaml
+from vcr.errors import (  # type: ignore[import-untyped]
+    CannotOverwriteExistingCassetteException,
+)
+
+from target_stitch_import.client import ImportClient
+from target_stitch_import.errors import (
+    AccessError,
+    DeliveryError,
+    RejectedError,
+    RejectedRecordError,
+    TooLargeError,
+    TransientError,
+)
+from tests.recordings.answers import ANSWERS, BODY, FOLDER, cassette
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOKEN = "s3cret-token"
+ACCEPTED = ("accepted_200", "accepted_201", "accepted_202", "accepted_with_other_fields")
+
+EXPECTED: dict[str, tuple[type[DeliveryError], str]] = {
+    "success_with_error_status": (TransientError, "200 with an error in it: not really"),
+    "success_without_body": (TransientError, "201 without a JSON object, so no proof: (an empty"),
+    "success_that_is_a_login_page": (TransientError, "so no proof: Please log in"),
+    "success_that_is_an_array": (TransientError, "200 without a JSON object, so no proof: []"),
+    "success_that_is_a_string": (TransientError, "200 without a JSON object"),
+    "missing_argument": (RejectedError, "required key [table_name] not found"),
+    "unknown_argument": (RejectedError, "extraneous key [x] is not permitted"),
+    "wrong_type": (RejectedError, "#/key_names: expected type: JSONArray, found: String"),
+    "record_breaks_schema": (RejectedRecordError, "400 Record 0 did not conform to schema: #/id"),
+    "record_without_key": (RejectedError, "400 Record is missing key property id"),
+    "invalid_schema": (RejectedError, "Invalid JSON schema: unknown type: [text]"),
+    "sequence_too_large": (RejectedError, "sequence can not be above 9223372036854775807"),
+    "malformed_json": (RejectedError, "Malformed json in the body!; Unexpected end-of-input"),
+    "push_no_array": (RejectedError, "An array of records is expected"),
+    "not_authorized": (AccessError, "401 Not Authorized Check the setting token"),
+    "invalid_region": (AccessError, "401 Invalid region. Check the setting region"),
+    "connection_not_active": (AccessError, "The integration is paused or deleted in Stitch."),
+    "push_no_client_id": (AccessError, "401 Not Authenticated."),
+    "push_wrong_client_id": (AccessError, "The client ID does not belong to this token"),
+    "wrong_url": (RejectedError, "404 (an empty answer)"),
+    "wrong_method": (RejectedError, "405 (an empty answer)"),
+    "too_large": (TooLargeError, "413 Request rejected: request size (20000001s bytes)"),
+    "too_large_for_a_proxy": (TooLargeError, "413 413 Request Entity Too Large"),
+    "wrong_content_type": (RejectedError, "415 Content-Type must be application/json"),
+    "push_wrong_content_type": (RejectedError, "415 Unsupported Content-Type"),
+    "push_blank_field": (RejectedError, "can't be blank"),
+    "push_reason_is_text": (RejectedError, "data must include keys"),
+    "too_many_requests": (TransientError, "429 (an empty answer)"),
+    "too_many_requests_until": (TransientError, "429 (an empty answer)"),
+    "too_many_requests_plain": (TransientError, "Slow down"),
+    "unavailable": (TransientError, "503 Service Unavailable"),
+    "gateway_timeout": (TransientError, "504 504 Gateway Time-out"),
+    "request_timeout": (TransientError, "408 (an empty answer)"),
+    "internal_error": (TransientError, "500"),
+    "bad_gateway": (TransientError, "502 502 Bad Gateway"),
+    "moved": (RejectedError, "301: a redirect to https://example.com/v2/import/batch is not"),
+    "redirected": (RejectedError, "is not followed. Check the setting api_url."),
+    "not_modified": (RejectedError, "304"),
+    "error_that_is_a_string": (RejectedError, "Nope"),
+}
+
+
+@pytest.fixture
+def client() -> Iterator[ImportClient]:
+    """Return a client that does not retry."""
+    client = ImportClient(
+        "https://api.stitchdata.com", TOKEN, timeout=5, max_retry_seconds=0, agent="test/1"
+    )
+    yield client
+    client.close()
+
+
+def played(name: str) -> Any:
+    """Play one cassette, with the network off."""
+    return vcr.VCR(
+        record_mode=vcr.mode.NONE,
+        match_on=("method", "uri", "body"),
+        filter_headers=["authorization"],
+        cassette_library_dir=str(FOLDER),
+    ).use_cassette(f"{name}.yaml")
+
+
+def test_every_documented_answer_is_expected_here() -> None:
+    assert {*EXPECTED, *ACCEPTED} == set(ANSWERS)
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_each_cassette_is_current_and_holds_no_token(name: str) -> None:
+    text = (FOLDER / f"{name}.yaml").read_text()
+    assert text == cassette(ANSWERS[name])
+    assert (
+        yaml.safe_load(text)["interactions"][0]["response"]["body"]["string"] == ANSWERS[name].body
+    )
+    assert "authorization" not in text.lower()
+    assert "bearer" not in text.lower()
+
+
+def test_there_is_no_cassette_that_the_table_does_not_have() -> None:
+    assert {path.stem for path in FOLDER.glob("*.yaml")} == set(ANSWERS)
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_any_2xx_with_a_json_object_counts_as_accepted(name: str, client: ImportClient) -> None:
+    with played(name) as tape:
+        client.post_batch(BODY.encode())
+    assert tape.play_count == 1
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_each_other_answer_becomes_its_error(name: str, client: ImportClient) -> None:
+    kind, words = EXPECTED[name]
+    with played(name) as tape, pytest.raises(DeliveryError) as raised:
+        client.post_batch(BODY.encode())
+    assert type(raised.value) is kind
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 500
+    # A redirect is not followed, nor anything tried again.
+    assert tape.play_count == 1
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_only_what_may_pass_is_tried_again(name: str, client: ImportClient) -> None:
+    # Given no time for a second try
+    tries: list[int] = []
+    waits: list[float] = []
+    with played(name), pytest.raises(DeliveryError) as raised:
+        client.deliver_batch(BODY.encode(), tries.append, lambda _, wait, __: waits.append(wait))
+    # Then what is transient says that its tries are spent, and the rest is told as it is
+    spent = str(raised.value).startswith("1 tries in 0 s did not succeed; the last ended with: ")
+    assert spent == (EXPECTED[name][0] is TransientError)
+    assert type(raised.value) is EXPECTED[name][0]
+    assert (tries, waits) == ([1], [])
+
+
+def test_a_refused_record_is_known_by_its_place(client: ImportClient) -> None:
+    with played("record_breaks_schema"), pytest.raises(RejectedRecordError) as raised:
+        client.post_batch(BODY.encode())
+    assert raised.value.index == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("too_many_requests", 120.0), ("unavailable", None), ("bad_gateway", None)],
+)
+def test_a_retry_after_in_seconds_is_kept(
+    name: str, seconds: float | None, client: ImportClient
+) -> None:
+    with played(name), pytest.raises(TransientError) as raised:
+        client.post_batch(BODY.encode())
+    assert raised.value.retry_after == seconds
+
+
+def test_a_retry_after_that_is_a_date_is_kept(
+    client: ImportClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("target_stitch_import.client.time.time", lambda: 4_102_444_800.0 - 90)
+    with played("too_many_requests_until"), pytest.raises(TransientError) as raised:
+        client.post_batch(BODY.encode())
+    assert raised.value.retry_after == 90
+
+
+def test_a_request_that_is_not_recorded_goes_nowhere(client: ImportClient) -> None:
+    with played("accepted_201"), pytest.raises(CannotOverwriteExistingCassetteException):
+        client.post_batch(b'{"another": "body"}')
+
+
+def test_a_page_of_brackets_is_read_over_once() -> None:
+    # Given what would be searched for its end once for each bracket. In a process of its own, so
+    # that a test that hangs can be ended.
+    code = (
+        "import io, requests\n"
+        "from target_stitch_import.client import ImportClient\n"
+        "from target_stitch_import.errors import TransientError\n"
+        "client = ImportClient('https://x', 't', timeout=1, max_retry_seconds=0, agent='a')\n"
+        "response = requests.Response()\n"
+        "response.status_code, response.encoding = 502, 'latin-1'\n"
+        "response.raw = io.BytesIO(b'<style <' * 200_000)\n"
+        "try:\n"
+        "    client._check(response)\n"
+        "except TransientError:\n"
+        "    client.close()\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=15)

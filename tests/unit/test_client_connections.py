@@ -1,0 +1,220 @@
+"""Broken connections, over a real socket on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from target_stitch_import.client import ImportClient
+from target_stitch_import.errors import (
+    DeliveryError,
+    TargetStitchImportError,
+    TransientError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+OK = b'HTTP/1.1 201 Created\r\nContent-Length: 16\r\n\r\n{"status": "OK"}'
+
+
+@contextlib.contextmanager
+def serving(*talks: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Serve one connection after the other, each as a test says; yield the port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+
+        def serve() -> None:
+            for talk in talks:
+                connection, _ = server.accept()
+                connection.settimeout(30)
+                with connection, contextlib.suppress(OSError):
+                    talk(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            thread.join()
+
+
+@contextlib.contextmanager
+def connected(
+    port: int, scheme: str = "http", token: str = "s3cret", timeout: float = 30
+) -> Iterator[ImportClient]:
+    """Return a client for this port that does not retry."""
+    client = ImportClient(
+        f"{scheme}://127.0.0.1:{port}", token, timeout=timeout, max_retry_seconds=0, agent="t"
+    )
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def request(connection: socket.socket) -> bytes:
+    """Read one request with the body ``{}``."""
+    data = b""
+    while not data.endswith(b"{}"):
+        chunk = connection.recv(65_536)
+        if not chunk:
+            break
+        data += chunk
+    return data
+
+
+def says(answer: bytes) -> Callable[[socket.socket], None]:
+    """Return a talk: read a request, answer this, close."""
+
+    def talk(connection: socket.socket) -> None:
+        request(connection)
+        connection.sendall(answer)
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 201",
+        b"HTTP/1.1 201 Created\r\nContent-Le",
+        b'HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{"status"',
+        b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}",
+        b"HTTP/1.1 201 Created\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+        b"220 smtp.example.com ESMTP\r\n",
+        b"\0" * 100,
+    ],
+)
+def test_an_answer_that_breaks_off_may_be_tried_again(answer: bytes) -> None:
+    with (
+        serving(says(answer)) as port,
+        connected(port) as client,
+        pytest.raises(TransientError) as raised,
+    ):
+        client.post_batch(b"{}")
+    assert "s3cret" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_refused_connection_may_be_tried_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with connected(port) as client, pytest.raises(TransientError, match="refused"):
+        client.post_batch(b"{}")
+
+
+def test_a_service_that_says_nothing_may_be_tried_again() -> None:
+    done = threading.Event()
+
+    def silent(connection: socket.socket) -> None:
+        request(connection)
+        done.wait(30)
+
+    with serving(silent) as port, connected(port, timeout=0.2) as client:
+        try:
+            with pytest.raises(TransientError, match=r"(?i)time"):
+                client.post_batch(b"{}")
+        finally:
+            done.set()
+
+
+def test_a_kept_connection_is_used_again() -> None:
+    def twice(connection: socket.socket) -> None:
+        for _ in range(2):
+            request(connection)
+            connection.sendall(OK)
+
+    # Given a service that takes one connection
+    with serving(twice) as port, connected(port) as client:
+        client.post_batch(b"{}")
+        client.post_batch(b"{}")
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_is_opened_anew() -> None:
+    with serving(says(OK), says(OK)) as port, connected(port) as client:
+        client.post_batch(b"{}")
+        with contextlib.suppress(TransientError):  # it may be seen only while posting
+            client.post_batch(b"{}")
+            return
+        client.post_batch(b"{}")
+
+
+def hangs_up(connection: socket.socket) -> None:
+    """Take what there is, and close without a word."""
+    connection.recv(65_536)
+    connection.shutdown(socket.SHUT_WR)
+    while connection.recv(65_536):
+        pass
+
+
+def test_a_tls_connection_that_breaks_off_may_be_tried_again() -> None:
+    # A balancer that restarts hangs up within the handshake; that says nothing of certificates.
+    with (
+        serving(hangs_up) as port,
+        connected(port, "https") as client,
+        pytest.raises(TransientError),
+    ):
+        client.post_batch(b"{}")
+
+
+def test_a_service_without_tls_is_told_of_in_one_line() -> None:
+    def plain(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with (
+        serving(plain) as port,
+        connected(port, "https") as client,
+        pytest.raises(DeliveryError) as raised,
+    ):
+        client.post_batch(b"{}")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("token", ["s3cret\n", "s3cret\r\nX: y", "s3cret—"], ids=ascii)
+def test_a_token_that_no_header_can_hold_is_not_shown(token: str) -> None:
+    # Given a token that was copied with what stood around it
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with (
+            pytest.raises(TargetStitchImportError) as raised,
+            connected(port, token=token, timeout=5) as client,
+        ):
+            client.post_batch(b"{}")
+    assert "cret" not in str(raised.value)
+    assert "token" in str(raised.value)
+
+
+def test_a_netrc_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password hunter2\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("NETRC", raising=False)
+    seen: list[bytes] = []
+
+    def talk(connection: socket.socket) -> None:
+        seen.append(request(connection))
+        connection.sendall(OK)
+
+    with serving(talk) as port, connected(port) as client:
+        client.post_batch(b"{}")
+    assert b"Authorization: Bearer s3cret\r\n" in seen[0]
+    assert b"Basic" not in seen[0]
+
+
+def test_a_redirect_is_not_followed() -> None:
+    # Given a service that sends the client on to itself, and takes one connection
+    moved = b"HTTP/1.1 308 Moved\r\nLocation: /v2/elsewhere\r\nContent-Length: 0\r\n\r\n"
+    with (
+        serving(says(moved)) as port,
+        connected(port) as client,
+        pytest.raises(DeliveryError, match="308: a redirect to /v2/elsewhere is not followed"),
+    ):
+        client.post_batch(b"{}")

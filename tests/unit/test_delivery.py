@@ -1,0 +1,200 @@
+"""Batches in flight: parallel posts, backpressure, barriers."""
+
+from __future__ import annotations
+
+import random
+import select
+
+import pytest
+
+from tests.unit.posting import Run, batch
+
+
+def test_a_batch_is_posted_and_acknowledged() -> None:
+    run = Run()
+    run.delivery.submit(batch(1))
+    run.service.wait_for(1)
+    assert run.acknowledged == []
+    run.service.answer(1)
+    run.delivery.finish()
+    run.delivery.close()
+    assert run.acknowledged == [1]
+    assert run.delivery.held == 0
+
+
+def test_as_many_posts_as_allowed_are_on_the_wire_at_once() -> None:
+    # Given three batches that are not answered
+    run = Run(parallel=3)
+    for number in (1, 2, 3):
+        run.delivery.submit(batch(number))
+    # Then all three are under way
+    run.service.wait_for(1, 2, 3)
+    run.service.answer(1, 2, 3)
+    run.delivery.finish()
+    run.delivery.close()
+    assert sorted(run.acknowledged) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("parallel", [1, 2, 4])
+def test_no_more_than_allowed_are_ever_on_the_wire_or_held(parallel: int) -> None:
+    run = Run(parallel)
+    run.service.answers_all = True
+    for number in range(1, 51):
+        run.delivery.submit(batch(number))
+        assert run.delivery.held <= parallel
+    run.delivery.finish()
+    run.delivery.close()
+    assert run.service.most_on_wire <= parallel
+    assert run.service.clients <= parallel
+    assert sorted(run.acknowledged) == list(range(1, 51))
+
+
+def test_the_tap_waits_while_as_many_as_allowed_are_held() -> None:
+    # Given two batches on the wire, of which one is answered by another thread
+    run = Run(parallel=2)
+    run.delivery.submit(batch(1))
+    run.delivery.submit(batch(2))
+    run.service.wait_for(1, 2)
+    helper = run.aside(lambda: run.service.answer(2))
+    # When a third is handed over
+    run.delivery.submit(batch(3))
+    # Then that has waited for the answer
+    assert run.acknowledged == [2]
+    run.service.wait_for(3)
+    run.service.answer(1, 3)
+    run.delivery.finish()
+    run.delivery.close()
+    helper.join()
+
+
+def test_a_connection_is_kept_for_the_next_batch() -> None:
+    run = Run(parallel=4)
+    run.service.answers_all = True
+    for number in range(1, 21):
+        run.delivery.submit(batch(number))
+        run.delivery.finish()
+    run.delivery.close()
+    assert run.service.clients == run.service.closed == 1
+
+
+def test_a_later_generation_of_a_table_waits_for_the_earlier() -> None:
+    # Given two batches of generation 0, one of 1, one of 2
+    run = Run(parallel=8)
+    for number, generation in ((1, 0), (2, 0), (3, 1), (4, 2)):
+        run.delivery.submit(batch(number, generation=generation))
+    run.service.wait_for(1, 2)
+    # When one of generation 0 is still out
+    run.service.answer(1)
+    while run.acknowledged != [1]:
+        run.delivery.collect(block=True)
+    # Then nothing later has begun
+    assert sorted(run.service.begun) == [1, 2]
+    # When it is in
+    run.service.answer(2)
+    while run.acknowledged != [1, 2]:
+        run.delivery.collect(block=True)
+    # Then the next generation goes, and only that
+    run.service.wait_for(3)
+    assert 4 not in run.service.begun
+    run.service.answer(3, 4)
+    run.delivery.finish()
+    run.delivery.close()
+    assert run.acknowledged == [1, 2, 3, 4]
+
+
+def test_a_barrier_of_one_table_does_not_hold_another() -> None:
+    run = Run(parallel=8)
+    run.delivery.submit(batch(1, "a", 0))
+    run.delivery.submit(batch(2, "a", 1))
+    run.delivery.submit(batch(3, "b", 5))
+    run.service.wait_for(1, 3)
+    assert 2 not in run.service.begun
+    run.service.answer(1, 2, 3)
+    run.delivery.finish()
+    run.delivery.close()
+
+
+def test_barriers_beyond_the_number_of_threads_are_no_deadlock() -> None:
+    # Given every batch behind a barrier, and only two at a time
+    run = Run(parallel=2)
+    run.service.answers_all = True
+    for number in range(1, 31):
+        run.delivery.submit(batch(number, generation=number))
+    run.delivery.finish()
+    run.delivery.close()
+    assert run.service.begun == run.acknowledged == list(range(1, 31))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_in_whatever_order_answers_come_generations_are_kept(seed: int) -> None:
+    # Given a hundred batches of three tables, with a barrier now and then
+    chance = random.Random(seed)
+    run = Run(parallel=4)
+    run.service.answers_all = True
+    generations = {"a": 0, "b": 0, "c": 0}
+    batches = []
+    for number in range(1, 101):
+        table = chance.choice("abc")
+        generations[table] += chance.random() < 0.2
+        batches.append(batch(number, table, generations[table]))
+    by_number = {each.number: each for each in batches}
+    for each in batches:
+        run.delivery.submit(each)
+    run.delivery.finish()
+    run.delivery.close()
+    # Then each table's were begun in the order of their generations
+    for table in "abc":
+        begun = [
+            by_number[number].generation
+            for number in run.service.begun
+            if by_number[number].table_name == table
+        ]
+        assert begun == sorted(begun)
+    assert sorted(run.acknowledged) == list(range(1, 101))
+
+
+def test_an_answer_makes_the_wake_descriptor_readable_until_it_is_collected() -> None:
+    run = Run()
+    run.delivery.submit(batch(1))
+    run.service.answer(1)
+    assert select.select([run.delivery.wake_fd], [], [], 30)[0]
+    run.delivery.collect()
+    assert run.acknowledged == [1]
+    assert not select.select([run.delivery.wake_fd], [], [], 0)[0]
+    run.delivery.close()
+
+
+def test_a_wake_without_news_is_harmless_however_often_it_comes() -> None:
+    run = Run()
+    for _ in range(100_000):  # more than a pipe holds
+        run.delivery.wake()
+    while select.select([run.delivery.wake_fd], [], [], 0)[0]:
+        run.delivery.collect(block=True)
+    run.delivery.collect()
+    run.delivery.close()
+
+
+def test_to_collect_without_waiting_does_not_wait() -> None:
+    run = Run()
+    run.delivery.submit(batch(1))
+    run.service.wait_for(1)
+    run.delivery.collect()
+    assert run.delivery.held == 1
+    run.service.answer(1)
+    run.delivery.finish()
+    run.delivery.close()
+
+
+def test_to_finish_or_close_with_nothing_held_ends_at_once() -> None:
+    run = Run()
+    run.delivery.finish()
+    run.delivery.close()
+    assert run.service.clients == 0
+
+
+def test_to_close_or_wake_once_more_is_harmless() -> None:
+    # A signal may come at any time, also behind the end.
+    run = Run()
+    run.delivery.close()
+    run.delivery.wake()
+    run.delivery.close()

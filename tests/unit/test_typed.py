@@ -1,0 +1,137 @@
+"""A schema as a type: what decodes as the type fits the schema, as most taps write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from target_stitch_import.jsontext import decode_exactly, encode_exactly
+from target_stitch_import.typed import record_type
+from target_stitch_import.verdict import exact_verdict
+from tests.unit.test_validation_soundness import NUMBERS, TEXTS, VALUES
+
+SIZES = st.integers(0, 3)
+BOUNDS = st.integers(-3, 3) | st.sampled_from([2**53, 2**63 - 1, 2**63, -(2**63) - 1])
+SCALARS: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["integer", ["null", "integer"], ["integer", "string"]])},
+        optional={"minimum": BOUNDS, "maximum": BOUNDS},
+    ),
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["string", ["string", "null"]])},
+        optional={"minLength": SIZES, "maxLength": SIZES, "format": st.just("date-time")},
+    ),
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["number", ["null", "number"], ["boolean", "null"], "null"])}
+    ),
+    st.just({}),
+)
+PARTS = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(
+        st.fixed_dictionaries({"type": st.just(["null", "array"])}, optional={"items": inner}),
+        st.fixed_dictionaries({"anyOf": st.lists(inner, min_size=1, max_size=3)}),
+        st.fixed_dictionaries(
+            {"type": st.sampled_from(["object", ["null", "object"]])},
+            optional={
+                "properties": st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+                "required": st.just(["a"]),
+                "additionalProperties": st.booleans() | inner,
+            },
+        ),
+    ),
+    max_leaves=4,
+)
+SCHEMAS = st.fixed_dictionaries(
+    {"properties": st.dictionaries(st.sampled_from(["a", "b", "é"]), PARTS, max_size=3)},
+    optional={
+        "type": st.sampled_from(["object", ["null", "object"], "array"]),
+        "required": st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, unique=True),
+        "additionalProperties": st.booleans(),
+    },
+)
+RECORDS = st.dictionaries(
+    st.sampled_from(["a", "b", "é"]), NUMBERS | TEXTS | st.none() | VALUES, max_size=3
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(SCHEMAS, st.lists(RECORDS, min_size=1, max_size=8))
+def test_what_decodes_fits(schema: dict[str, Any], records: list[dict[str, Any]]) -> None:
+    struct = record_type(schema)
+    if struct is None:
+        return
+    decode, judge = msgspec.json.Decoder(struct).decode, exact_verdict(schema)
+    for record in records:
+        text = encode_exactly(record)
+        try:
+            decode(text)
+        except msgspec.MsgspecError:
+            continue
+        assert judge(decode_exactly(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("part", "good", "bad"),
+    [
+        ({}, ['"a"', "[1.5]", "null"], []),
+        ({"type": "integer"}, ["1", "-0"], ["1.0", "1e2", "true", '"1"', "null"]),
+        ({"type": "number"}, ["1", "1.5", "1e5"], ["true", '"1"', "null"]),
+        ({"type": "boolean"}, ["true"], ["1", "null"]),
+        ({"type": ["null", "string"]}, ["null", '"a"'], ["1"]),
+        ({"type": "string", "maxLength": 2}, ['"😀😀"', '"\\ud83d\\ude00a"'], ['"abc"']),
+        ({"type": "string", "minLength": 2}, ['"ab"'], ['"😀"', '"a"']),
+        ({"type": "integer", "minimum": 1, "maximum": 2**63 - 1}, ["1"], ["0", str(2**63)]),
+        ({"type": "array", "items": {"type": "integer"}}, ["[]", "[1]"], ["[null]", "{}"]),
+        ({"type": "object"}, ["{}", '{"a":[1]}'], ["[]"]),
+        (
+            {"type": "object", "properties": {"a": {"type": "null"}}, "required": ["a"]},
+            ['{"a":null}'],
+            ["{}", '{"a":1}', '{"a":null,"b":1}'],
+        ),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, ["1", "null"], ['"1"']),
+    ],
+    ids=str,
+)
+def test_what_most_taps_write_is_decided_by_decoding(
+    part: dict[str, Any], good: list[str], bad: list[str]
+) -> None:
+    struct = record_type({"properties": {"x": part}})
+    assert struct is not None
+    decode = msgspec.json.Decoder(struct).decode
+    for value in good:
+        decode(f'{{"x":{value}}}'.encode())
+    for value in bad:
+        with pytest.raises(msgspec.ValidationError):
+            decode(f'{{"x":{value}}}'.encode())
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array", "properties": {}},
+        {"properties": {}, "minProperties": 1},
+        {"properties": {}, "required": ["missing"]},
+        {"properties": {"x": {"minimum": 1}}},
+        {"properties": {"x": {"type": "string", "pattern": "a"}}},
+        {"properties": {"x": {"type": ["integer", "number"], "minimum": 1}}},
+        {"properties": {"x": {"type": "integer", "minimum": 2**63}}},
+        {"properties": {"x": {"type": "array", "items": [{}]}}},
+        {"properties": {"x": {"type": "object", "required": ["a"]}}},
+        {"properties": {"x": {"type": "object", "additionalProperties": False}}},
+        {"properties": {"x": {"anyOf": [{"type": "array"}, {"type": "array", "items": {}}]}}},
+        {"properties": {"x": {"anyOf": [{"type": "null"}, {"type": "null"}]}}},
+        {"properties": {'a"b': {}}},
+    ],
+    ids=str,
+)
+def test_what_has_no_type_is_left_to_others(schema: dict[str, Any]) -> None:
+    struct = record_type(schema)
+    # Either there is none, or it accepts no more than the schema does.
+    if struct is not None:
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.Decoder(struct).decode(b'{"x":{"b":1},"y":1}')
