@@ -164,12 +164,12 @@ class OpenBatches:
         self._number = number
         self._max_age = max_age
         self._clock = clock
-        self._open: dict[int, tuple[float, Callable[[], None]]] = {}
+        self._open: dict[int, tuple[float, str, Callable[[], None]]] = {}
 
-    def opened(self, batch: OpenBatch, seal: Callable[[], None]) -> None:
+    def opened(self, batch: OpenBatch, table_name: str, seal: Callable[[], None]) -> None:
         """Number a batch that has its first message; ``seal`` is called when its time is up."""
         batch.number = self._number()
-        self._open[batch.number] = (self._clock() + self._max_age, seal)
+        self._open[batch.number] = (self._clock() + self._max_age, table_name, seal)
 
     def sealed(self, batch: OpenBatch) -> None:
         """Take note that a batch does not grow any longer."""
@@ -178,7 +178,7 @@ class OpenBatches:
     def seal_aged(self) -> float | None:
         """Seal what is old enough; return the seconds until the next is, None if none is open."""
         while self._open:
-            deadline, seal = next(iter(self._open.values()))
+            deadline, _, seal = next(iter(self._open.values()))
             left = deadline - self._clock()
             if left > 0:
                 return left
@@ -188,5 +188,11 @@ class OpenBatches:
     def seal_all(self) -> None:
         """Seal every batch, in the order of opening."""
         while self._open:
-            _, seal = next(iter(self._open.values()))
+            _, _, seal = next(iter(self._open.values()))
             seal()
+
+    def seal_table(self, table_name: str) -> None:
+        """Seal what is open of one table, by whichever stream."""
+        for _, table, seal in list(self._open.values()):
+            if table == table_name:
+                seal()

@@ -72,6 +72,8 @@ class ImportClient:
         self._timeout = timeout
         self._max_retry_seconds = max_retry_seconds
         self._session = requests.Session()
+        if api_url.lower().startswith("http:"):
+            self._session.trust_env = False  # this machine alone: the token goes past any proxy
         self._session.headers.update({"User-Agent": agent, "Content-Type": "application/json"})
 
     def close(self) -> None:
@@ -166,7 +168,7 @@ class ImportClient:
         if status in _TRANSIENT or status >= 500:  # noqa: PLR2004
             raise TransientError(f"{status} {said}", retry_after=_retry_after(response))
         if status in (401, 403):
-            raise AccessError(f"{status} {said} {_what_to_look_at(said)}")
+            raise AccessError(f"{status} {said.rstrip('.')}. {_what_to_look_at(said)}")
         if status == 413:  # noqa: PLR2004
             raise TooLargeError(f"{status} {said}")
         if status < 400:  # noqa: PLR2004

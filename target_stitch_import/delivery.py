@@ -143,6 +143,7 @@ class Delivery:
         if self._wake_read < 0:
             return
         self._stopping.set()
+        self._take_in()
         while self._posted - self._between_tries:
             select.select([self._wake_read], [], [])
             self._take_in()
@@ -166,16 +167,21 @@ class Delivery:
         for batch in self._held.values():
             if batch.number in self._posted or batch.generation > smallest[batch.table_name]:
                 continue
+            if len(self._threads) <= len(self._posted):
+                self._start_thread()
             self._posted.add(batch.number)
             self._posts.put(batch)
-            if len(self._threads) < len(self._posted):
-                self._start_thread()
 
     def _start_thread(self) -> None:
         name = f"post-{len(self._threads) + 1}"
         thread = threading.Thread(target=self._work, args=[self._connect()], name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            if not self._threads:
+                raise DeliveryError(f"no thread can be started to post with: {error}") from error
+        else:
+            self._threads.append(thread)
 
     def _work(self, client: Client) -> None:
         while (batch := self._posts.get()) is not None:
@@ -184,10 +190,10 @@ class Delivery:
 
     def _post(self, client: Client, batch: Batch) -> _Event:
         def on_try(tries: int) -> None:
-            if self._stopping.is_set():
-                raise DeliveryError("not tried again, as another batch has failed")
             if tries > 1:
                 self._report(batch, _Trying())
+            if self._stopping.is_set():
+                raise DeliveryError("not tried again, as another batch has failed")
 
         def on_wait(tries: int, seconds: float, cause: str) -> None:
             self._report(batch, _Waiting(tries, seconds, cause))
@@ -226,7 +232,7 @@ class Delivery:
             batch,
             event.cause,
             event.seconds,
-            len(self._held),
+            self.held,
         )
 
     def _fail(self, batch: Batch, error: Exception) -> None:

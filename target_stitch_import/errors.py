@@ -3,7 +3,6 @@
 ::
 
     TargetStitchImportError
-    ├── SettingsError            mend the config
     ├── InputError               mend the tap, or what it reads
     │   ├── RecordBeforeSchemaError
     │   ├── InvalidSchemaError
@@ -24,7 +23,6 @@ Knows nothing of the rest of the package.
 from __future__ import annotations
 
 from singer_sdk.exceptions import (
-    ConfigurationError,
     InvalidJSONSchema,
     InvalidRecord,
     MissingKeyPropertiesError,
@@ -42,7 +40,6 @@ __all__ = [
     "RecordBeforeSchemaError",
     "RejectedError",
     "RejectedRecordError",
-    "SettingsError",
     "TargetStitchImportError",
     "TooLargeError",
     "TransientError",
@@ -51,10 +48,6 @@ __all__ = [
 
 class TargetStitchImportError(Exception):
     """Whatever stops this target."""
-
-
-class SettingsError(TargetStitchImportError, ConfigurationError):
-    """The configuration can't be used."""
 
 
 class InputError(TargetStitchImportError, InvalidInputLine):

@@ -82,9 +82,8 @@ class Pipeline:
         self.checkpoint.release()
 
     def close(self) -> None:
-        """Send nothing more; count what is on the wire, and write the last STATE that this allows."""
+        """Send nothing more; count what is on the wire, and write the STATE that this allows."""
         self.delivery.close()
-        self.checkpoint.release()
 
     def terminate(self, signum: int) -> None:
         """Ask the reading to end in good order; a second signal ends the process at once."""
@@ -95,6 +94,7 @@ class Pipeline:
 
     def _acknowledged(self, batch: Batch) -> None:
         self.checkpoint.acknowledge(batch.number)
+        self.checkpoint.release()
 
 
 class StateWriter:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import select
 import sys
 from collections import Counter
@@ -18,19 +19,12 @@ from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
 from target_stitch_import.errors import InputError
 from target_stitch_import.jsontext import without_non_finite
+from target_stitch_import.messages import MESSAGES, Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = [
-    "ActivateVersionMessage",
-    "Background",
-    "BatchMessage",
-    "MessageReader",
-    "RecordMessage",
-    "SchemaMessage",
-    "StateMessage",
-]
+__all__ = ["Background", "MessageReader"]
 
 logger = logging.getLogger("target-stitch-import")
 
@@ -38,78 +32,11 @@ CHUNK_BYTES: Final = 1 << 18
 MAX_LINE_BYTES: Final = 128_000_000
 """A longer line is refused, so that an input without line ends does not fill the memory."""
 
+_HALF_A_PAIR: Final = re.compile(rb'\\u[dD][89abAB][0-9a-fA-F]{2}"')
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
-class RecordMessage(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
-    """A record, as the bytes that the tap wrote."""
-
-    stream: str
-    record: msgspec.Raw
-    version: int | None = None
-    time_extracted: Any = None
-
-
-class SchemaMessage(msgspec.Struct, tag_field="type", tag="SCHEMA"):
-    """What the records of a stream look like from here on."""
-
-    stream: str
-    schema: msgspec.Raw
-    key_properties: list[str] | None = None
-    bookmark_properties: list[str] | str | None = None
-
-    def says_the_same_as(self, other: SchemaMessage) -> bool:
-        """Return True if nothing has changed since ``other``."""
-        return (
-            bytes(self.schema) == bytes(other.schema)
-            and self.key_properties == other.key_properties
-            and self.bookmark_properties == other.bookmark_properties
-        )
-
-
-class StateMessage(msgspec.Struct, tag_field="type", tag="STATE"):
-    """Where the tap may go on from, once all that came before is loaded."""
-
-    value: msgspec.Raw
-
-    def state(self) -> bytes | None:
-        """Return the STATE as the tap's own bytes; None if it is empty or null.
-
-        Raises:
-            InputError: It is no object.
-        """
-        value = bytes(self.value).strip()
-        if value == b"null":
-            return None
-        if not value.startswith(b"{"):
-            raise InputError("the value of a STATE is no JSON object")
-        return value if value[1:-1].strip() else None
-
-
-class ActivateVersionMessage(msgspec.Struct, tag_field="type", tag="ACTIVATE_VERSION"):
-    """The version of a stream that is complete, and replaces the others."""
-
-    stream: str
-    version: int
-
-
-class BatchMessage(msgspec.Struct, tag_field="type", tag="BATCH"):
-    """A reference to files of records."""
-
-    stream: str
-
-
-MESSAGES: Final = (
-    RecordMessage,
-    SchemaMessage,
-    StateMessage,
-    ActivateVersionMessage,
-    BatchMessage,
-)
-
-_decode = msgspec.json.Decoder(
-    RecordMessage | SchemaMessage | StateMessage | ActivateVersionMessage | BatchMessage
-).decode
+_decode = msgspec.json.Decoder(Message).decode
 
 
 class Background(Protocol):
@@ -136,6 +63,8 @@ class MessageReader(GenericSingerReader[Any]):
     @property
     def default_input(self) -> IO[Any]:
         """Standard input, as bytes."""
+        if sys.stdin is None:
+            raise InputError("there is no standard input; name a file with --input")
         return sys.stdin.buffer
 
     def deserialize_json(self, line: bytes) -> Any:
@@ -176,16 +105,19 @@ class MessageReader(GenericSingerReader[Any]):
     def _lines(self, source: IO[Any]) -> Iterator[list[bytes]]:
         """Yield the lines that each chunk completes."""
         pieces: list[bytes] = []
+        held = 0
         for chunk in self._chunks(source):
             lines = chunk.split(b"\n")
             pieces.append(lines[0])
             if len(lines) == 1:
-                if sum(map(len, pieces)) > MAX_LINE_BYTES:
+                held += len(chunk)
+                if held > MAX_LINE_BYTES:
                     self.line += 1
                     raise self._bad_line(f"is longer than {MAX_LINE_BYTES:,} bytes")
                 continue
             lines[0] = b"".join(pieces)
             pieces = [lines.pop()]
+            held = len(pieces[0])
             yield lines
         if any(pieces):
             yield [b"".join(pieces)]
@@ -233,6 +165,8 @@ class MessageReader(GenericSingerReader[Any]):
             raise self._bad_line(f"is no Singer message: {error}") from None
         if isinstance(error, RecursionError):
             raise self._bad_line("is nested too deeply") from None
+        if "utf-16" in str(error) or _HALF_A_PAIR.search(line):
+            raise self._bad_line("has half of a surrogate pair, which is no character") from None
         raise self._bad_line(f"is no JSON: {error}") from None
 
     def _warn_of_mending(self, stream: str) -> None:

@@ -99,9 +99,13 @@ class Sequencer:
         """True once a time was more than five minutes ahead of this machine's clock."""
 
     def next(self, time_ns: int | None = None) -> int:
-        """Return the sequence for a record of this time (Unix ns; None: the time of receipt)."""
+        """Return the sequence for a record of this time (Unix ns; None: the time of receipt).
+
+        A time before 1970, such as the zero time of many languages, is taken for none: with its
+        sequence the service would drop every update of a row that is there, without a word.
+        """
         now = time.time_ns()
-        if time_ns is None:
+        if time_ns is None or time_ns <= 0:
             time_ns = now
         elif time_ns > now + MAX_AHEAD_NS:
             self.held_to_clock = True

@@ -6,6 +6,7 @@ Knows names, kinds and ranges; nothing of what the settings do.
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from jsonschema import ValidationError
 
-__all__ = ["NOT_OFFERED", "SETTINGS", "describe", "prepare"]
+__all__ = ["NOT_OFFERED", "SETTINGS", "describe", "prepare", "unreadable"]
 
 MAX_SECONDS: Final = 7 * 24 * 3600
 """No wait is meant to be longer than a week; a larger number is a slip."""
@@ -159,7 +160,7 @@ _REFUSED: Final = {
 }
 
 NOT_OFFERED: Final = frozenset({"add_record_metadata", "faker_config"})
-"""Settings of the SDK that would do nothing here."""
+"""Settings of the SDK that would do nothing here, or only with a package that is not ours."""
 
 
 def prepare(config: dict[str, Any], schema: Mapping[str, Any], logger: logging.Logger) -> list[str]:
@@ -174,7 +175,7 @@ def prepare(config: dict[str, Any], schema: Mapping[str, Any], logger: logging.L
     for name in config:
         if name in _VENDOR_SETTINGS:
             logger.info("Setting %s of the vendor's target %s.", name, _VENDOR_SETTINGS[name])
-        elif name not in schema["properties"] and name not in NOT_OFFERED:
+        elif name not in schema["properties"] and name != "add_record_metadata":  # false is so
             logger.warning("Setting %s is not known, and ignored.", name)
     _read_numbers(config, schema)
     found = []
@@ -186,6 +187,24 @@ def prepare(config: dict[str, Any], schema: Mapping[str, Any], logger: logging.L
         found.append("token: must be of plain characters, without spaces and line ends")
     if isinstance(url := config.get("api_url"), str) and (reason := refused_url(url)):
         found.append(f"api_url: {reason}")
+    return found
+
+
+def unreadable(environment: Mapping[str, str], prefix: str, schema: Mapping[str, Any]) -> list[str]:
+    """Say which settings can't be read from the environment, where all is text, a line each."""
+    found = []
+    for name, setting in schema["properties"].items():
+        variable = prefix + name.upper()
+        text = environment.get(variable)
+        if text is None:
+            continue
+        try:
+            if "integer" in setting["type"]:
+                int(text)
+            elif "object" in setting["type"]:
+                json.loads(text)
+        except ValueError:
+            found.append(f"{name}: {variable} can't be read as {setting['type'][0]}")
     return found
 
 

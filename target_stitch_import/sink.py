@@ -40,6 +40,11 @@ class Table:
     warned: bool = False
     """True once it was said that its times are ahead of the clock."""
 
+    def begin_generation(self, batches: OpenBatches) -> None:
+        """Let all that comes from here on wait until all before it is acknowledged."""
+        batches.seal_table(self.name)
+        self.generation += 1
+
 
 class StitchSink(Sink):
     """Puts the records of one stream, as one schema describes them, into batches."""
@@ -79,11 +84,9 @@ class StitchSink(Sink):
         bookmark_properties: Sequence[str],
     ) -> bool:
         """Return True if a SCHEMA that says this changes nothing."""
-        return (self.original_schema, self.key_properties, self.bookmark_properties) == (
-            schema,
-            key_properties,
-            bookmark_properties,
-        )
+        return encode_exactly(
+            [self.original_schema, self.key_properties, self.bookmark_properties]
+        ) == encode_exactly([schema, key_properties, bookmark_properties])
 
     @property
     def current_size(self) -> int:
@@ -142,13 +145,11 @@ class StitchSink(Sink):
 
     def activate_version(self, new_version: int, line: int = 0) -> None:
         """Make a version the only one visible, behind all that came before and before all else."""
-        self.process_batch({})
-        self._table.generation += 1
+        self._table.begin_generation(self._batches)
         batch = self._begin(new_version)
         batch.add_activation(self._table.sequencer.next(), line)
         self._opened(batch)
-        self.process_batch({})
-        self._table.generation += 1
+        self._table.begin_generation(self._batches)
 
     def _begin(self, version: int | None) -> OpenBatch:
         self.process_batch({})
@@ -161,7 +162,7 @@ class StitchSink(Sink):
     def _opened(self, batch: OpenBatch) -> None:
         batch.generation = self._table.generation
         self._batch = batch
-        self._batches.opened(batch, lambda: self.process_batch({}))
+        self._batches.opened(batch, self._table.name, lambda: self.process_batch({}))
 
     def _warn_of_clock(self) -> None:
         if self._table.sequencer.held_to_clock and not self._table.warned:
@@ -175,4 +176,4 @@ class StitchSink(Sink):
     def _naming(self, error: InvalidRecordError, data: bytes | msgspec.Raw) -> InvalidRecordError:
         keys = self._check.key_values(data)
         named = f" with key {encode_exactly(keys).decode()}" if keys else ""
-        return type(error)(f"record of stream {self.stream_name!r}{named} {error}")
+        return type(error)(f"record of stream {self.stream_name!r}{named}: it {error}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import msgspec
     from singer_sdk.mapper import PluginMapper, StreamMap
 
-    from target_stitch_import.reader import SchemaMessage
+    from target_stitch_import.messages import SchemaMessage
     from target_stitch_import.sink import StitchSink
 
 __all__ = ["Declared", "Route", "Stream", "declared", "routes", "transformed"]

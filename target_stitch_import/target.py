@@ -1,4 +1,4 @@
-"""The front door: settings, command line, which message goes where.
+"""The front door: which message goes where.
 
 Builds the rooms behind it and hands each only what it needs. Knows the SDK and the order of things;
 what is in a record, and how the service is spoken to, are the business of others.
@@ -6,21 +6,15 @@ what is in a record, and how the service is spoken to, are the business of other
 
 from __future__ import annotations
 
-import copy
 import sys
 from functools import cached_property, partial
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any
 
-from singer_sdk.exceptions import ConfigValidationError
-from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
-from singer_sdk.plugin_base import JSONSchemaValidator
-from singer_sdk.target_base import Target
-
-from target_stitch_import import settings
 from target_stitch_import.api_url import base_url
 from target_stitch_import.client import ImportClient
+from target_stitch_import.command import CommandTarget
 from target_stitch_import.errors import DeliveryError, InputError, RecordBeforeSchemaError
-from target_stitch_import.pipeline import Pipeline, StateWriter, Terminated
+from target_stitch_import.pipeline import Pipeline, StateWriter
 from target_stitch_import.reader import MessageReader
 from target_stitch_import.sink import StitchSink, Table
 from target_stitch_import.streams import Stream, declared, routes, transformed
@@ -28,10 +22,7 @@ from target_stitch_import.streams import Stream, declared, routes, transformed
 if TYPE_CHECKING:
     from types import FrameType
 
-    from singer_sdk.helpers.capabilities import CapabilitiesEnum
-    from singer_sdk.plugin_base import _ConfigInput
-
-    from target_stitch_import.reader import (
+    from target_stitch_import.messages import (
         ActivateVersionMessage,
         BatchMessage,
         RecordMessage,
@@ -43,21 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["TargetStitchImport"]
 
 
-class TargetStitchImport(Target):
+class TargetStitchImport(CommandTarget):
     """Singer target that loads any tap into Stitch through its Import API."""
 
-    name = "target-stitch-import"
-    config_jsonschema: ClassVar[dict[str, Any]] = copy.deepcopy(
-        settings.SETTINGS
-    )  # the SDK adds to it
-    capabilities: ClassVar[list[CapabilitiesEnum]] = [
-        PluginCapabilities.ABOUT,
-        PluginCapabilities.ACTIVATE_VERSION,
-        PluginCapabilities.FLATTENING,
-        PluginCapabilities.STREAM_MAPS,
-        PluginCapabilities.STRUCTURED_LOGGING,
-        TargetCapabilities.VALIDATE_RECORDS,
-    ]
     default_sink_class = StitchSink
     message_reader_class = MessageReader
     message_reader: MessageReader
@@ -89,62 +68,7 @@ class TargetStitchImport(Target):
         self.message_reader.background = pipeline
         return pipeline
 
-    # Settings and command line
-
-    @classmethod
-    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Add the SDK's settings, but for those that make no sense here."""
-        super().append_builtin_config(config_jsonschema)
-        for name in settings.NOT_OFFERED:
-            config_jsonschema["properties"].pop(name, None)
-
-    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        schema = self.config_jsonschema
-        self.append_builtin_config(schema)
-        errors = settings.prepare(self._config, schema, self.logger)
-        validator = JSONSchemaValidator(schema)
-        errors += [settings.describe(error) for error in validator.iter_errors(self._config)]
-        if errors and raise_errors:
-            raise ConfigValidationError("Config validation failed", errors=errors)
-        return errors
-
-    @classmethod
-    def cb_config(cls, ctx: Any, param: Any, value: tuple[str, ...]) -> _ConfigInput:
-        """Read the config files, and refuse in one line what is none."""
-        try:
-            return super().cb_config(ctx, param, value)
-        except (OSError, ValueError, TypeError) as error:
-            reason = str(error) if isinstance(error, OSError) else "it is no JSON object"
-            cls.logger.critical("Config %s can't be read: %s", ", ".join(value), reason)
-            sys.exit(1)
-
-    @classmethod
-    def invoke(  # type: ignore[override]
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: _ConfigInput | None = None,
-        file_input: IO[str] | None = None,
-    ) -> None:
-        """Load what comes on the input; exit 0 once all of it is acknowledged."""
-        super(Target, cls).invoke(about=about, about_format=about_format)
-        cls.print_version(print_fn=cls.logger.info)
-        try:
-            target = cls(
-                config=config.config if config else None,
-                parse_env_config=bool(config and config.parse_env),
-            )
-            target.load(file_input)
-        except ConfigValidationError:
-            raise  # the SDK's command tells each of its errors in a line
-        except Terminated as ended:
-            cls.logger.warning("All that came before the signal is delivered; %s.", ended)
-            sys.exit(ended.exit_code)
-        except Exception as error:
-            cls.logger.critical("%s", str(error) or type(error).__name__)
-            cls.logger.debug("Where it happened:", exc_info=True)
-            sys.exit(1)
+    # Running
 
     def load(self, file_input: IO[Any] | None = None) -> None:
         """Load the input; if it fails, deliver what came before, and raise.
@@ -171,7 +95,7 @@ class TargetStitchImport(Target):
         try:
             self.process_endofpipe()
         except DeliveryError as failure:
-            raise DeliveryError(f"{error} And what came before: {failure}") from failure
+            raise DeliveryError(f"{error!s:.2000}. And what came before: {failure}") from failure
 
     # Messages
 
@@ -201,7 +125,9 @@ class TargetStitchImport(Target):
         for route in stream.routes:
             if route.stream_map is None:
                 route.sink.add(message.record, **context)
-            elif record := transformed(route.stream_map, message.record, message.stream):
+                continue
+            record = transformed(route.stream_map, message.record, message.stream)
+            if record is not None:  # or the map has filtered it out
                 route.sink.process_record(record, context)
 
     def _process_state_message(self, message_dict: Any) -> None:
@@ -228,7 +154,7 @@ class TargetStitchImport(Target):
 
     def _before_schema(self, kind: str, stream: str) -> RecordBeforeSchemaError:
         return RecordBeforeSchemaError(
-            f"a {kind} of stream {stream!r} came before its SCHEMA; the tap must write that first"
+            f"{kind} of stream {stream!r} came before its SCHEMA; the tap must write that first"
         )
 
     # Sinks
@@ -242,9 +168,8 @@ class TargetStitchImport(Target):
         if isinstance(sink, StitchSink):
             if sink.is_for(stream.schema, keys, stream.bookmark_properties):
                 return sink
-            sink.process_batch({})
+            table.begin_generation(self._pipeline.batches)
             sink.clean_up()
-            table.generation += 1
         sink = StitchSink(
             self,
             stream.name,
@@ -267,5 +192,7 @@ class TargetStitchImport(Target):
             sink.clean_up()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        self.logger.info("Signal %d: delivering what is held. A second one stops at once.", signum)
+        if "_pipeline" not in self.__dict__:  # nothing is read yet
+            sys.exit(128 + signum)
         self._pipeline.terminate(signum)
+        self.logger.info("Signal %d: delivering what is held. A second one stops at once.", signum)

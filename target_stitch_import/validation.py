@@ -1,9 +1,9 @@
 """Is this record one that the service will take?
 
-Fast accept, exact reject: ``jsonschema-rs`` says yes at about a microsecond; whatever it does not
-accept is judged again by ``jsonschema`` on the exactly decoded record, and that verdict and its
-message are the ones that count. No record is refused by the fast one alone, and none is accepted by
-it where it might read the schema, or a rounded float, differently.
+Fast accept, exact reject: a record is accepted by the quickest test that can be trusted, which is
+decoding it into a type made from the schema or, where the schema says more, ``jsonschema-rs``. What
+neither accepts is judged again by ``jsonschema`` on the exactly decoded record, and that verdict and
+its message are the ones that count.
 
 Knows draft 4 and the rules for keys and sizes (Import API reference, section The batch body);
 nothing of batches, messages or the network.
@@ -134,10 +134,10 @@ class RecordCheck:
 
 def _check_key(key: str, value: Any) -> None:
     if value is None or value is msgspec.UNSET:
-        raise MissingKeyError(f"key property {key!r} is missing or null")
+        raise MissingKeyError(f"lacks key property {key!r}, or has null in it")
     if type(value) is str and len(value) > MAX_KEY_LENGTH:
         raise MissingKeyError(
-            f"key property {key!r} has {len(value)} characters, "
+            f"has {len(value)} characters in key property {key!r}, "
             f"and the service takes at most {MAX_KEY_LENGTH}"
         )
 

@@ -66,6 +66,41 @@ def test_settings_come_from_the_environment(service: Service, tmp_path: Path) ->
     assert b"secret-token" not in run.stderr
 
 
+@pytest.mark.parametrize(
+    ("variable", "text"), [("BATCH_SIZE_ROWS", "many"), ("STREAM_MAPS", "{oops")]
+)
+def test_an_environment_that_cant_be_read_is_named(
+    variable: str, text: str, tmp_path: Path
+) -> None:
+    # given a setting of the environment that is no such thing
+    env = environment(
+        **{"TARGET_STITCH_IMPORT_TOKEN": "t", f"TARGET_STITCH_IMPORT_{variable}": text}
+    )
+    # when the target is told to read it
+    run = subprocess.run(
+        [COMMAND, "--config=ENV"],
+        capture_output=True, text=True, check=False, input="", env=env, cwd=tmp_path,
+    )  # fmt: skip
+    # then it is named
+    assert run.returncode == 1
+    assert f"{variable.lower()}: TARGET_STITCH_IMPORT_{variable} can't be read" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_closed_standard_input_is_said(service: Service, tmp_path: Path) -> None:
+    # given a process without a standard input
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(service.config()))
+    # when the target is started
+    run = subprocess.run(
+        ["sh", "-c", f"exec {COMMAND} --config {path} <&-"],
+        capture_output=True, text=True, check=False, env=environment(),
+    )  # fmt: skip
+    # then it says what to do
+    assert run.returncode == 1
+    assert "name a file with --input" in run.stderr
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"token": None}, "'token' is a required property"),
     ({"token": ""}, "token: must satisfy minLength 1"),

@@ -151,11 +151,12 @@ BAD_LINES = [
     ('{"type": "ACTIVATE_VERSION", "stream": "x", "version": 1}', "came before its SCHEMA"),
     ('{"type": "BATCH", "stream": "orders", "manifest": []}', "BATCH"),
     (record({"id": 1}, "unheard of"), "RECORD of stream 'unheard of' came before its SCHEMA"),
-    (record("5"), "record of stream 'orders' is no JSON object but integer"),
-    (record({"name": "x"}), "key property 'id' is missing or null"),
-    (record({"id": None}), "key property 'id' is missing or null"),
+    (record("5"), "record of stream 'orders': it is no JSON object but integer"),
+    (record({"name": "x"}), "record of stream 'orders': it lacks key property 'id'"),
+    (record({"id": None}), "it lacks key property 'id', or has null in it"),
     (record({"id": 1, "name": 5}), "#/name: expected: null, string, found: integer"),
-    (record('{"id": 1, "name": "\\ud800"}'), "is no JSON"),
+    (record('{"id": 1, "name": "\\ud800"}'), "has half of a surrogate pair"),
+    (record('{"id": 1, "name": "\\udc00x"}'), "has half of a surrogate pair"),
     (schema(keys=["missing"]), "key property 'missing' of stream 'orders' is not among"),
     (schema(properties={"id": {"type": "what"}}), "'what' is not valid"),
     (schema(properties={"id": {"$ref": "#/nowhere"}}), "leads to nothing"),
@@ -201,6 +202,20 @@ def test_a_netrc_does_not_replace_the_token(service: Service, tmp_path: Path) ->
     # then the token was sent all the same
     assert run.exit_code == 0
     assert service.requests[0].headers["Authorization"] == "Bearer secret-token"
+
+
+def test_a_proxy_does_not_hear_the_token_of_a_service_on_this_machine(
+    service: Service, tmp_path: Path
+) -> None:
+    # given an environment that sends http through a proxy
+    with running_service() as proxy:
+        # when a record is loaded into a service on this machine
+        run = piped(
+            service.config(), tmp_path, ONE_RECORD, http_proxy=proxy.url, HTTP_PROXY=proxy.url
+        )
+        # then it went straight there
+        assert run.exit_code == 0
+        assert (len(service.requests), proxy.requests) == (1, [])
 
 
 def test_debug_logging_shows_where_it_happened_and_no_token(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_any_draft_is_posted_as_draft_4_that_means_the_same(
     # and a value that does not fit is refused
     if bad is not None:
         _, error = loaded(service.config(), stream_of(declared(inner), record({"id": 2, "v": bad})))
-        assert 'with key {"id":2} does not fit its schema: #/v' in str(error)
+        assert 'with key {"id":2}: it does not fit its schema: #/v' in str(error)
 
 
 def test_a_grown_schema_adds_its_columns(emulator: Emulator) -> None:
@@ -125,5 +125,5 @@ def test_a_record_that_no_request_can_hold_is_refused(service: Service) -> None:
     # when it is loaded
     _, error = loaded(service.config(), lines)
     # then it is named and refused
-    assert 'with key {"id":1} makes a request of 20,000,' in str(error)
+    assert 'with key {"id":1}: it makes a request of 20,000,' in str(error)
     assert service.requests == []

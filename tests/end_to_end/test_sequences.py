@@ -105,7 +105,7 @@ def test_an_activation_shows_its_version_alone(emulator: Emulator) -> None:
     _, error = loaded(config, stream_of(schema(), *first, activate(1), *second, activate(2)))
     # then only the rows of the second are left
     assert error is None
-    assert [row["id"] for row in read_table(emulator.database, "orders")] == [0, 1]
+    assert sorted(row["id"] for row in read_table(emulator.database, "orders")) == [0, 1]
 
 
 def test_an_activation_does_not_hide_what_comes_behind_it(service: Service) -> None:
@@ -144,4 +144,4 @@ def test_an_activation_may_be_ignored(emulator: Emulator) -> None:
     _, error = loaded(config, stream_of(*lines))
     # then nothing disappears
     assert error is None
-    assert [row["id"] for row in read_table(emulator.database, "orders")] == [0, 1]
+    assert sorted(row["id"] for row in read_table(emulator.database, "orders")) == [0, 1]

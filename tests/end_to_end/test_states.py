@@ -27,6 +27,17 @@ def test_a_state_after_every_record_costs_no_request_of_its_own(service: Service
     assert states == [b'{"n": 999}']
 
 
+def test_a_state_goes_as_soon_as_it_may_also_while_the_tap_is_held_back(service: Service) -> None:
+    # given a tap that is far ahead of the service, with a STATE after every record
+    lines = [line for n in range(50) for line in (record({"id": n}), state({"n": n}))]
+    # when each record is a request, and one goes at a time
+    config = service.config(batch_size_rows=1, max_parallel_requests=1)
+    states, error = loaded(config, stream_of(schema(), *lines))
+    # then the STATE behind each is written with its acknowledgement
+    assert error is None
+    assert states == [f'{{"n": {n}}}'.encode() for n in range(50)]
+
+
 def test_parallel_answers_in_reverse_order_do_not_let_a_state_run_ahead() -> None:
     # given a service that answers the first of three batches last
     later_answered = threading.Barrier(3, timeout=10)

@@ -13,6 +13,7 @@ from tests.support.running import loaded
 
 if TYPE_CHECKING:
     from target_stitch_import.emulator import Emulator
+    from tests.support.service import Service
 
 PROPERTIES: dict[str, Any] = {
     "id": {"type": "integer"},
@@ -101,6 +102,40 @@ def test_flattening_takes_objects_apart(emulator: Emulator) -> None:
         "amount": EXACT,
         "place__city": "Oslo",
     }
+
+
+def test_an_empty_record_is_a_record(service: Service) -> None:
+    # given a table without keys, and records that are empty after flattening
+    config = service.config(flattening_enabled=True, flattening_max_depth=1)
+    lines = [schema(properties=PROPERTIES, keys=[]), record({}), record({"place": {}})]
+    # when they are loaded
+    _, error = loaded(config, stream_of(*lines))
+    # then none of them is lost
+    assert error is None
+    assert service.requests[0].records == [b"{}", b"{}"]
+
+
+def test_streams_that_share_a_table_share_its_barriers(service: Service) -> None:
+    # given two streams that a map loads into one table, with open batches of both
+    aliases = {name: {"__alias__": "all"} for name in ("a", "b")}
+    config = service.config(stream_maps=aliases)
+    lines = [
+        schema("a"),
+        schema("b", {"id": {"type": "integer"}}),
+        record({"id": 1}, "a"),
+        record({"id": 2}, "b"),
+    ]
+    # when one of them is activated
+    _, error = loaded(config, stream_of(*lines, activate(1, "b"), record({"id": 3}, "a")))
+    # then the records of both that came before it are sent before it, and the other behind it
+    assert error is None
+    arrived = [
+        [message.get("data", {}).get("id", "activation") for message in request.batch["messages"]]
+        for request in service.requests
+    ]
+    where = arrived.index(["activation"])
+    assert sorted(arrived[:where]) == [[1], [2]]
+    assert arrived[where + 1 :] == [[3]]
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,25 @@ def test_states_for_the_same_batches_coalesce_and_the_newest_wins() -> None:
     assert checkpoint.waiting == 0
 
 
+def test_no_more_states_are_held_than_batches_while_one_batch_does_not_come_through() -> None:
+    written: list[bytes] = []
+    checkpoint = Checkpoint(written.append)
+    # Given a batch that is tried again and again
+    stuck = checkpoint.open_batch()
+    # When thousands of others come and go meanwhile, each with a STATE behind it
+    for place in range(5_000):
+        number = checkpoint.open_batch()
+        checkpoint.remember(b"%d" % place)
+        checkpoint.acknowledge(number)
+        checkpoint.release()
+        assert checkpoint.waiting == 1
+    # Then none was written, and the newest goes once it is through
+    assert written == []
+    checkpoint.acknowledge(stuck)
+    checkpoint.release()
+    assert written == [b"4999"]
+
+
 def test_of_several_that_may_go_only_the_newest_is_written() -> None:
     written: list[bytes] = []
     checkpoint = Checkpoint(written.append)

@@ -45,7 +45,7 @@ EXPECTED: dict[str, tuple[type[DeliveryError], str]] = {
     "sequence_too_large": (RejectedError, "sequence can not be above 9223372036854775807"),
     "malformed_json": (RejectedError, "Malformed json in the body!; Unexpected end-of-input"),
     "push_no_array": (RejectedError, "An array of records is expected"),
-    "not_authorized": (AccessError, "401 Not Authorized Check the setting token"),
+    "not_authorized": (AccessError, "401 Not Authorized. Check the setting token"),
     "invalid_region": (AccessError, "401 Invalid region. Check the setting region"),
     "connection_not_active": (AccessError, "The integration is paused or deleted in Stitch."),
     "push_no_client_id": (AccessError, "401 Not Authenticated."),

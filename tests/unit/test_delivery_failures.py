@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from target_stitch_import.batch import Batch
+from target_stitch_import.delivery import Delivery
 from target_stitch_import.errors import DeliveryError, RejectedError, RejectedRecordError
 from tests.unit.posting import PATIENCE, Run, batch
 
@@ -198,3 +200,26 @@ def test_a_second_try_that_is_on_the_wire_is_counted() -> None:
     helper.join()
     # Then it counts
     assert run.acknowledged == [1]
+
+
+def test_a_machine_that_starts_no_thread_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    delivery = Delivery(NoClient, lambda _: None, parallel=2)
+    # When a batch is handed over
+    with pytest.raises(DeliveryError, match="no thread can be started"):
+        delivery.submit(Batch(1, "orders", 0, b"{}", [1]))
+    # Then that is said, and closing does not wait for it
+    delivery.close()
+
+
+class NoClient:
+    """A client that is never used."""
+
+    def deliver_batch(self, *_: object) -> None:
+        """Deliver nothing."""
+
+    def close(self) -> None:
+        """Close nothing."""

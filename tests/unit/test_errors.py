@@ -17,7 +17,6 @@ def test_each_is_one_of_ours(name: str) -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
-        (errors.SettingsError, sdk.ConfigurationError),
         (errors.RecordBeforeSchemaError, sdk.RecordsWithoutSchemaException),
         (errors.InvalidSchemaError, sdk.InvalidJSONSchema),
         (errors.InvalidRecordError, sdk.InvalidRecord),

@@ -34,7 +34,7 @@ class Opened:
             self.batches.sealed(batch)
             self.sealed.append(batch.number)
 
-        self.batches.opened(batch, seal)
+        self.batches.opened(batch, "orders", seal)
         return batch
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from target_stitch_import.errors import InputError
-from target_stitch_import.reader import (
+from target_stitch_import.messages import (
     ActivateVersionMessage,
     BatchMessage,
-    MessageReader,
     RecordMessage,
     SchemaMessage,
     StateMessage,
 )
+from target_stitch_import.reader import MessageReader
 
 GOOD: dict[str, dict[str, Any]] = {
     "RECORD": {"type": "RECORD", "stream": "s", "record": {"id": 1}},

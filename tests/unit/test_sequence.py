@@ -208,3 +208,12 @@ class TestSequencer:
         sequences = [sequencer.next(time) for time in times]
         assert sequences == sorted(set(sequences))
         assert all(0 < sequence <= MAX_SEQUENCE for sequence in sequences)
+
+
+@pytest.mark.parametrize("zero", [0, -1, -62_135_596_800 * 10**9])
+def test_a_time_before_1970_is_none(zero: int) -> None:
+    sequencer = Sequencer()
+    # When a record has the zero time of its source
+    sequence = sequencer.next(zero)
+    # Then its sequence is that of a record without a time, and hides no later update
+    assert sequence > 1_700_000_000 * 10**9

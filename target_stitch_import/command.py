@@ -1,0 +1,113 @@
+"""The command line and its settings, as the SDK knows them.
+
+Turns every failure into one line on stderr and an exit code. Knows the SDK's command; nothing of
+messages or of the service.
+"""
+
+from __future__ import annotations
+
+import abc
+import copy
+import os
+import sys
+from typing import IO, TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
+from singer_sdk.plugin_base import JSONSchemaValidator
+from singer_sdk.target_base import Target
+
+from target_stitch_import import settings
+from target_stitch_import.pipeline import Terminated
+
+if TYPE_CHECKING:
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.plugin_base import _ConfigInput
+
+__all__ = ["CommandTarget"]
+
+
+class CommandTarget(Target, abc.ABC):
+    """A target with this project's command line and settings."""
+
+    name = "target-stitch-import"
+    config_jsonschema: ClassVar[dict[str, Any]] = copy.deepcopy(
+        settings.SETTINGS
+    )  # the SDK adds to it
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.ACTIVATE_VERSION,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.STRUCTURED_LOGGING,
+        TargetCapabilities.VALIDATE_RECORDS,
+    ]
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Take the SDK's own arguments."""
+        try:
+            super().__init__(**kwargs)
+        except ValueError:
+            errors = settings.unreadable(os.environ, self._env_var_prefix, self.config_jsonschema)
+            raise ConfigValidationError("Config validation failed", errors=errors) from None
+
+    @abc.abstractmethod
+    def load(self, file_input: IO[Any] | None = None) -> None:
+        """Load the input, or raise."""
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Add the SDK's settings, but for those that make no sense here."""
+        super().append_builtin_config(config_jsonschema)
+        for name in settings.NOT_OFFERED:
+            config_jsonschema["properties"].pop(name, None)
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        schema = self.config_jsonschema
+        self.append_builtin_config(schema)
+        errors = settings.prepare(self._config, schema, self.logger)
+        validator = JSONSchemaValidator(schema)
+        errors += [settings.describe(error) for error in validator.iter_errors(self._config)]
+        if errors and raise_errors:
+            raise ConfigValidationError("Config validation failed", errors=errors)
+        return errors
+
+    @classmethod
+    def cb_config(cls, ctx: Any, param: Any, value: tuple[str, ...]) -> _ConfigInput:
+        """Read the config files, and refuse in one line what is none."""
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, ValueError, TypeError) as error:
+            reason = str(error) if isinstance(error, OSError) else "it is no JSON object"
+            cls.logger.critical("Config %s can't be read: %s", ", ".join(value), reason)
+            sys.exit(1)
+
+    @classmethod
+    def invoke(  # type: ignore[override]
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        file_input: IO[str] | None = None,
+    ) -> None:
+        """Load what comes on the input; exit 0 once all of it is acknowledged."""
+        super(Target, cls).invoke(about=about, about_format=about_format)
+        cls.print_version(print_fn=cls.logger.info)
+        try:
+            target = cls(
+                config=config.config if config else None,
+                parse_env_config=bool(config and config.parse_env),
+            )
+            target.load(file_input)
+        except ConfigValidationError as error:
+            for reason in error.errors:
+                cls.logger.critical("Setting %s", reason)
+            sys.exit(1)
+        except Terminated as ended:
+            cls.logger.warning("All that came before the signal is delivered; %s.", ended)
+            sys.exit(ended.exit_code)
+        except Exception as error:
+            cls.logger.critical("%s", str(error) or type(error).__name__)
+            cls.logger.debug("Where it happened:", exc_info=True)
+            sys.exit(1)

@@ -1,0 +1,93 @@
+"""The Singer messages, decoded as far as this target looks into them.
+
+A record, a schema and a STATE stay raw JSON. Knows the Singer specification; nothing of what
+becomes of a message.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from target_stitch_import.errors import InputError
+
+__all__ = [
+    "MESSAGES",
+    "ActivateVersionMessage",
+    "BatchMessage",
+    "Message",
+    "RecordMessage",
+    "SchemaMessage",
+    "StateMessage",
+]
+
+
+class RecordMessage(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
+    """A record, as the bytes that the tap wrote."""
+
+    stream: str
+    record: msgspec.Raw
+    version: int | None = None
+    time_extracted: Any = None
+
+
+class SchemaMessage(msgspec.Struct, tag_field="type", tag="SCHEMA"):
+    """What the records of a stream look like from here on."""
+
+    stream: str
+    schema: msgspec.Raw
+    key_properties: list[str] | None = None
+    bookmark_properties: list[str] | str | None = None
+
+    def says_the_same_as(self, other: SchemaMessage) -> bool:
+        """Return True if nothing has changed since ``other``."""
+        return (
+            bytes(self.schema) == bytes(other.schema)
+            and self.key_properties == other.key_properties
+            and self.bookmark_properties == other.bookmark_properties
+        )
+
+
+class StateMessage(msgspec.Struct, tag_field="type", tag="STATE"):
+    """Where the tap may go on from, once all that came before is loaded."""
+
+    value: msgspec.Raw
+
+    def state(self) -> bytes | None:
+        """Return the STATE as the tap's own bytes; None if it is empty or null.
+
+        Raises:
+            InputError: It is no object.
+        """
+        value = bytes(self.value).strip()
+        if value == b"null":
+            return None
+        if not value.startswith(b"{"):
+            raise InputError("the value of a STATE is no JSON object")
+        return value if value[1:-1].strip() else None
+
+
+class ActivateVersionMessage(msgspec.Struct, tag_field="type", tag="ACTIVATE_VERSION"):
+    """The version of a stream that is complete, and replaces the others."""
+
+    stream: str
+    version: int
+
+
+class BatchMessage(msgspec.Struct, tag_field="type", tag="BATCH"):
+    """A reference to files of records."""
+
+    stream: str
+
+
+Message: TypeAlias = (
+    RecordMessage | SchemaMessage | StateMessage | ActivateVersionMessage | BatchMessage
+)
+MESSAGES: Final = (
+    RecordMessage,
+    SchemaMessage,
+    StateMessage,
+    ActivateVersionMessage,
+    BatchMessage,
+)
