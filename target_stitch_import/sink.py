@@ -37,8 +37,8 @@ class Table:
     sequencer: Sequencer = field(default_factory=Sequencer)
     generation: int = 0
     """Goes up where a batch must wait until all before it are acknowledged."""
-    warned: bool = False
-    """True once it was said that its times are ahead of the clock."""
+    told: set[str] = field(default_factory=set)
+    """What was said of it already, and is not said again."""
 
     def begin_generation(self, batches: OpenBatches) -> None:
         """Let all that comes from here on wait until all before it is acknowledged."""
@@ -140,7 +140,7 @@ class StitchSink(Sink):
         self._batches.sealed(batch)
         sealed = batch.seal(self._table.name)
         self.record_counter_metric.increment(batch.records)
-        self._warn_of_clock()
+        self._warn()
         self._deliver(sealed)
 
     def activate_version(self, new_version: int, line: int = 0) -> None:
@@ -164,14 +164,20 @@ class StitchSink(Sink):
         self._batch = batch
         self._batches.opened(batch, self._table.name, lambda: self.process_batch({}))
 
-    def _warn_of_clock(self) -> None:
-        if self._table.sequencer.held_to_clock and not self._table.warned:
-            self._table.warned = True
-            self.logger.warning(
-                "Records of stream %r have a time_extracted more than five minutes ahead of this "
-                "machine's clock; their sequences are held to the clock. Check both clocks.",
-                self.stream_name,
-            )
+    def _warn(self) -> None:
+        """Say once a table what its records have that is not as it should be."""
+        warnings = {
+            "have a time_extracted more than five minutes ahead of this machine's clock; their "
+            "sequences are held to the clock. Check both clocks.": (
+                self._table.sequencer.held_to_clock
+            ),
+            "have columns whose names start with _sdc, which are Stitch's own; they are left out. "
+            "To keep one, give it another name with a stream map.": self._check.has_left_out,
+        }
+        for warning, holds in warnings.items():
+            if holds and warning not in self._table.told:
+                self._table.told.add(warning)
+                self.logger.warning("Records of stream %r %s", self.stream_name, warning)
 
     def _naming(self, error: InvalidRecordError, data: bytes | msgspec.Raw) -> InvalidRecordError:
         keys = self._check.key_values(data)

@@ -50,6 +50,8 @@ class RecordCheck:
         self, schema: Mapping[str, Any], key_properties: Sequence[str], *, validate: bool
     ) -> None:
         """Check against a draft 4 ``schema``; with ``validate`` off, only what the API needs."""
+        self.has_left_out = False
+        """True once a record had columns whose names are Stitch's own."""
         self._keys = tuple(key_properties)
         self._known = frozenset(schema["properties"])
         self._verdict = exact_verdict(schema) if validate else None
@@ -89,7 +91,7 @@ class RecordCheck:
         except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
             return self._judge(bytes(data))
         if not self._known.issuperset(record) and _reserved(record):
-            return self(_without_reserved(bytes(data)))
+            return self._leave_out(bytes(data))
         for key in self._keys:
             _check_key(key, record.get(key))
         if self._accepts is None or not self._accepts(record):
@@ -113,17 +115,21 @@ class RecordCheck:
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return self._judge(text)
         if _may_be_reserved(text) and _reserved(_object(text)):
-            return self(_without_reserved(text))
+            return self._leave_out(text)
         for key, value in zip(self._keys, values, strict=True):
             _check_key(key, value)
         _check_data_points(text)
         return data
 
+    def _leave_out(self, text: bytes) -> Data:
+        self.has_left_out = True
+        return self(_without_reserved(text))
+
     def _judge(self, text: bytes) -> Data:
         """Give the exact verdict: slow, and final."""
         record = _object(text)
         if _reserved(record):
-            return self(_without_reserved(text))
+            return self._leave_out(text)
         for key in self._keys:
             _check_key(key, record.get(key))
         if self._verdict is not None and (broken := self._verdict(record)):

@@ -108,18 +108,19 @@ def test_forms_of_a_line_that_taps_write(service: Service, tmp_path: Path) -> No
     assert service.ids == [1, 2]
 
 
-def test_reserved_columns_are_left_out_and_the_rest_stays_exact(service: Service) -> None:
+def test_reserved_columns_are_left_out_and_the_rest_stays_exact(
+    service: Service, tmp_path: Path
+) -> None:
     # given a tap with columns of Stitch's own names, declared and not
     properties = {"id": {"type": "integer"}, "n": {"type": "number"}, "_sdc_file": {}}
     line = record('{"_sdc_file": "x", "id": 1, "n": 1.10, "\\u005fsdc_other": 2}')
     # when it is loaded
-    _, error = loaded(
-        service.config(),
-        stream_of(schema(properties=properties, bookmark_properties=["_sdc_file"]), line),
-    )
-    # then neither the schema, nor the record, nor the bookmarks have them
-    assert error is None
+    lines = [schema(properties=properties, bookmark_properties=["_sdc_file"]), line, line]
+    run = piped(service.config(batch_size_rows=1), tmp_path, stream_of(*lines))
+    # then neither the schema, nor the record, nor the bookmarks have them, and it is said once
+    assert run.exit_code == 0
     assert service.requests[0].records == [b'{"id":1,"n":1.10}']
+    assert run.stderr.count("To keep one, give it another name") == 1
     assert list(service.requests[0].batch["schema"]["properties"]) == ["id", "n"]
     assert "bookmark_names" not in service.requests[0].batch
 
