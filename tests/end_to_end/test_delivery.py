@@ -85,7 +85,13 @@ def test_a_quiet_tap_is_served_without_its_next_line(service: Service, tmp_path:
         # then the record is there and the STATE is written, while the tap still lives
         assert line == b'{"at": 1}\n'
         assert service.ids == [1]
-        assert process.poll() is None
+        # and so it is with what it says next
+        process.stdin.write(stream_of(record({"id": 2}), state({"at": 2})))
+        process.stdin.flush()
+        assert process.stdout.readline() == b'{"at": 2}\n'
+        assert service.ids == [1, 2]
+        process.stdin.close()
+        assert process.wait(10) == 0
 
 
 def test_an_input_file_may_stand_in_for_the_pipe(service: Service, tmp_path: Path) -> None:
