@@ -84,6 +84,7 @@ class Pipeline:
     def close(self) -> None:
         """Send nothing more; count what is on the wire, and write the STATE that this allows."""
         self.delivery.close()
+        self.checkpoint.release()
 
     def terminate(self, signum: int) -> None:
         """Ask the reading to end in good order; a second signal ends the process at once."""

@@ -80,6 +80,18 @@ def test_a_failed_batch_holds_its_states_back_for_ever() -> None:
     assert 'line 4 of the input (key {"id":1})' in str(error)
 
 
+def test_a_state_that_may_go_is_written_although_the_next_batch_fails() -> None:
+    # given a service that refuses everything, and a STATE before the first record
+    lines = [schema(), state({"n": 0}), *[record({"id": n}) for n in range(3)], state({"n": 3})]
+    with running_service(lambda _: (400, b'{"error": "no"}', {})) as service:
+        # when the failure comes in the middle of what was read
+        config = service.config(batch_size_rows=1, max_parallel_requests=1)
+        states, error = loaded(config, stream_of(*lines))
+    # then the STATE that waits for nothing is written all the same
+    assert "could not be delivered" in str(error)
+    assert states == [b'{"n": 0}']
+
+
 def test_streams_that_rarely_write_do_not_hold_the_state_back(
     service: Service, tmp_path: Path
 ) -> None:
