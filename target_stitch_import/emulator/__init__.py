@@ -1,7 +1,8 @@
 """An Import API on this machine, for demos, tests and CI (extra: ``emulator``).
 
 ``running_emulator`` runs it in a thread, ``create_app`` gives it as an ASGI application,
-``read_table`` and ``list_tables`` give back what was loaded.
+``Faults`` is what goes wrong on purpose, and ``read_table`` and ``list_tables`` give back
+what was loaded.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
     from target_stitch_import.emulator.access import Account
     from target_stitch_import.emulator.app import create_app
     from target_stitch_import.emulator.database import Database
+    from target_stitch_import.emulator.faults import Faults
     from target_stitch_import.emulator.server import Emulator, running_emulator
 
 __all__ = [
     "Account",
     "Database",
     "Emulator",
+    "Faults",
     "create_app",
     "list_tables",
     "read_table",
@@ -31,6 +34,7 @@ _HOMES: Final = {
     "Account": "access",
     "Database": "database",
     "Emulator": "server",
+    "Faults": "faults",
     "create_app": "app",
     "running_emulator": "server",
 }

@@ -15,6 +15,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from target_stitch_import.emulator.faults import Faults
 from target_stitch_import.limits import REGIONS
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def _run(server: Any, options: argparse.Namespace, stop: threading.Event) -> int
         region=options.region,
         active=not options.paused,
         port=options.port,
+        faults=options.faults,
     ) as emulator:
         sys.stdout.write(
             f"Import API emulator listening on {emulator.url}, database {emulator.database}\n"
@@ -104,6 +106,15 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="answer every post as for an integration that is paused or deleted",
     )
+    parser.add_argument(
+        "--faults",
+        type=_faults,
+        metavar="SPEC",
+        help=(
+            "what goes wrong on purpose: a script such as 503*2,drop or rates such as "
+            "seed=7,503=0.1,drop=0.05; docs/emulator.md lists all of it"
+        ),
+    )
     parser.add_argument("--verbose", action="store_true", help="log each request on stderr")
     return parser
 
@@ -113,6 +124,13 @@ def _port(text: str) -> int:
     if not 0 <= port <= MAX_PORT:
         raise argparse.ArgumentTypeError("a port is between 0 and 65535")
     return port
+
+
+def _faults(text: str) -> Faults:
+    try:
+        return Faults.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _fail(message: str) -> int:

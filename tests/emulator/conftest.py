@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,9 @@ from .service import Api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from .misbehaving import Running
 
 
 @pytest.fixture
@@ -33,3 +37,15 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 def table(request: pytest.FixtureRequest) -> str:
     """A table that no other test uses."""
     return str(request.node.nodeid)
+
+
+@pytest.fixture
+def running(tmp_path: Path, session: requests.Session) -> Running:
+    """Runs emulators with faults, one after the other, on one database."""
+
+    @contextlib.contextmanager
+    def run(faults: str) -> Iterator[Api]:
+        with running_emulator(tmp_path / "stitch.db", faults=faults) as emulator:
+            yield Api(emulator.url, emulator.database, session)
+
+    return run

@@ -114,6 +114,24 @@ def test_it_can_be_paused(tmp_path: Path) -> None:
     assert content["errors"] == {"error": "Connection is not active."}
 
 
+def test_it_can_misbehave(tmp_path: Path) -> None:
+    # given a command with faults
+    with command(tmp_path / "stitch.db", "--faults", "503,202", "--verbose") as (process, api):
+        # when batches come
+        statuses = [api.batch(batch("t", ID, [upsert(1, id=1)]))[0] for _ in range(3)]
+        process.terminate()
+        _, errors = process.communicate(timeout=10)
+
+    # then they meet the faults, which are logged
+    assert statuses == [503, 202, 201]
+    assert errors.splitlines() == [
+        "POST /v2/import/batch fault 503",
+        "POST /v2/import/batch fault 202",
+        "POST /v2/import/batch 201",
+        "POST /v2/import/batch 201",
+    ]
+
+
 @pytest.mark.parametrize("keys", [[], ["id"]])
 def test_what_was_answered_survives_a_kill(tmp_path: Path, keys: list[str]) -> None:
     # given a client that posts as fast as it can
@@ -186,6 +204,7 @@ def test_a_file_that_is_no_database(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["--port", "http"], "invalid _port value"),
         (["--region", "mars"], "invalid choice: 'mars'"),
         (["--client-id", "x"], "invalid int value"),
+        (["--faults", "dorp"], "argument --faults: 'dorp' is no fault"),
     ],
 )
 def test_flags_that_are_wrong(
