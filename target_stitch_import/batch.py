@@ -7,13 +7,14 @@ of the records in it, of STATEs or of the network.
 
 from __future__ import annotations
 
+import math
 import time
 from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from target_stitch_import.errors import InvalidRecordError
-from target_stitch_import.jsontext import decode_exactly, encode_exactly
+from target_stitch_import.jsontext import encode_exactly
 from target_stitch_import.limits import MAX_BATCH_BYTES
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
-__all__ = ["Batch", "OpenBatch", "OpenBatches", "batch_head"]
+__all__ = ["Batch", "BodyLimit", "OpenBatch", "OpenBatches", "batch_head"]
 
 
 def batch_head(
@@ -58,27 +59,32 @@ class Batch:
         """Messages in the batch."""
         return len(self.lines)
 
-    def name_message(self, index: int) -> str:
-        """Say which record of the input a message of the body is: by its line and its keys."""
-        if not 0 <= index < self.rows:
-            return ""
-        return f" That record is line {self.lines[index]:,} of the input{self._key_of(index)}."
-
-    def _key_of(self, index: int) -> str:
-        try:
-            body = decode_exactly(self.body)
-            data = body["messages"][index]["data"]
-            keys = {name: data.get(name) for name in body["key_names"]}
-            return f" (key {encode_exactly(keys).decode()})" if keys else ""
-        except (AttributeError, LookupError, ValueError):
-            return ""  # an activation, or a record that validation was not to look at
-
     def __str__(self) -> str:
         """Name it in a message for people."""
         return (
             f"batch {self.number} of table {self.table_name!r} "
             f"({self.rows:,} rows, {len(self.body):,} bytes, from line {self.lines[0]:,})"
         )
+
+
+class BodyLimit:
+    """How large bodies may be; less, once one was refused for its size."""
+
+    def __init__(self, max_bytes: int) -> None:
+        """Begin with ``max_bytes``."""
+        self.max_bytes = max_bytes
+        """What batches that open from here on stay below, a lone record apart."""
+        self._refused: float = math.inf
+
+    def refused(self, batch: Batch) -> None:
+        """Learn that a body of this size is too large: half of it is the next guess."""
+        size = len(batch.body)
+        self._refused = min(self._refused, size)
+        self.max_bytes = min(self.max_bytes, size if batch.rows == 1 else size // 2)
+
+    def would_refuse(self, batch: Batch) -> bool:
+        """Return True if a body of this size is known to be too large, and can be split."""
+        return batch.rows > 1 and len(batch.body) >= self._refused
 
 
 class OpenBatch:
@@ -157,10 +163,13 @@ class OpenBatches:
         self,
         number: Callable[[], int],
         *,
+        limit: BodyLimit,
         max_age: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Number batches by ``number``; ``max_age`` is in seconds of ``clock``."""
+        self.limit = limit
+        """What the bodies of batches that open stay below."""
         self._number = number
         self._max_age = max_age
         self._clock = clock

@@ -1,4 +1,4 @@
-"""The Import API over HTTP: auth, retries, answers turned into errors that say what to do.
+"""The Import API over HTTP: auth, answers turned into errors that say what to do.
 
 One client has one ``requests`` session and belongs to one thread. Knows the service's endpoints and
 answers (Import API reference, sections Endpoints and Answers that are not success); nothing of
@@ -8,31 +8,31 @@ streams, batches or STATEs.
 from __future__ import annotations
 
 import email.utils
+import json
 import re
 import ssl
 import time
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import Any, Final
 
-import backoff
 import requests
 from requests.auth import AuthBase
 
 from target_stitch_import.errors import (
     AccessError,
+    DeliveryError,
     RejectedError,
     RejectedRecordError,
     TooLargeError,
     TransientError,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
 __all__ = ["ImportClient"]
 
+STATUS_PATH: Final = "/v2/import/status"
 BATCH_PATH: Final = "/v2/import/batch"
-MAX_WAIT: Final = 60.0
-"""Seconds that the exponential wait between two tries grows to; a Retry-After may ask for more."""
+MAX_ANSWER_BYTES: Final = 1 << 16
+"""An answer is not read further than this."""
 
 _TRANSIENT: Final = frozenset({408, 429})
 _RECORD = re.compile(r"^Record (\d+) ")
@@ -60,17 +60,19 @@ class BearerAuth(AuthBase):
         return text.replace(self._token, "***")
 
 
-class ImportClient:
-    """Posts request bodies, again and again where that may help."""
+def _without_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Be the auth of a request that needs none: so no ``.netrc`` gives it one."""
+    return request
 
-    def __init__(
-        self, api_url: str, token: str, *, timeout: float, max_retry_seconds: float, agent: str
-    ) -> None:
-        """Speak to ``api_url``; ``timeout`` and ``max_retry_seconds`` are in seconds."""
+
+class ImportClient:
+    """Sends one request at a time, and says what became of it."""
+
+    def __init__(self, api_url: str, token: str, *, timeout: float, agent: str) -> None:
+        """Speak to ``api_url``; ``timeout`` is in seconds without a sign of life."""
         self._api_url = api_url
         self._auth = BearerAuth(token)
         self._timeout = timeout
-        self._max_retry_seconds = max_retry_seconds
         self._session = requests.Session()
         if api_url.lower().startswith("http:"):
             self._session.trust_env = False  # this machine alone: the token goes past any proxy
@@ -80,49 +82,23 @@ class ImportClient:
         """Close the kept-alive connection."""
         self._session.close()
 
-    def deliver_batch(
-        self,
-        body: bytes,
-        on_try: Callable[[int], None],
-        on_wait: Callable[[int, float, str], None],
-    ) -> None:
-        """Post a batch until the service has taken it.
-
-        ``on_try`` is told the number of each try before it begins, ``on_wait`` the number of the
-        one that failed, the seconds until the next and the cause. What they raise ends the tries.
+    def check_status(self) -> None:
+        """Return if the service says that it is up (Import API reference, section Endpoints).
 
         Raises:
-            TransientError: The retries are spent.
-            AccessError, RejectedError: Another try would not help.
+            TransientError: It says that it is not up: nothing is to be posted now.
+            DeliveryError: It does not say.
         """
-
-        def wait_begins(details: Any) -> None:
-            on_wait(details["tries"], details["wait"], str(details["exception"]))
-
-        started = time.monotonic()
-        tries = 0
-
-        @backoff.on_exception(
-            _waits,
-            TransientError,
-            max_time=self._max_retry_seconds,
-            jitter=None,  # the waits have it already, where it belongs
-            on_backoff=wait_begins,
-            logger=None,
-        )
-        def post() -> None:
-            nonlocal tries
-            tries += 1
-            on_try(tries)
-            self.post_batch(body)
-
         try:
-            post()
+            response, content = self._send("GET", STATUS_PATH, auth=_without_auth)
+            answer = self._read(response.status_code, content)
         except TransientError as error:
-            spent = time.monotonic() - started
-            raise TransientError(
-                f"{tries} tries in {spent:,.0f} s did not succeed; the last ended with: {error}"
-            ) from None
+            raise DeliveryError(str(error)) from None
+        if response.status_code == 503:  # noqa: PLR2004
+            raise TransientError(answer.told, retry_after=_retry_after(response))
+        fields = answer.fields or {}
+        if response.status_code != 200 or fields.get("status") != "OK":  # noqa: PLR2004
+            raise DeliveryError(answer.told)
 
     def post_batch(self, body: bytes) -> None:
         """Post a batch once (Import API reference, section Endpoints).
@@ -131,14 +107,21 @@ class ImportClient:
             TransientError: Another try may help.
             AccessError, RejectedError: Another try would not help.
         """
+        response, content = self._send("POST", BATCH_PATH, data=body, auth=self._auth)
+        self._check(response, self._read(response.status_code, content))
+
+    def _send(self, method: str, path: str, **options: Any) -> tuple[requests.Response, bytes]:
+        """Return what the service answers, and as much of its body as is looked at."""
         try:
-            response = self._session.post(
-                self._api_url + BATCH_PATH,
-                data=body,
-                auth=self._auth,
+            response = self._session.request(
+                method,
+                self._api_url + path,
                 timeout=self._timeout,
                 allow_redirects=False,
+                stream=True,
+                **options,
             )
+            return response, self._content(response)
         except ValueError:  # its message may quote the header
             raise AccessError(
                 "no request can be made with this token and api_url: one has characters that "
@@ -150,50 +133,68 @@ class ImportClient:
             if isinstance(cause, ssl.SSLCertVerificationError):
                 raise AccessError(f"{self._api_url} is not trusted: {told}") from None
             raise TransientError(told) from None
-        self._check(response)
 
-    def _check(self, response: requests.Response) -> None:
-        status = response.status_code
-        answer = _json_object(response)
-        # The token is hidden before anything is cut, so that no part of it can be left.
-        text = self._auth.hide(response.content.decode(errors="replace"))
-        words = _page_text(text) if answer is None else self._auth.hide(_words(answer))
-        said = " ".join(words.split())[:_SHOWN] or "(an empty answer)"
+    def _content(self, response: requests.Response) -> bytes:
+        """Read an answer, but none that has no end: by byte, so that one that drips is noticed."""
+        content = bytearray()
+        deadline = time.monotonic() + self._timeout
+        for byte in response.iter_content(1):
+            content += byte
+            if len(content) >= MAX_ANSWER_BYTES or time.monotonic() > deadline:
+                response.close()
+                break
+        return bytes(content)
+
+    def _read(self, status: int, content: bytes) -> _Answer:
+        """Make of an answer what is looked at, with the token hidden, should it quote it.
+
+        It is hidden before anything is cut, so that no part of it can be left.
+        """
+        fields = _json_object(content)
+        text = content.decode(errors="replace")
+        words = _page_text(self._auth.hide(text)) if fields is None else _words(fields)
+        said = " ".join(self._auth.hide(words).split())[:_SHOWN] or "(an empty answer)"
+        return _Answer(fields, said, f"{status} {said}")
+
+    def _check(self, response: requests.Response, answer: _Answer) -> None:
+        status, said, told = response.status_code, answer.said, answer.told
         if 200 <= status < 300:  # noqa: PLR2004 - any 2xx counts as accepted
-            if answer is None:
+            if answer.fields is None:
                 raise TransientError(f"{status} without a JSON object, so no proof: {said}")
-            if answer.get("status") == "ERROR":
+            if answer.fields.get("status") == "ERROR":
                 raise TransientError(f"{status} with an error in it: {said}")
             return
         if status in _TRANSIENT or status >= 500:  # noqa: PLR2004
-            raise TransientError(f"{status} {said}", retry_after=_retry_after(response))
+            raise TransientError(told, retry_after=_retry_after(response))
         if status in (401, 403):
-            raise AccessError(f"{status} {said.rstrip('.')}. {_what_to_look_at(said)}")
+            raise AccessError(f"{told.rstrip('.')}. {_what_to_look_at(said)}")
         if status == 413:  # noqa: PLR2004
-            raise TooLargeError(f"{status} {said}")
+            raise TooLargeError(told)
         if status < 400:  # noqa: PLR2004
             where = self._auth.hide(response.headers.get("Location", "nowhere"))
             raise RejectedError(
                 f"{status}: a redirect to {where} is not followed. Check the setting api_url."
             )
         if match := _RECORD.match(said):
-            raise RejectedRecordError(f"{status} {said}", index=int(match[1]))
-        raise RejectedError(f"{status} {said}")
+            raise RejectedRecordError(told, index=int(match[1]))
+        raise RejectedError(told)
 
 
-def _waits() -> Generator[float, TransientError, None]:
-    """Exponential waits with full jitter, or what the service asks for where that is longer."""
-    exponential = backoff.expo(max_value=MAX_WAIT)
-    next(exponential)
-    error = yield 0.0
-    while True:
-        wait = backoff.full_jitter(next(exponential))
-        error = yield max(wait, error.retry_after or 0.0)
+@dataclass(frozen=True)
+class _Answer:
+    """What an answer says."""
+
+    fields: dict[str, Any] | None
+    """The JSON object, if it is one."""
+    said: str
+    """A line for people."""
+    told: str
+    """The same behind the status."""
 
 
-def _json_object(response: requests.Response) -> dict[str, Any] | None:
+def _json_object(content: bytes) -> dict[str, Any] | None:
     try:
-        answer = response.json()
+        answer = json.loads(content)
     except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None

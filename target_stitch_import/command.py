@@ -17,7 +17,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabiliti
 from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
-from target_stitch_import import settings
+from target_stitch_import import configuration, settings
 from target_stitch_import.pipeline import Terminated
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ class CommandTarget(Target, abc.ABC):
         try:
             super().__init__(**kwargs)
         except ValueError:
-            errors = settings.unreadable(os.environ, self._env_var_prefix, self.config_jsonschema)
+            errors = configuration.unreadable(
+                os.environ, self._env_var_prefix, self.config_jsonschema
+            )
             raise ConfigValidationError("Config validation failed", errors=errors) from None
 
     @abc.abstractmethod
@@ -65,9 +67,9 @@ class CommandTarget(Target, abc.ABC):
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
-        errors = settings.prepare(self._config, schema, self.logger)
+        errors = configuration.prepare(self._config, schema, self.logger)
         validator = JSONSchemaValidator(schema)
-        errors += [settings.describe(error) for error in validator.iter_errors(self._config)]
+        errors += [configuration.describe(error) for error in validator.iter_errors(self._config)]
         if errors and raise_errors:
             raise ConfigValidationError("Config validation failed", errors=errors)
         return errors
@@ -105,7 +107,7 @@ class CommandTarget(Target, abc.ABC):
                 cls.logger.critical("Setting %s", reason)
             sys.exit(1)
         except Terminated as ended:
-            cls.logger.warning("All that came before the signal is delivered; %s.", ended)
+            cls.logger.warning("%s.", ended)
             sys.exit(ended.exit_code)
         except Exception as error:
             cls.logger.critical("%s", str(error) or type(error).__name__)

@@ -1,75 +1,51 @@
-"""Batches in flight: parallel posts, backpressure, barriers, first failure wins.
+"""Batches in flight: backpressure, barriers, retries, splitting, first failure wins.
 
 The thread that reads owns everything but the posts themselves: it hands sealed batches over, and
-takes each outcome back. A few threads do nothing but post, each over a connection of its own.
-Knows numbers, tables and generations of batches; nothing of what is in them or what was answered.
+takes each outcome back. So a wait between two tries is no thread that sleeps but a moment to come
+back at. Knows numbers, tables and generations of batches, and the classes of errors; nothing of
+what is in a record.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import select
-import threading
+import math
+import time
 from dataclasses import dataclass
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Protocol
+from operator import methodcaller
+from typing import TYPE_CHECKING, Final
 
-from target_stitch_import.errors import DeliveryError, RejectedRecordError
+from target_stitch_import.errors import (
+    DeliveryError,
+    RejectedError,
+    RejectedRecordError,
+    TooLargeError,
+    TransientError,
+)
+from target_stitch_import.parts import halves, name_record, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_stitch_import.batch import Batch
+    from target_stitch_import.batch import Batch, BodyLimit
+    from target_stitch_import.posting import Posters
+    from target_stitch_import.retries import Attempts
 
-__all__ = ["Client", "Delivery"]
+__all__ = ["Delivery"]
 
 logger = logging.getLogger("target-stitch-import")
 
-
-class Client(Protocol):
-    """What a posting thread works with."""
-
-    def deliver_batch(
-        self,
-        body: bytes,
-        on_try: Callable[[int], None],
-        on_wait: Callable[[int, float, str], None],
-    ) -> None:
-        """Return once the service has taken the body; tell of each try and of each wait."""
-
-    def close(self) -> None:
-        """Close the connection."""
+_STATUS: Final = 0  # the key of the status check; batches are numbered from 1
 
 
-@dataclass(frozen=True)
-class _Trying:
-    """A post is on the wire."""
+@dataclass
+class _Flight:
+    """A batch on its way, in as many parts as it takes, one after the other."""
 
-
-@dataclass(frozen=True)
-class _Waiting:
-    """A post did not succeed, and waits for its next try."""
-
-    tries: int
-    seconds: float
-    cause: str
-
-
-@dataclass(frozen=True)
-class _Acknowledged:
-    """A batch is safe with the service."""
-
-
-@dataclass(frozen=True)
-class _Failed:
-    """A batch can't be delivered."""
-
-    error: Exception
-
-
-_Event = _Trying | _Waiting | _Acknowledged | _Failed
+    batch: Batch
+    parts: list[Batch]
+    attempts: Attempts
+    """Of the first part."""
 
 
 class Delivery:
@@ -77,42 +53,50 @@ class Delivery:
 
     def __init__(
         self,
-        connect: Callable[[], Client],
-        acknowledged: Callable[[Batch], None],
+        posters: Posters,
+        acknowledged: Callable[[int], None],
         *,
         parallel: int,
+        attempts: Callable[[], Attempts],
+        limit: BodyLimit,
+        set_aside: Callable[[Batch, int, str], None] | None = None,
+        check_status: bool = False,
     ) -> None:
-        """Post over what ``connect`` opens; tell ``acknowledged`` of each batch that is safe."""
-        self._connect = connect
+        """Tell ``acknowledged`` the number of each batch that is safe.
+
+        ``attempts`` gives each request its retries; ``limit`` learns from a body that is too large;
+        ``set_aside`` takes a record that the service refuses, by its place in a batch, and why:
+        without it, the batch fails. With ``check_status``, the service is asked first if it is up.
+        """
+        self._posters = posters
         self._acknowledged = acknowledged
         self._parallel = parallel
-        self._threads: list[threading.Thread] = []
-        self._posts: SimpleQueue[Batch | None] = SimpleQueue()
-        self._events: SimpleQueue[tuple[Batch, _Event]] = SimpleQueue()
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
-        self._held: dict[int, Batch] = {}
-        self._posted: set[int] = set()
-        self._between_tries: set[int] = set()
-        self._stopping = threading.Event()
+        self._attempts = attempts
+        self._limit = limit
+        self._set_aside = set_aside
+        self._status = attempts() if check_status else None
+        self._held: dict[int, _Flight] = {}
+        self._deadline = math.inf
+        self._hurried = False
+        self._stopping = False
         self._failure: DeliveryError | None = None
-
-    @property
-    def wake_fd(self) -> int:
-        """Readable when there is something to ``collect``."""
-        return self._wake_read
 
     @property
     def held(self) -> int:
         """Batches that are sealed and not acknowledged."""
         return len(self._held)
 
+    @property
+    def patience(self) -> float | None:
+        """Seconds until there is something to ``collect`` without any outcome, or None."""
+        moments = [each.due for each in self._all_attempts() if each.due and not each.on_wire]
+        return self._seconds_until(min([*moments, self._deadline]))
+
     def submit(self, batch: Batch) -> None:
         """Take a batch over; wait first, and so slow the tap, while as many as may be are held."""
         while len(self._held) >= self._parallel:
             self.collect(block=True)
-        self._held[batch.number] = batch
+        self._held[batch.number] = _Flight(batch, [batch], self._attempts())
         self._post_what_may_go()
 
     def collect(self, *, block: bool = False) -> None:
@@ -121,17 +105,19 @@ class Delivery:
         Raises:
             DeliveryError: A batch can't be delivered; from then on, none is sent any more.
         """
-        if block and self._failure is None and self._events.empty():
-            select.select([self._wake_read], [], [])
+        if block and self._failure is None:
+            self._posters.wait(self.patience)
         self._take_in()
+        if self._held and self._is_late():
+            self._fail("what is held", DeliveryError("the time that a signal leaves is over"))
         if self._failure is not None:
             raise self._failure
         self._post_what_may_go()
 
-    def wake(self) -> None:
-        """End the wait of whoever waits for ``wake_fd``; may be called from a signal handler."""
-        with contextlib.suppress(OSError):  # full of earlier calls, or closed
-            os.write(self._wake_write, b"\0")
+    def hurry(self, deadline: float) -> None:
+        """Try all again at once, and give up at a moment; may be called from a signal handler."""
+        self._deadline = deadline
+        self._posters.wake()
 
     def finish(self) -> None:
         """Wait until every batch is acknowledged."""
@@ -140,106 +126,145 @@ class Delivery:
 
     def close(self) -> None:
         """Send nothing more; count the posts that are on the wire, and close the connections."""
-        if self._wake_read < 0:
-            return
-        self._stopping.set()
+        self._stopping = True
         self._take_in()
-        while self._posted - self._between_tries:
-            select.select([self._wake_read], [], [])
+        while self._is_on_wire() and not self._is_late():
+            self._posters.wait(self._seconds_until(self._deadline))
             self._take_in()
-        for _ in self._threads:
-            self._posts.put(None)
-        if self._posted:
-            return  # threads that sleep between two tries end with the process
-        for thread in self._threads:
-            thread.join()
-        self._threads.clear()
-        for descriptor in (self._wake_read, self._wake_write):
-            os.close(descriptor)
-        self._wake_read = self._wake_write = -1
+        self._posters.close()
+
+    # Time
+
+    def _all_attempts(self) -> list[Attempts]:
+        status = [self._status] if self._status else []
+        return [*status, *(flight.attempts for flight in self._held.values())]
+
+    def _seconds_until(self, moment: float) -> float | None:
+        return None if moment == math.inf else max(0.0, moment - time.monotonic())
+
+    def _is_late(self) -> bool:
+        return time.monotonic() >= self._deadline
+
+    def _is_on_wire(self) -> bool:
+        return any(flight.attempts.on_wire for flight in self._held.values())
+
+    # What may go
 
     def _post_what_may_go(self) -> None:
-        """Post what no barrier holds: of each table, the batches of its smallest generation."""
+        """Post what no wait and no barrier holds: the smallest generation of each table."""
+        if self._stopping:
+            return
+        self._hurry_once()
+        now = time.monotonic()
+        if self._status is not None:
+            if self._held and not self._status.on_wire and self._status.due <= now:
+                self._posters.start(_STATUS, methodcaller("check_status"))
+                self._status.begin()
+            return
         smallest: dict[str, int] = {}
-        for batch in self._held.values():
+        for flight in self._held.values():
+            batch = flight.batch
             known = smallest.setdefault(batch.table_name, batch.generation)
             smallest[batch.table_name] = min(known, batch.generation)
-        for batch in self._held.values():
-            if batch.number in self._posted or batch.generation > smallest[batch.table_name]:
+        for flight in self._held.values():
+            if flight.attempts.on_wire or flight.attempts.due > now:
                 continue
-            if len(self._threads) <= len(self._posted):
-                self._start_thread()
-            self._posted.add(batch.number)
-            self._posts.put(batch)
+            if flight.batch.generation == smallest[flight.batch.table_name]:
+                self._post(flight)
 
-    def _start_thread(self) -> None:
-        name = f"post-{len(self._threads) + 1}"
-        thread = threading.Thread(target=self._work, args=[self._connect()], name=name, daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as error:
-            if not self._threads:
-                raise DeliveryError(f"no thread can be started to post with: {error}") from error
-        else:
-            self._threads.append(thread)
+    def _hurry_once(self) -> None:
+        if self._deadline < math.inf and not self._hurried:
+            self._hurried = True
+            for attempts in self._all_attempts():
+                attempts.hurry()
 
-    def _work(self, client: Client) -> None:
-        while (batch := self._posts.get()) is not None:
-            self._report(batch, self._post(client, batch))
-        client.close()
+    def _post(self, flight: _Flight) -> None:
+        while self._limit.would_refuse(flight.parts[0]):
+            flight.parts[:1] = halves(flight.parts[0])
+        body = flight.parts[0].body
+        self._posters.start(flight.batch.number, methodcaller("post_batch", body))
+        flight.attempts.begin()
 
-    def _post(self, client: Client, batch: Batch) -> _Event:
-        def on_try(tries: int) -> None:
-            if tries > 1:
-                self._report(batch, _Trying())
-            if self._stopping.is_set():
-                raise DeliveryError("not tried again, as another batch has failed")
-
-        def on_wait(tries: int, seconds: float, cause: str) -> None:
-            self._report(batch, _Waiting(tries, seconds, cause))
-
-        try:
-            client.deliver_batch(batch.body, on_try, on_wait)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the reading thread must know
-            return _Failed(error)
-        return _Acknowledged()
-
-    def _report(self, batch: Batch, event: _Event) -> None:
-        self._events.put((batch, event))
-        self.wake()
+    # What came of it
 
     def _take_in(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._wake_read, 4096)
-        while not self._events.empty():
-            batch, event = self._events.get()
-            self._between_tries.discard(batch.number)
-            if isinstance(event, _Waiting):
-                self._between_tries.add(batch.number)
-                self._log_wait(batch, event)
-            elif isinstance(event, _Acknowledged):
-                self._posted.remove(batch.number)
-                del self._held[batch.number]
-                self._acknowledged(batch)
-            elif isinstance(event, _Failed):
-                self._posted.remove(batch.number)
-                self._fail(batch, event.error)
+        for key, error in self._posters.outcomes():
+            if key == _STATUS:
+                self._take_status(error)
+                continue
+            flight = self._held[key]
+            flight.attempts.on_wire = False
+            if error is None:
+                self._go_on(flight, [])
+            elif not self._stopping:
+                try:
+                    self._answer(flight, error)
+                except Exception as failure:  # noqa: BLE001 - the first of any kind is raised
+                    self._fail(flight.parts[0], failure)
 
-    def _log_wait(self, batch: Batch, event: _Waiting) -> None:
+    def _answer(self, flight: _Flight, error: Exception) -> None:
+        """Do what an answer that is no success asks for, or raise why nothing helps."""
+        part = flight.parts[0]
+        if isinstance(error, TransientError):
+            self._plan(flight.attempts, str(part), error)
+        elif isinstance(error, TooLargeError):
+            self._limit.refused(part)
+            if part.rows == 1:
+                self._refuse(flight, 0, error)
+                return
+            limit = f"{self._limit.max_bytes:,}"
+            logger.warning("%s: %s. Split; later ones stay below %s bytes.", part, error, limit)
+            self._go_on(flight, halves(part))
+        elif isinstance(error, RejectedRecordError):
+            self._refuse(flight, error.index, error)
+        else:
+            raise error
+
+    def _refuse(self, flight: _Flight, index: int, error: RejectedError) -> None:
+        """Set a record aside, and send the rest; or raise which record it is."""
+        part = flight.parts[0]
+        if self._set_aside is None:
+            raise RejectedError(f"{error}{name_record(part, index)}") from error
+        self._set_aside(part, index, str(error))
+        self._go_on(flight, without(part, index))
+
+    def _plan(self, attempts: Attempts, what: str, error: TransientError) -> None:
+        seconds = attempts.failed(error, self._deadline)
         logger.warning(
             "Try %d of %s did not succeed: %s. Next try in %.1f s; batches held meanwhile: %d.",
-            event.tries,
-            batch,
-            event.cause,
-            event.seconds,
+            attempts.count,
+            what,
+            error,
+            seconds,
             self.held,
         )
 
-    def _fail(self, batch: Batch, error: Exception) -> None:
-        self._stopping.set()
-        if self._failure is None:
-            named = (
-                batch.name_message(error.index) if isinstance(error, RejectedRecordError) else ""
+    def _go_on(self, flight: _Flight, parts: list[Batch]) -> None:
+        """Put ``parts`` in the place of the first; a batch of which none is left is safe."""
+        flight.parts[:1] = parts
+        flight.attempts = self._attempts()
+        if not flight.parts:
+            number = flight.batch.number
+            del self._held[number]
+            self._acknowledged(number)
+
+    def _take_status(self, error: Exception | None) -> None:
+        status, self._status = self._status, None
+        if status is not None and isinstance(error, TransientError):
+            status.on_wire = False
+            self._status = status
+            try:
+                self._plan(status, "the status check", error)
+            except TransientError as spent:
+                self._fail("what is held", spent)
+            return
+        if error is not None:
+            logger.warning(
+                "It can't be told if the Import API is up (%s); the posts decide.", error
             )
-            self._failure = DeliveryError(f"{batch} could not be delivered: {error}{named}")
+
+    def _fail(self, what: object, error: Exception) -> None:
+        self._stopping = True
+        if self._failure is None:
+            self._failure = DeliveryError(f"{what} could not be delivered: {error}")
             self._failure.__cause__ = error

@@ -8,6 +8,7 @@
     │   ├── InvalidSchemaError
     │   └── InvalidRecordError
     │       └── MissingKeyError
+    ├── QuarantineError          look at the quarantine file, or at why so many records are in it
     └── DeliveryError            look at the service, or at the access to it
         ├── TransientError       worth another try; fatal once the retries are spent
         ├── AccessError          token, region, pause or client ID
@@ -37,6 +38,7 @@ __all__ = [
     "InvalidRecordError",
     "InvalidSchemaError",
     "MissingKeyError",
+    "QuarantineError",
     "RecordBeforeSchemaError",
     "RejectedError",
     "RejectedRecordError",
@@ -82,6 +84,10 @@ class InvalidRecordError(InputError, InvalidRecord):
 
 class MissingKeyError(InvalidRecordError, MissingKeyPropertiesError):
     """A record without a usable value in one of its key properties."""
+
+
+class QuarantineError(TargetStitchImportError):
+    """A record can't be set aside."""
 
 
 class DeliveryError(TargetStitchImportError):

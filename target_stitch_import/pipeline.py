@@ -9,20 +9,27 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
-from target_stitch_import.batch import OpenBatches
+from target_stitch_import.batch import BodyLimit, OpenBatches
 from target_stitch_import.checkpoint import Checkpoint
 from target_stitch_import.delivery import Delivery
+from target_stitch_import.posting import Posters
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
 
     from target_stitch_import.batch import Batch
-    from target_stitch_import.delivery import Client
+    from target_stitch_import.posting import Client
+    from target_stitch_import.retries import Attempts
 
-__all__ = ["Pipeline", "StateWriter", "Terminated"]
+__all__ = ["GRACE_SECONDS", "Pipeline", "StateWriter", "Terminated"]
+
+
+GRACE_SECONDS: Final = 20.0
+"""What a signal leaves to deliver what is held: within the 30 that container platforms give."""
 
 
 class Terminated(Exception):  # noqa: N818 - it is no error
@@ -32,8 +39,8 @@ class Terminated(Exception):  # noqa: N818 - it is no error
         exit_code: What a shell expects of a process that ends by this signal.
     """
 
-    def __init__(self, signum: int) -> None:
-        super().__init__(f"ended by signal {signum}")
+    def __init__(self, signum: int, *, lost: str = "all that came before it is delivered") -> None:
+        super().__init__(f"Ended by signal {signum}: {lost}")
         self.exit_code = 128 + signum
 
 
@@ -45,24 +52,42 @@ class Pipeline:
         connect: Callable[[], Client],
         write_state: Callable[[bytes], None],
         *,
+        attempts: Callable[[], Attempts],
+        max_bytes: int,
         max_age: float,
         parallel: int,
+        set_aside: Callable[[Batch, int, str], None] | None = None,
+        check_status: bool = False,
     ) -> None:
-        """Post over what ``connect`` opens; seal batches after ``max_age`` seconds."""
+        """Post over what ``connect`` opens; seal batches after ``max_age`` seconds.
+
+        Bodies stay below ``max_bytes``; the rest is as ``Delivery`` has it.
+        """
         self.checkpoint = Checkpoint(write_state)
-        self.batches = OpenBatches(self.checkpoint.open_batch, max_age=max_age)
-        self.delivery = Delivery(connect, self._acknowledged, parallel=parallel)
-        self._signum: int | None = None
+        limit = BodyLimit(max_bytes)
+        self.batches = OpenBatches(self.checkpoint.open_batch, limit=limit, max_age=max_age)
+        self._posters = Posters(connect)
+        self.delivery = Delivery(
+            self._posters,
+            self._acknowledged,
+            parallel=parallel,
+            attempts=attempts,
+            limit=limit,
+            set_aside=set_aside,
+            check_status=check_status,
+        )
+        self.signum: int | None = None
+        """The signal that has asked to end, if one has."""
 
     @property
     def wake_fd(self) -> int:
         """Readable when ``tick`` has something to do."""
-        return self.delivery.wake_fd
+        return self._posters.wake_fd
 
     def tick(self) -> float | None:
-        """Take in acknowledgements, seal what is old, write the STATE that may go.
+        """Take in acknowledgements, seal what is old, try again, write the STATE that may go.
 
-        Return the seconds until the next batch is old enough, None if none is open.
+        Return the seconds until there is more to do, None if nothing is to come.
 
         Raises:
             DeliveryError: A batch can't be delivered.
@@ -71,9 +96,10 @@ class Pipeline:
         self.delivery.collect()
         left = self.batches.seal_aged()
         self.checkpoint.release()
-        if self._signum is not None:
-            raise Terminated(self._signum)
-        return left
+        if self.signum is not None:
+            raise Terminated(self.signum)
+        moments = [left, self.delivery.patience]
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def finish(self) -> None:
         """Deliver all that is held, and write the last STATE."""
@@ -88,13 +114,13 @@ class Pipeline:
 
     def terminate(self, signum: int) -> None:
         """Ask the reading to end in good order; a second signal ends the process at once."""
-        if self._signum is not None:
+        if self.signum is not None:
             os._exit(128 + signum)
-        self._signum = signum
-        self.delivery.wake()
+        self.signum = signum
+        self.delivery.hurry(time.monotonic() + GRACE_SECONDS)
 
-    def _acknowledged(self, batch: Batch) -> None:
-        self.checkpoint.acknowledge(batch.number)
+    def _acknowledged(self, number: int) -> None:
+        self.checkpoint.acknowledge(number)
         self.checkpoint.release()
 
 

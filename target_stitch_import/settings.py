@@ -1,20 +1,15 @@
-"""The settings: what may be set, to what, and what the vendor target's config becomes.
+"""The settings: what may be set, and to what.
 
 Knows names, kinds and ranges; nothing of what the settings do.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from singer_sdk import typing as th
 from singer_sdk.helpers.capabilities import TargetLoadMethods
 
-from target_stitch_import.api_url import PLAIN, refused_url
 from target_stitch_import.limits import (
     DEFAULT_BATCH_BYTES,
     DEFAULT_BATCH_ROWS,
@@ -23,13 +18,7 @@ from target_stitch_import.limits import (
     REGIONS,
 )
 
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Mapping
-
-    from jsonschema import ValidationError
-
-__all__ = ["NOT_OFFERED", "SETTINGS", "describe", "prepare", "unreadable"]
+__all__ = ["NOT_OFFERED", "SETTINGS"]
 
 MAX_SECONDS: Final = 7 * 24 * 3600
 """No wait is meant to be longer than a week; a larger number is a slip."""
@@ -119,6 +108,42 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         ),
     ),
     th.Property(
+        "on_invalid_record",
+        th.StringType,
+        allowed_values=["fail", "quarantine"],
+        default="fail",
+        title="On an invalid record",
+        description=(
+            "What becomes of a record that the service would refuse, or has refused: fail stops "
+            "the run, quarantine sets it aside in quarantine_path and goes on."
+        ),
+    ),
+    th.Property(
+        "quarantine_path",
+        th.StringType(min_length=1),
+        title="Quarantine file",
+        description=(
+            "File that records are set aside in, as a Singer stream that can be loaded once the "
+            "cause is mended; it is added to, and must be set for quarantine."
+        ),
+    ),
+    th.Property(
+        "max_quarantined",
+        th.IntegerType(minimum=0),
+        title="Most records in quarantine",
+        description="Records that one run may set aside before it fails; without it, any number.",
+    ),
+    th.Property(
+        "check_status",
+        th.BooleanType,
+        default=True,
+        title="Check the status first",
+        description=(
+            "Whether to ask the service if it is up before the first batch is sent, and to wait "
+            "while it says that it is not."
+        ),
+    ),
+    th.Property(
         "load_method",
         th.StringType,
         allowed_values=[TargetLoadMethods.UPSERT.value, TargetLoadMethods.APPEND_ONLY.value],
@@ -138,103 +163,5 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
     ),
 ).to_dict()
 
-_VENDOR_SETTINGS: Final = {
-    "batch_size_preferences": "is not needed: every table goes to one endpoint",
-    "big_batch_url": "is not needed: every batch goes to one endpoint",
-    "client_id": "is not needed: a batch carries none",
-    "disable_collection": "is not needed: nothing is collected",
-    "small_batch_url": "gives the API URL",
-    "turbo_boost_factor": "is not needed: see max_parallel_requests",
-}
-
-_REFUSED: Final = {
-    ("load_method", "overwrite"): (
-        "load_method: 'overwrite' is not offered. A target can't tell a tap that ended from one "
-        "that crashed, so it would replace good rows by half a table; a tap's own "
-        "ACTIVATE_VERSION replaces a table safely."
-    ),
-    ("add_record_metadata", True): (
-        "add_record_metadata: is not offered. Columns that start with _sdc are Stitch's own, and "
-        "it adds them itself."
-    ),
-}
-
 NOT_OFFERED: Final = frozenset({"add_record_metadata", "faker_config"})
 """Settings of the SDK that would do nothing here, or only with a package that is not ours."""
-
-
-def prepare(config: dict[str, Any], schema: Mapping[str, Any], logger: logging.Logger) -> list[str]:
-    """Bring a config into the form that the schema describes, in place.
-
-    Takes over what the vendor's target calls otherwise, tells of what is not known, and returns
-    what is refused for a reason that a schema can't give, a line each.
-    """
-    _from_vendor_config(config, logger)
-    for name in [name for name, value in config.items() if value is None]:
-        del config[name]  # null: the default
-    for name in config:
-        if name in _VENDOR_SETTINGS:
-            logger.info("Setting %s of the vendor's target %s.", name, _VENDOR_SETTINGS[name])
-        elif name not in schema["properties"] and name != "add_record_metadata":  # false is so
-            logger.warning("Setting %s is not known, and ignored.", name)
-    _read_numbers(config, schema)
-    found = []
-    for (name, value), refusal in _REFUSED.items():
-        if config.get(name) == value:
-            found.append(refusal)
-            del config[name]
-    if isinstance(token := config.get("token"), str) and not PLAIN.fullmatch(token):
-        found.append("token: must be of plain characters, without spaces and line ends")
-    if isinstance(url := config.get("api_url"), str) and (reason := refused_url(url)):
-        found.append(f"api_url: {reason}")
-    return found
-
-
-def unreadable(environment: Mapping[str, str], prefix: str, schema: Mapping[str, Any]) -> list[str]:
-    """Say which settings can't be read from the environment, where all is text, a line each."""
-    found = []
-    for name, setting in schema["properties"].items():
-        variable = prefix + name.upper()
-        text = environment.get(variable)
-        if text is None:
-            continue
-        try:
-            if "integer" in setting["type"]:
-                int(text)
-            elif "object" in setting["type"]:
-                json.loads(text)
-        except ValueError:
-            found.append(f"{name}: {variable} can't be read as {setting['type'][0]}")
-    return found
-
-
-def describe(error: ValidationError) -> str:
-    """Say which setting is wrong and what it may be, without the value of a secret."""
-    place = ".".join(map(str, error.absolute_path))
-    if error.validator == "required":
-        return (
-            f"{error.message}: set it in the config file, or in the environment with --config=ENV"
-        )
-    if isinstance(error.schema, dict) and error.schema.get("secret"):
-        return f"{place}: must satisfy {error.validator} {error.validator_value}"
-    return f"{place}: {error.message}"
-
-
-def _from_vendor_config(config: dict[str, Any], logger: logging.Logger) -> None:
-    url = config.get("small_batch_url")
-    if not isinstance(url, str) or config.get("api_url") or config.get("region"):
-        return
-    match = re.match(r"\w+://[^/?#]*", url)
-    config["api_url"] = match[0] if match else url
-    if refused_url(config["api_url"]) is None:
-        logger.info("Setting api_url is %s, from small_batch_url.", config["api_url"])
-
-
-def _read_numbers(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
-    """Read the number that an environment variable can only give as text."""
-    for name, value in config.items():
-        if isinstance(value, str) and "number" in schema["properties"].get(name, {}).get(
-            "type", ()
-        ):
-            with contextlib.suppress(ValueError):  # left for the schema to refuse
-                config[name] = float(value) if math.isfinite(float(value)) else value

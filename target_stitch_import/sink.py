@@ -69,7 +69,6 @@ class StitchSink(Sink):
         self._deliver = deliver
         self._check = RecordCheck(schema, key_properties, validate=self.validate_schema)
         self._times = TimeReader()
-        self._max_bytes = int(self.config["max_batch_bytes"])
         self._batch: OpenBatch | None = None
         self._version: int | None = None
 
@@ -157,7 +156,7 @@ class StitchSink(Sink):
         head = batch_head(
             self._table.name, self.schema, self.key_properties, self.bookmark_properties, version
         )
-        return OpenBatch(head, max_bytes=self._max_bytes, max_rows=self.max_size)
+        return OpenBatch(head, max_bytes=self._batches.limit.max_bytes, max_rows=self.max_size)
 
     def _opened(self, batch: OpenBatch) -> None:
         batch.generation = self._table.generation

@@ -7,14 +7,21 @@ what is in a record, and how the service is spoken to, are the business of other
 from __future__ import annotations
 
 import sys
-from functools import cached_property, partial
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
-from target_stitch_import.api_url import base_url
-from target_stitch_import.client import ImportClient
+from target_stitch_import.assembly import pipeline_of, quarantine_of
 from target_stitch_import.command import CommandTarget
-from target_stitch_import.errors import DeliveryError, InputError, RecordBeforeSchemaError
-from target_stitch_import.pipeline import Pipeline, StateWriter
+from target_stitch_import.errors import (
+    DeliveryError,
+    InputError,
+    InvalidRecordError,
+    RecordBeforeSchemaError,
+    RejectedError,
+    TargetStitchImportError,
+)
+from target_stitch_import.parts import as_singer
+from target_stitch_import.pipeline import GRACE_SECONDS, StateWriter, Terminated
 from target_stitch_import.reader import MessageReader
 from target_stitch_import.sink import StitchSink, Table
 from target_stitch_import.streams import Stream, declared, routes, transformed
@@ -22,6 +29,7 @@ from target_stitch_import.streams import Stream, declared, routes, transformed
 if TYPE_CHECKING:
     from types import FrameType
 
+    from target_stitch_import.batch import Batch
     from target_stitch_import.messages import (
         ActivateVersionMessage,
         BatchMessage,
@@ -29,6 +37,8 @@ if TYPE_CHECKING:
         SchemaMessage,
         StateMessage,
     )
+    from target_stitch_import.pipeline import Pipeline
+    from target_stitch_import.quarantine import Quarantine
     from target_stitch_import.streams import Declared
 
 __all__ = ["TargetStitchImport"]
@@ -46,24 +56,16 @@ class TargetStitchImport(CommandTarget):
         super().__init__(**kwargs)
         self._streams: dict[str, Stream] = {}
         self._tables: dict[str, Table] = {}
-        self._write_state = StateWriter(self.logger)
+        self._quarantine: Quarantine | None = None
+        self._states = StateWriter(self.logger)
 
     @cached_property
     def _pipeline(self) -> Pipeline:
-        config = self.config
-        connect = partial(
-            ImportClient,
-            base_url(config),
-            config["token"],
-            timeout=float(config["request_timeout_seconds"]),
-            max_retry_seconds=float(config["max_retry_seconds"]),
-            agent=f"{self.name}/{self.plugin_version}",
-        )
-        pipeline = Pipeline(
-            connect,
+        pipeline = pipeline_of(
+            self.config,
             self._write_state,
-            max_age=float(config["max_batch_age_seconds"]),
-            parallel=config["max_parallel_requests"],
+            self._set_aside,
+            agent=f"{self.name}/{self.plugin_version}",
         )
         self.message_reader.background = pipeline
         return pipeline
@@ -75,27 +77,64 @@ class TargetStitchImport(CommandTarget):
 
         Raises:
             InputError: A line of the input can't be used.
+            QuarantineError: A record can't be set aside.
             DeliveryError: A batch can't be delivered.
             Terminated: A signal asked to end.
         """
+        source = file_input or self.message_reader.default_input
+        self._quarantine = quarantine_of(self.config, source)
         pipeline = self._pipeline  # there from the start, so that a signal finds it
         try:
-            self.listen(file_input)
+            self._listen(source)
+        except TargetStitchImportError as error:
+            if pipeline.signum is None:
+                raise
+            raise Terminated(pipeline.signum, lost=str(error)) from error
+        finally:
+            pipeline.close()
+            if self._quarantine is not None:
+                self._quarantine.close()
+        if self._states.lost:
+            raise DeliveryError("Everything is delivered, but stdout was closed: a STATE is lost.")
+        if pipeline.signum is not None:
+            raise Terminated(pipeline.signum)
+
+    def _listen(self, source: IO[Any]) -> None:
+        try:
+            self.listen(source)
+        except Terminated:
+            self.process_endofpipe()
         except DeliveryError:
             raise
         except Exception as error:
             self._deliver_what_came_before(error)
             raise
-        finally:
-            pipeline.close()
-        if self._write_state.lost:
-            raise DeliveryError("Everything is delivered, but stdout was closed: a STATE is lost.")
 
     def _deliver_what_came_before(self, error: Exception) -> None:
         try:
             self.process_endofpipe()
         except DeliveryError as failure:
             raise DeliveryError(f"{error!s:.2000}. And what came before: {failure}") from failure
+
+    def _write_state(self, value: bytes) -> None:
+        if self._quarantine is not None:
+            self._quarantine.sync()
+        self._states(value)
+
+    # Quarantine
+
+    def _set_aside(self, batch: Batch, index: int, reason: str) -> None:
+        """Set a record aside that the service has refused."""
+        found = as_singer(batch, index)
+        if found is None or self._quarantine is None:
+            raise RejectedError(reason)
+        self._quarantine.add(*found, reason, batch.lines[index])
+
+    def _refuse(self, stream: Stream, message: RecordMessage, error: InvalidRecordError) -> None:
+        """Set a record aside that the service would refuse, or raise."""
+        if self._quarantine is None:
+            raise error
+        self._quarantine.add(stream.message, message, str(error), self.message_reader.line)
 
     # Messages
 
@@ -113,7 +152,12 @@ class TargetStitchImport(CommandTarget):
         stream = self._streams.get(message.stream)
         if stream is None:
             raise self._before_schema("RECORD", message.stream)
-        line = self.message_reader.line
+        try:
+            self._load_record(stream, message, self.message_reader.line)
+        except InvalidRecordError as error:
+            self._refuse(stream, message, error)
+
+    def _load_record(self, stream: Stream, message: RecordMessage, line: int) -> None:
         if stream.direct is not None:
             stream.direct.add(message.record, message.time_extracted, message.version, line)
             return
@@ -195,4 +239,8 @@ class TargetStitchImport(CommandTarget):
         if "_pipeline" not in self.__dict__:  # nothing is read yet
             sys.exit(128 + signum)
         self._pipeline.terminate(signum)
-        self.logger.info("Signal %d: delivering what is held. A second one stops at once.", signum)
+        self.logger.info(
+            "Signal %d: delivering what is held, for at most %d s. A second one stops at once.",
+            signum,
+            GRACE_SECONDS,
+        )

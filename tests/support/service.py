@@ -25,6 +25,7 @@ class _Body(msgspec.Struct):
 
 Answer = tuple[int, bytes, dict[str, str]]
 
+UP: Answer = (200, b'{"name": "pipeline.gate", "status": "OK", "reason": null}', {})
 ACCEPTED: Answer = (201, b'{"status": "OK", "message": "Batch Accepted!"}', {})
 
 
@@ -57,6 +58,10 @@ class Service:
     url: str
     answer: Callable[[Request], Answer]
     requests: list[Request] = field(default_factory=list)
+    """The posts."""
+    status: Callable[[Request], Answer] = lambda _: UP
+    """How to answer the next look at the status."""
+    status_requests: list[Request] = field(default_factory=list)
     most_at_once: int = 0
 
     @property
@@ -83,6 +88,12 @@ def running_service(
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
+        def do_GET(self) -> None:
+            request = Request(b"", dict(self.headers), self.path, self.client_address[1])
+            with lock:
+                service.status_requests.append(request)
+            self._send(service.status(request))
+
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
             request = Request(
@@ -92,9 +103,13 @@ def running_service(
                 service.requests.append(request)
                 at_once.add(request.connection)
                 service.most_at_once = max(service.most_at_once, len(at_once))
-            status, body, headers = service.answer(request)
+            answer = service.answer(request)
             with lock:
                 at_once.discard(request.connection)
+            self._send(answer)
+
+        def _send(self, answer: Answer) -> None:
+            status, body, headers = answer
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
                 self.send_header(name, value)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
-from target_stitch_import.batch import Batch
+from target_stitch_import.batch import Batch, BodyLimit, OpenBatch, batch_head
 from target_stitch_import.delivery import Delivery
+from target_stitch_import.jsontext import decode_exactly
+from target_stitch_import.posting import Posters
+from target_stitch_import.retries import Attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,39 +19,41 @@ PATIENCE = 30.0
 """Seconds after which a test that hangs fails."""
 
 
-def batch(number: int, table: str = "t", generation: int = 0) -> Batch:
-    """Return a sealed batch whose body is its number."""
-    body = b'{"key_names":["id"],"messages":[{"data":{"id":%d}}],"n":%d}' % (number, number)
-    return Batch(number, table, generation, body, [number * 100])
+def batch(number: int, table: str = "t", generation: int = 0, rows: int = 1) -> Batch:
+    """Return a sealed batch; its records have the ids number * 100 and on, as have its lines."""
+    schema = {"properties": {"id": {"type": "integer"}}}
+    opened = OpenBatch(batch_head(table, schema, ["id"]), max_bytes=4_000_000, max_rows=10_000)
+    opened.number, opened.generation = number, generation
+    for place in range(number * 100, number * 100 + rows):
+        opened.add_record(b'{"id":%d}' % place, place, None, place)
+    return opened.seal(table)
 
 
-def number_of(body: bytes) -> int:
-    """Return the number of a batch by its body."""
-    return int(body.rpartition(b":")[2].rstrip(b"}"))
+def ids_of(body: bytes) -> list[int]:
+    """Return the ids of the records in a body."""
+    return [message["data"]["id"] for message in decode_exactly(body)["messages"]]
 
 
 class Service:
-    """Keeps which posts have begun; each waits until it is answered."""
+    """Keeps which posts have begun; each waits until its batch is answered."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self.begun: list[int] = []
+        """The number of each batch that was posted."""
+        self.posted: list[list[int]] = []
+        """The ids in each body."""
+        self.looks = 0
+        """How often the status was asked for."""
         self.clients = 0
         self.closed = 0
         self._on_wire: set[int] = set()
         self.most_on_wire = 0
         self._answers: dict[int, Exception | None] = {}
         self.answers_all = False
-        self.script: (
-            Callable[[int, Callable[[int], None], Callable[[int, float, str], None]], None] | None
-        ) = None
-        """What a post does instead of waiting for its answer."""
-
-    def connect(self) -> Client:
-        """Open a connection."""
-        with self._changed:
-            self.clients += 1
-        return Client(self)
+        self.answer_at_once: Callable[[list[int]], None] | None = None
+        """Answers a post by its ids, or raises; for tests that need no waiting."""
+        self.status: Callable[[], None] = lambda: None
 
     def answer(self, *numbers: int, error: Exception | None = None) -> None:
         """Let posts end, well or with an error."""
@@ -60,14 +66,32 @@ class Service:
         with self._changed:
             assert self._changed.wait_for(lambda: {*numbers} <= {*self.begun}, PATIENCE)
 
-    def post(self, number: int) -> None:
+    def connect(self) -> Client:
+        """Open a connection."""
+        with self._changed:
+            self.clients += 1
+        return Client(self)
+
+    def check_status(self) -> None:
+        """Answer a look at the status."""
+        with self._changed:
+            self.looks += 1
+        self.status()
+
+    def post(self, body: bytes) -> None:
         """Begin a post, and wait for its answer."""
+        ids = ids_of(body)
+        number = ids[0] // 100
         with self._changed:
             self.begun.append(number)
+            self.posted.append(ids)
             self._on_wire.add(number)
             self.most_on_wire = max(self.most_on_wire, len(self._on_wire))
             self._changed.notify_all()
             try:
+                if self.answer_at_once is not None:
+                    self.answer_at_once(ids)
+                    return
                 assert self._changed.wait_for(
                     lambda: self.answers_all or number in self._answers, PATIENCE
                 )
@@ -88,19 +112,13 @@ class Client:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def deliver_batch(
-        self,
-        body: bytes,
-        on_try: Callable[[int], None],
-        on_wait: Callable[[int, float, str], None],
-    ) -> None:
-        """Post once, or as the test's script says."""
-        number = number_of(body)
-        if self._service.script is not None:
-            self._service.script(number, on_try, on_wait)
-            return
-        on_try(1)
-        self._service.post(number)
+    def check_status(self) -> None:
+        """Look if the service is up."""
+        self._service.check_status()
+
+    def post_batch(self, body: bytes) -> None:
+        """Post a body."""
+        self._service.post(body)
 
     def close(self) -> None:
         """Close the connection."""
@@ -110,14 +128,34 @@ class Client:
 class Run:
     """A delivery to such a service, and what it acknowledged."""
 
-    def __init__(self, parallel: int = 4) -> None:
+    def __init__(
+        self,
+        parallel: int = 4,
+        *,
+        budget: float = PATIENCE,
+        set_aside: Callable[[Batch, int, str], None] | None = None,
+        check_status: bool = False,
+    ) -> None:
         self.service = Service()
         self.acknowledged: list[int] = []
+        self.limit = BodyLimit(4_000_000)
+        self.posters = Posters(self.service.connect)
         self.delivery = Delivery(
-            self.service.connect,
-            lambda batch: self.acknowledged.append(batch.number),
+            self.posters,
+            self.acknowledged.append,
             parallel=parallel,
+            attempts=partial(Attempts, budget),
+            limit=self.limit,
+            set_aside=set_aside,
+            check_status=check_status,
         )
+
+    def deliver(self, *batches: Batch) -> None:
+        """Hand batches over, and see them through."""
+        for each in batches:
+            self.delivery.submit(each)
+        self.delivery.finish()
+        self.delivery.close()
 
     def aside(self, do: Callable[[], None]) -> threading.Thread:
         """Do something beside the thread that reads."""

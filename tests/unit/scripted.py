@@ -50,12 +50,10 @@ class ScriptedAdapter(BaseAdapter):
 
 
 def scripted_client(
-    *answers: Scripted, token: str = "s3cret-token", max_retry_seconds: float = 900
+    *answers: Scripted, token: str = "s3cret-token"
 ) -> tuple[ImportClient, ScriptedAdapter]:
     """Return a client whose service answers these, and that service."""
-    client = ImportClient(
-        URL, token, timeout=7.5, max_retry_seconds=max_retry_seconds, agent="target/1"
-    )
+    client = ImportClient(URL, token, timeout=7.5, agent="target/1")
     adapter = ScriptedAdapter(answers)
     client._session.mount("https://", adapter)
     return client, adapter

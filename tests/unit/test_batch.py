@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_stitch_import.batch import Batch, OpenBatch, batch_head
+from target_stitch_import.batch import BodyLimit, OpenBatch, batch_head
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_BATCH_BYTES, MAX_BATCH_ROWS
@@ -163,51 +163,30 @@ def test_a_sealed_batch_keeps_its_number_generation_and_lines() -> None:
     )
 
 
-def sealed_with(data: bytes, keys: list[str]) -> Batch:
-    """Return a sealed batch whose second record is this one."""
-    batch = opened(head=batch_head("t", SCHEMA, keys))
-    batch.add_record(b'{"id":0}', 1, None, 41)
-    batch.add_record(data, 2, None, 1_042)
-    return batch.seal("t")
-
-
-@pytest.mark.parametrize(
-    ("data", "keys", "said"),
-    [
-        (
-            b'{"id":7,"x":"s3cret"}',
-            ["id"],
-            ' That record is line 1,042 of the input (key {"id":7}).',
-        ),
-        (
-            b'{"id":7,"b":1.10}',
-            ["b", "id"],
-            ' That record is line 1,042 of the input (key {"b":1.10,"id":7}).',
-        ),
-        (b'{"x":"s3cret"}', ["id"], ' That record is line 1,042 of the input (key {"id":null}).'),
-        (b'{"x":"s3cret"}', [], " That record is line 1,042 of the input."),
-    ],
-)
-def test_a_message_is_named_by_its_line_and_keys(data: bytes, keys: list[str], said: str) -> None:
-    assert sealed_with(data, keys).name_message(1) == said
-
-
-@pytest.mark.parametrize("index", [-1, 2, 10**30])
-def test_a_place_that_is_none_is_not_named(index: int) -> None:
-    assert sealed_with(b"{}", []).name_message(index) == ""
-
-
-@pytest.mark.parametrize(
-    "data",
-    [b'{"id":1e99999999999999999999}', b'{"id":"\\ud800"}', b"[]", b'{"id":' + b"9" * 5000 + b"}"],
-    ids=lambda data: data[:20].decode(),
-)
-def test_a_record_that_can_not_be_named_by_its_key_is_named_by_its_line(data: bytes) -> None:
-    # Records like these come through where validate_records is off.
-    assert "line 1,042 of the input" in sealed_with(data, ["id"]).name_message(1)
-
-
-def test_an_activation_is_named_by_its_line() -> None:
+def test_a_body_that_is_too_large_lowers_the_limit_to_half_of_it() -> None:
+    # Given a limit, and a body of several records that was refused for its size
+    limit = BodyLimit(4_000_000)
     batch = opened()
-    batch.add_activation(5, 12)
-    assert "line 12 of the input" in batch.seal("t").name_message(0)
+    batch.add_record(b'{"id":1}', 1, None, 1)
+    batch.add_record(b'{"id":2}', 2, None, 2)
+    refused = batch.seal("orders")
+    limit.refused(refused)
+    # Then half of that is the next guess
+    assert limit.max_bytes == len(refused.body) // 2
+
+
+def test_a_lone_record_that_is_too_large_lowers_the_limit_to_its_size() -> None:
+    limit = BodyLimit(4_000_000)
+    batch = opened()
+    batch.add_record(b'{"id":1}', 1, None, 1)
+    refused = batch.seal("orders")
+    limit.refused(refused)
+    assert limit.max_bytes == len(refused.body)
+
+
+def test_a_limit_never_rises() -> None:
+    limit = BodyLimit(10)
+    batch = opened()
+    batch.add_record(b'{"id":1}', 1, None, 1)
+    limit.refused(batch.seal("orders"))
+    assert limit.max_bytes == 10

@@ -75,10 +75,8 @@ EXPECTED: dict[str, tuple[type[DeliveryError], str]] = {
 
 @pytest.fixture
 def client() -> Iterator[ImportClient]:
-    """Return a client that does not retry."""
-    client = ImportClient(
-        "https://api.stitchdata.com", TOKEN, timeout=5, max_retry_seconds=0, agent="test/1"
-    )
+    """Return a client of the service."""
+    client = ImportClient("https://api.stitchdata.com", TOKEN, timeout=5, agent="test/1")
     yield client
     client.close()
 
@@ -132,20 +130,6 @@ def test_each_other_answer_becomes_its_error(name: str, client: ImportClient) ->
     assert tape.play_count == 1
 
 
-@pytest.mark.parametrize("name", EXPECTED)
-def test_only_what_may_pass_is_tried_again(name: str, client: ImportClient) -> None:
-    # Given no time for a second try
-    tries: list[int] = []
-    waits: list[float] = []
-    with played(name), pytest.raises(DeliveryError) as raised:
-        client.deliver_batch(BODY.encode(), tries.append, lambda _, wait, __: waits.append(wait))
-    # Then what is transient says that its tries are spent, and the rest is told as it is
-    spent = str(raised.value).startswith("1 tries in 0 s did not succeed; the last ended with: ")
-    assert spent == (EXPECTED[name][0] is TransientError)
-    assert type(raised.value) is EXPECTED[name][0]
-    assert (tries, waits) == ([1], [])
-
-
 def test_a_refused_record_is_known_by_its_place(client: ImportClient) -> None:
     with played("record_breaks_schema"), pytest.raises(RejectedRecordError) as raised:
         client.post_batch(BODY.encode())
@@ -182,16 +166,9 @@ def test_a_page_of_brackets_is_read_over_once() -> None:
     # Given what would be searched for its end once for each bracket. In a process of its own, so
     # that a test that hangs can be ended.
     code = (
-        "import io, requests\n"
         "from target_stitch_import.client import ImportClient\n"
-        "from target_stitch_import.errors import TransientError\n"
-        "client = ImportClient('https://x', 't', timeout=1, max_retry_seconds=0, agent='a')\n"
-        "response = requests.Response()\n"
-        "response.status_code, response.encoding = 502, 'latin-1'\n"
-        "response.raw = io.BytesIO(b'<style <' * 200_000)\n"
-        "try:\n"
-        "    client._check(response)\n"
-        "except TransientError:\n"
-        "    client.close()\n"
+        "client = ImportClient('https://x', 't', timeout=1, agent='a')\n"
+        "client._read(502, b'<style <' * 200_000)\n"
+        "client.close()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=15)

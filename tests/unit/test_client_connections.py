@@ -48,10 +48,8 @@ def serving(*talks: Callable[[socket.socket], None]) -> Iterator[int]:
 def connected(
     port: int, scheme: str = "http", token: str = "s3cret", timeout: float = 30
 ) -> Iterator[ImportClient]:
-    """Return a client for this port that does not retry."""
-    client = ImportClient(
-        f"{scheme}://127.0.0.1:{port}", token, timeout=timeout, max_retry_seconds=0, agent="t"
-    )
+    """Return a client for this port."""
+    client = ImportClient(f"{scheme}://127.0.0.1:{port}", token, timeout=timeout, agent="t")
     try:
         yield client
     finally:

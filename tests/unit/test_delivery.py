@@ -157,18 +157,18 @@ def test_an_answer_makes_the_wake_descriptor_readable_until_it_is_collected() ->
     run = Run()
     run.delivery.submit(batch(1))
     run.service.answer(1)
-    assert select.select([run.delivery.wake_fd], [], [], 30)[0]
+    assert select.select([run.posters.wake_fd], [], [], 30)[0]
     run.delivery.collect()
     assert run.acknowledged == [1]
-    assert not select.select([run.delivery.wake_fd], [], [], 0)[0]
+    assert not select.select([run.posters.wake_fd], [], [], 0)[0]
     run.delivery.close()
 
 
 def test_a_wake_without_news_is_harmless_however_often_it_comes() -> None:
     run = Run()
     for _ in range(100_000):  # more than a pipe holds
-        run.delivery.wake()
-    while select.select([run.delivery.wake_fd], [], [], 0)[0]:
+        run.posters.wake()
+    while select.select([run.posters.wake_fd], [], [], 0)[0]:
         run.delivery.collect(block=True)
     run.delivery.collect()
     run.delivery.close()
@@ -196,5 +196,5 @@ def test_to_close_or_wake_once_more_is_harmless() -> None:
     # A signal may come at any time, also behind the end.
     run = Run()
     run.delivery.close()
-    run.delivery.wake()
+    run.posters.wake()
     run.delivery.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from target_stitch_import.batch import OpenBatch, OpenBatches
+from target_stitch_import.batch import BodyLimit, OpenBatch, OpenBatches
 
 
 class Clock:
@@ -23,7 +23,9 @@ class Opened:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.batches = OpenBatches(count(1).__next__, max_age=10, clock=self.clock)
+        self.batches = OpenBatches(
+            count(1).__next__, limit=BodyLimit(100), max_age=10, clock=self.clock
+        )
         self.sealed: list[int] = []
 
     def open(self) -> OpenBatch:

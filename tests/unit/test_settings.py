@@ -41,6 +41,8 @@ DEFAULTS: dict[str, Any] = {
     "request_timeout_seconds": 60,
     "max_retry_seconds": 900,
     "validate_records": True,
+    "on_invalid_record": "fail",
+    "check_status": True,
     "load_method": "upsert",
     "process_activate_version_messages": True,
 }
@@ -66,6 +68,9 @@ def test_null_means_the_default(name: str, value: Any) -> None:
         ("request_timeout_seconds", 0.5),
         ("max_retry_seconds", 0),
         ("validate_records", False),
+        ("quarantine_path", "q.singer"),
+        ("max_quarantined", 0),
+        ("check_status", False),
         ("load_method", "append-only"),
         ("process_activate_version_messages", False),
         ("api_url", "https://example.com"),
@@ -88,6 +93,10 @@ def test_what_is_in_range_is_taken(name: str, value: Any) -> None:
         *with_each("request_timeout_seconds", 0, -0.5, "long", {}),
         *with_each("max_retry_seconds", -1, "for ever", []),
         *with_each("validate_records", "yes", 1, []),
+        *with_each("on_invalid_record", "", "ignore", True, ["fail"]),
+        *with_each("quarantine_path", "", 5, [], True),
+        *with_each("max_quarantined", -1, 1.5, "many", True),
+        *with_each("check_status", "no", 0),
         *with_each("load_method", "", "insert", 5),
         *with_each("process_activate_version_messages", "no", 0),
     ],
@@ -104,6 +113,19 @@ def test_a_wrong_type_or_range_is_refused_with_the_settings_name(name: str, valu
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400"])
 def test_a_number_that_is_none_is_refused(name: str, value: str) -> None:
     assert name in refusals(**{name: value})
+
+
+def test_a_quarantine_needs_a_file() -> None:
+    said = refusals(on_invalid_record="quarantine")
+    assert said == "quarantine_path: must be set with on_invalid_record 'quarantine'"
+
+
+@pytest.mark.parametrize("name", ["quarantine_path", "max_quarantined"])
+def test_what_does_nothing_without_a_quarantine_is_told(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made(**{name: "5" if name == "quarantine_path" else 5})
+    assert "Nothing is set aside while the setting on_invalid_record is 'fail'." in caplog.text
 
 
 def test_the_token_is_required() -> None:

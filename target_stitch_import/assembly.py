@@ -1,0 +1,72 @@
+"""From settings to the rooms that are built with them.
+
+The one place that knows which setting goes where; it knows nothing of messages.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any
+
+from target_stitch_import.api_url import base_url
+from target_stitch_import.client import ImportClient
+from target_stitch_import.pipeline import Pipeline
+from target_stitch_import.quarantine import Quarantine
+from target_stitch_import.retries import Attempts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from target_stitch_import.batch import Batch
+
+__all__ = ["pipeline_of", "quarantine_of"]
+
+
+def pipeline_of(
+    config: Mapping[str, Any],
+    write_state: Callable[[bytes], None],
+    set_aside: Callable[[Batch, int, str], None],
+    *,
+    agent: str,
+) -> Pipeline:
+    """Return the pipeline to the service that the settings name.
+
+    ``set_aside`` takes a record that the service refuses, if there is a quarantine.
+    """
+    connect = partial(
+        ImportClient,
+        base_url(config),
+        config["token"],
+        timeout=float(config["request_timeout_seconds"]),
+        agent=agent,
+    )
+    return Pipeline(
+        connect,
+        write_state,
+        attempts=partial(Attempts, float(config["max_retry_seconds"])),
+        max_bytes=config["max_batch_bytes"],
+        max_age=float(config["max_batch_age_seconds"]),
+        parallel=config["max_parallel_requests"],
+        set_aside=set_aside if _has_quarantine(config) else None,
+        check_status=config["check_status"],
+    )
+
+
+def quarantine_of(config: Mapping[str, Any], source: IO[Any]) -> Quarantine | None:
+    """Return the quarantine for a run that reads from ``source``, if the settings ask for one.
+
+    Raises:
+        QuarantineError: The file could not be written.
+    """
+    if not _has_quarantine(config):
+        return None
+    try:
+        reading = source.fileno()
+    except OSError:  # no file of the system's, but one in memory
+        reading = None
+    most = config.get("max_quarantined")
+    return Quarantine(config["quarantine_path"], most=most, reading=reading)
+
+
+def _has_quarantine(config: Mapping[str, Any]) -> bool:
+    return bool(config["on_invalid_record"] == "quarantine")

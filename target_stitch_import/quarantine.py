@@ -1,0 +1,185 @@
+"""Records that can't be delivered, kept as a Singer stream that can be piped back in.
+
+What is set aside is on disk before a STATE that passes it is written. Knows files and the Singer
+messages; nothing of why a record was refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from target_stitch_import.errors import QuarantineError
+
+if TYPE_CHECKING:
+    from target_stitch_import.messages import RecordMessage, SchemaMessage
+
+__all__ = ["Quarantine"]
+
+logger = logging.getLogger("target-stitch-import")
+
+_OURS: Final = b'{"type":"'
+_BLOCK: Final = 1 << 16
+
+_encode = msgspec.json.encode
+
+
+class _Quarantined(msgspec.Struct, tag_field="type", tag="RECORD", omit_defaults=True):
+    stream: str
+    record: msgspec.Raw
+    error: str
+    line: int
+    time_extracted: object = None
+    version: int | None = None
+
+
+class Quarantine:
+    """A file that refused records are added to, each with the reason and its line in the input."""
+
+    def __init__(self, path: str, *, most: int | None = None, reading: int | None = None) -> None:
+        """Add to the file at ``path``, and fail above ``most`` records.
+
+        ``reading`` is the descriptor of the input, which must not be that same file.
+
+        Raises:
+            QuarantineError: The file could not be written.
+        """
+        self.path = Path(path).absolute()
+        self.counts: Counter[str] = Counter()
+        """Records that were set aside, by stream."""
+        self._most = most
+        self._reading = reading
+        self._schemas: dict[str, SchemaMessage] = {}
+        self._file: int | None = None
+        self._is_dirty = False
+        self._failure: QuarantineError | None = None
+        self._check()
+
+    def add(self, schema: SchemaMessage, record: RecordMessage, reason: str, line: int) -> None:
+        """Set a record aside.
+
+        One without a time gets that of now, so that it is older than what replaces it from here on,
+        also when it is loaded later.
+
+        Raises:
+            QuarantineError: It can't be written, or is one too many.
+        """
+        if self._most is not None and self.counts.total() >= self._most:
+            raise QuarantineError(
+                f"{reason}. And {self._most:,} records are set aside already, as many as "
+                "max_quarantined permits"
+            )
+        lines = b""
+        known = self._schemas.get(schema.stream)
+        if known is None or not schema.says_the_same_as(known):
+            lines = _encode(schema) + b"\n"
+        time = record.time_extracted
+        if time is None:
+            time = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        quarantined = _Quarantined(record.stream, record.record, reason, line, time, record.version)
+        self._write(lines + _encode(quarantined) + b"\n")
+        self._schemas[schema.stream] = schema
+        if not self.counts[record.stream]:
+            logger.warning("Set aside in %s: %s", self.path, reason)
+        self.counts[record.stream] += 1
+
+    def sync(self) -> None:
+        """Return once all that was set aside is on disk.
+
+        Raises:
+            QuarantineError: It is not.
+        """
+        if self._file is None or not self._is_dirty:
+            return
+        if self._failure is None:
+            try:
+                os.fsync(self._file)
+            except OSError as error:
+                # Kept, because a system that is asked again may say that all is well.
+                self._failure = self._failed(error)
+        if self._failure is not None:
+            raise self._failure
+        self._is_dirty = False
+
+    def close(self) -> None:
+        """Close the file, and say how many records of which stream are in it."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        if self.counts:
+            told = ", ".join(f"{count:,} of {stream!r}" for stream, count in self.counts.items())
+            logger.warning(
+                "%s records were set aside (%s) in %s. Once the cause is mended, load them with "
+                "that file as the input.",
+                f"{self.counts.total():,}",
+                told,
+                self.path,
+            )
+
+    def _check(self) -> None:
+        """Fail at the start of a run, and not at the first record to set aside, if that helps."""
+        folder = self.path.parent
+        if not folder.is_dir():
+            raise self._failed(f"the folder {folder} is not there")
+        if self.path.exists():
+            if not self.path.is_file():
+                raise self._failed("it is no regular file")
+            if not os.access(self.path, os.R_OK | os.W_OK):
+                raise self._failed("permission denied")
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            raise self._failed(f"permission denied in {folder}")
+
+    def _failed(self, reason: object) -> QuarantineError:
+        return QuarantineError(
+            f"the quarantine file {self.path} can't be written: {reason}. "
+            "Check the setting quarantine_path"
+        )
+
+    def _write(self, lines: bytes) -> None:
+        self._is_dirty = True
+        try:
+            if self._file is None:
+                self._file = self._open()
+            rest = memoryview(lines)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _open(self) -> int:
+        is_new = not self.path.exists()
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        if self._reading is not None and os.path.sameopenfile(self._reading, file):
+            os.close(file)
+            raise self._failed("it is the input of this run, and would never end")
+        if is_new:
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            os.fsync(folder)  # or the file's name might not survive a power cut
+            os.close(folder)
+        _end_the_last_line(file)
+        return file
+
+
+def _end_the_last_line(file: int) -> None:
+    """Cut off what a crash left of a line; no STATE has passed it, so it comes again."""
+    size = start = os.fstat(file).st_size
+    tail = b""
+    while start > 0 and b"\n" not in tail:
+        start = max(0, start - _BLOCK)
+        tail = os.pread(file, size - start, start)
+    tail = tail[tail.rfind(b"\n") + 1 :]
+    if not tail:
+        return
+    try:
+        msgspec.json.decode(tail)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        if tail.startswith(_OURS) or _OURS.startswith(tail):
+            os.ftruncate(file, size - len(tail))
+            return
+    os.write(file, b"\n")

@@ -1,0 +1,222 @@
+"""What did not succeed is tried again, while the others go on."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import pytest
+
+from target_stitch_import.errors import DeliveryError, RejectedError, TransientError
+from tests.unit.posting import PATIENCE, Run, batch
+
+BUSY = TransientError("503 busy")
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every next try begin at once."""
+    monkeypatch.setattr("backoff.full_jitter", lambda _: 0.0)
+
+
+@pytest.fixture
+def not_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every next try begin too late for the test."""
+    monkeypatch.setattr("backoff.full_jitter", lambda _: PATIENCE)
+
+
+def in_vain(times: int, *numbers: int) -> dict[int, int]:
+    """Return how often the posts of each batch are to fail."""
+    return dict.fromkeys(numbers, times)
+
+
+def failing(run: Run, left: dict[int, int]) -> None:
+    """Let the posts of batches fail so often, and then succeed."""
+
+    def answer(ids: list[int]) -> None:
+        number = ids[0] // 100
+        if left.get(number, 0):
+            left[number] -= 1
+            raise BUSY
+
+    run.service.answer_at_once = answer
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_batch_is_tried_again_until_it_is_taken(caplog: pytest.LogCaptureFixture) -> None:
+    # Given a service that takes a batch at the third try
+    run = Run()
+    failing(run, in_vain(2, 1))
+    # When it is delivered
+    with caplog.at_level(logging.WARNING):
+        run.deliver(batch(1, "orders"))
+    # Then the same was posted three times, and there is a line for each try in vain
+    assert run.service.posted == [[100]] * 3
+    assert run.acknowledged == [1]
+    lines = [record.getMessage() for record in caplog.records]
+    assert [line.split(" of ")[0] for line in lines] == ["Try 1", "Try 2"]
+    assert lines[0].startswith("Try 1 of batch 1 of table 'orders' (1 rows, ")
+    assert lines[0].endswith("503 busy. Next try in 0.0 s; batches held meanwhile: 1.")
+
+
+@pytest.mark.usefixtures("not_soon")
+def test_while_one_batch_waits_the_others_go_on() -> None:
+    # Given a batch that waits for its second try
+    run = Run(parallel=2)
+    failing(run, in_vain(1, 1))
+    run.delivery.submit(batch(1))
+    # When others come
+    for number in range(2, 30):
+        run.delivery.submit(batch(number))
+    # Then they are delivered meanwhile, through the places that are left
+    while run.delivery.held > 1:
+        run.delivery.collect(block=True)
+    assert run.acknowledged == list(range(2, 30))
+    run.delivery.close()
+
+
+@pytest.mark.usefixtures("not_soon")
+def test_who_waits_beside_the_delivery_knows_for_how_long() -> None:
+    run = Run()
+    assert run.delivery.patience is None
+    failing(run, in_vain(1, 1))
+    run.delivery.submit(batch(1))
+    run.delivery.collect(block=True)
+    patience = run.delivery.patience
+    assert patience is not None
+    assert 0 < patience <= PATIENCE
+    run.delivery.close()
+
+
+def test_when_the_budget_is_spent_the_run_fails() -> None:
+    run = Run(budget=0)
+    failing(run, in_vain(1, 1))
+    with pytest.raises(DeliveryError) as raised:
+        run.deliver(batch(1, "orders"))
+    assert str(raised.value).startswith("batch 1 of table 'orders' (1 rows, ")
+    assert str(raised.value).endswith("given up after 1 try in 0 s; the last ended with: 503 busy")
+    run.delivery.close()
+
+
+def test_a_later_generation_waits_for_a_retry_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backoff.full_jitter", lambda _: 0.05)
+    run = Run()
+    failing(run, in_vain(2, 1))
+    run.deliver(batch(1, generation=0), batch(2, generation=1))
+    assert run.service.begun == [1, 1, 1, 2]
+
+
+@pytest.mark.usefixtures("not_soon")
+def test_in_a_hurry_what_waits_is_tried_at_once() -> None:
+    # Given a batch that waits for its second try
+    run = Run()
+    failing(run, in_vain(1, 1))
+    run.delivery.submit(batch(1))
+    run.delivery.collect(block=True)
+    # When there is a deadline far off
+    run.delivery.hurry(time.monotonic() + PATIENCE)
+    run.delivery.finish()
+    run.delivery.close()
+    # Then it was tried without the wait
+    assert run.acknowledged == [1]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_at_the_deadline_tries_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a service that takes nothing
+    run = Run()
+    failing(run, in_vain(10**9, 1))
+    monkeypatch.setattr("backoff.full_jitter", lambda _: 0.01)
+    run.delivery.submit(batch(1))
+    # When the deadline comes
+    run.delivery.hurry(time.monotonic() + 0.1)
+    with pytest.raises(DeliveryError, match=r"given up after|the time that a signal leaves"):
+        run.delivery.finish()
+    run.delivery.close()
+    assert run.acknowledged == []
+
+
+def test_at_the_deadline_a_post_on_the_wire_is_given_up() -> None:
+    # Given a service that does not answer
+    run = Run()
+    run.delivery.submit(batch(1))
+    run.service.wait_for(1)
+    # When the deadline comes
+    run.delivery.hurry(time.monotonic() + 0.05)
+    with pytest.raises(DeliveryError, match="the time that a signal leaves is over"):
+        run.delivery.finish()
+    # Then closing does not wait for it either
+    run.delivery.close()
+    assert run.acknowledged == []
+    run.service.answer(1)
+
+
+def test_before_the_first_post_the_status_is_asked_for_once() -> None:
+    run = Run(check_status=True)
+    run.service.answers_all = True
+    assert run.service.looks == 0
+    run.deliver(*(batch(number) for number in range(1, 10)))
+    assert (run.service.looks, len(run.acknowledged)) == (1, 9)
+
+
+def test_without_a_batch_the_status_is_not_asked_for() -> None:
+    run = Run(check_status=True)
+    run.deliver()
+    assert run.service.looks == 0
+
+
+@pytest.mark.usefixtures("at_once")
+def test_while_the_service_says_that_it_is_down_nothing_is_posted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given a service that is up at the third look
+    run = Run(check_status=True)
+    run.service.answers_all = True
+    begun: list[int] = []
+
+    def status() -> None:
+        begun.append(len(run.service.begun))
+        if len(begun) < 3:
+            raise BUSY
+
+    run.service.status = status
+    # When batches are delivered
+    with caplog.at_level(logging.WARNING):
+        run.deliver(batch(1), batch(2))
+    # Then none was posted before, and each look in vain is told
+    assert begun == [0, 0, 0]
+    assert sorted(run.acknowledged) == [1, 2]
+    assert [record.getMessage()[:30] for record in caplog.records] == [
+        "Try 1 of the status check did ",
+        "Try 2 of the status check did ",
+    ]
+
+
+def test_a_service_that_stays_down_ends_the_run() -> None:
+    run = Run(check_status=True, budget=0)
+
+    def status() -> None:
+        raise BUSY
+
+    run.service.status = status
+    with pytest.raises(DeliveryError, match=r"given up after 1 try .* 503 busy"):
+        run.deliver(batch(1))
+    run.delivery.close()
+    assert run.service.begun == []
+
+
+@pytest.mark.parametrize("error", [DeliveryError("404 Not found"), RejectedError("?"), OSError()])
+def test_any_other_status_is_a_warning_and_the_posts_decide(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = Run(check_status=True)
+    run.service.answers_all = True
+
+    def status() -> None:
+        raise error
+
+    run.service.status = status
+    with caplog.at_level(logging.WARNING):
+        run.deliver(batch(1))
+    assert (run.service.looks, run.acknowledged) == (1, [1])
+    assert "the posts decide" in caplog.text
