@@ -83,8 +83,11 @@ class BodyLimit:
         self.max_bytes = min(self.max_bytes, size if batch.rows == 1 else size // 2)
 
     def would_refuse(self, batch: Batch) -> bool:
-        """Return True if a body of this size is known to be too large, and can be split."""
-        return batch.rows > 1 and len(batch.body) >= self._refused
+        """Return True if a body is nearer to what was refused than to the guess, and can be split.
+
+        Batches that were open or sealed when the refusal came are spared another one by it.
+        """
+        return batch.rows > 1 and len(batch.body) > (self._refused + self.max_bytes) / 2
 
 
 class OpenBatch:

@@ -38,6 +38,7 @@ _TRANSIENT: Final = frozenset({408, 429})
 _RECORD = re.compile(r"^Record (\d+) ")
 _READ: Final = 20_000  # characters of a page that are looked at
 _SHOWN: Final = 300  # characters of an answer that a message quotes
+_SHORT_TOKEN: Final = 8
 
 
 class BearerAuth(AuthBase):
@@ -45,6 +46,10 @@ class BearerAuth(AuthBase):
 
     def __init__(self, token: str) -> None:
         self._token = token
+        escaped = re.escape(token)
+        # One that short is no real token but an emulator's, and may be a part of any word.
+        is_short = len(token) < _SHORT_TOKEN
+        self._in_text = re.compile(rf"\b{escaped}\b" if is_short else escaped)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Put the token into a request that is about to leave."""
@@ -57,7 +62,7 @@ class BearerAuth(AuthBase):
 
     def hide(self, text: str) -> str:
         """Return ``text`` without the token, should an answer quote it."""
-        return text.replace(self._token, "***")
+        return self._in_text.sub("***", text)
 
 
 def _without_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -201,7 +206,7 @@ def _json_object(content: bytes) -> dict[str, Any] | None:
 
 
 def _words(answer: dict[str, Any]) -> str:
-    words = [answer.get(name) for name in ("message", "error", "errors")]
+    words = [answer.get(name) for name in ("message", "error", "errors", "reason")]
     return "; ".join(str(word) for word in words if word) or str(answer.get("status") or "")
 
 

@@ -32,7 +32,7 @@ class RecordMessage(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
     time_extracted: Any = None
 
 
-class SchemaMessage(msgspec.Struct, tag_field="type", tag="SCHEMA"):
+class SchemaMessage(msgspec.Struct, tag_field="type", tag="SCHEMA", omit_defaults=True):
     """What the records of a stream look like from here on."""
 
     stream: str

@@ -72,8 +72,8 @@ class Quarantine:
         """
         if self._most is not None and self.counts.total() >= self._most:
             raise QuarantineError(
-                f"{reason}. And {self._most:,} records are set aside already, as many as "
-                "max_quarantined permits"
+                f"Line {line} of the input: {reason}. And {self._most:,} records are set aside "
+                "already, as many as max_quarantined permits"
             )
         lines = b""
         known = self._schemas.get(schema.stream)

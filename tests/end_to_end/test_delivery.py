@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -127,25 +127,6 @@ def test_an_input_that_stops_before_its_first_line_is_no_failure(
     assert (run.exit_code, run.stdout, service.requests) == (0, b"", [])
 
 
-def test_a_signal_ends_the_run_in_good_order(service: Service, tmp_path: Path) -> None:
-    # given a tap that is silent after its first records
-    config = service.config(max_parallel_requests=1, batch_size_rows=2)
-    with started(config, tmp_path) as process:
-        assert process.stdin is not None
-        process.stdin.write(stream_of(schema(), *records(2), record({"id": 2}), state({"at": 3})))
-        process.stdin.flush()
-        _wait_for(lambda: service.requests)
-        # when the target is asked to end
-        process.terminate()
-        # then what it held is sent, the STATE is written, and the exit code says why
-        assert process.wait(10) == 143
-        assert service.ids == [0, 1, 2]
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.read() == b'{"at": 3}\n'
-        assert b"Traceback" not in process.stderr.read()
-
-
 def test_a_closed_stdout_does_not_stop_the_delivery(service: Service, tmp_path: Path) -> None:
     # given a reader of STATEs that has gone
     with started(service.config(batch_size_rows=1), tmp_path) as process:
@@ -165,11 +146,3 @@ def test_a_closed_stdout_does_not_stop_the_delivery(service: Service, tmp_path: 
     assert sorted(service.ids) == list(range(5))
     assert "a STATE is lost" in stderr
     assert "BrokenPipeError" not in stderr.replace("([Errno 32] Broken pipe)", "")
-
-
-def _wait_for(condition: Any) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        threading.Event().wait(0.02)
-    pytest.fail("it did not come")

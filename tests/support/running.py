@@ -50,13 +50,20 @@ def environment(**more: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def started(
-    config: dict[str, Any], folder: Path, *arguments: str, **env: str
+    config: dict[str, Any],
+    folder: Path,
+    *arguments: str,
+    starter: str | None = None,
+    **env: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start the target as a process that waits on a pipe; it is ended with the block."""
+    """Start the target as a process that waits on a pipe; it is ended with the block.
+
+    ``starter`` is a Python file to run in the place of the command.
+    """
     path = folder / "config.json"
     path.write_text(json.dumps(config))
     process = subprocess.Popen(
-        [COMMAND, "--config", str(path), *arguments],
+        [*([sys.executable, starter] if starter else [COMMAND]), "--config", str(path), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -74,9 +81,16 @@ def started(
                     pipe.close()
 
 
-def piped(config: dict[str, Any], folder: Path, data: bytes, *arguments: str, **env: str) -> Run:
+def piped(
+    config: dict[str, Any],
+    folder: Path,
+    data: bytes,
+    *arguments: str,
+    starter: str | None = None,
+    **env: str,
+) -> Run:
     """Run the target as a process and pipe ``data`` into it."""
-    with started(config, folder, *arguments, **env) as process:
+    with started(config, folder, *arguments, starter=starter, **env) as process:
         stdout, stderr = process.communicate(data, timeout=60)
         return Run(process.returncode, stdout, stderr.decode())
 

@@ -96,9 +96,11 @@ def running_service(
 
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
-            request = Request(
-                self.rfile.read(length), dict(self.headers), self.path, self.client_address[1]
-            )
+            body = self.rfile.read(length)
+            if len(body) < length:  # the client has gone
+                self.close_connection = True
+                return
+            request = Request(body, dict(self.headers), self.path, self.client_address[1])
             with lock:
                 service.requests.append(request)
                 at_once.add(request.connection)

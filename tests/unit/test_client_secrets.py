@@ -107,6 +107,13 @@ def test_an_exception_that_quotes_the_token_is_told_without_it(error: Exception)
     assert TOKEN[:8] not in told(raised.value)
 
 
+def test_a_short_token_of_an_emulator_leaves_words_whole() -> None:
+    # Given a token that is a part of words, as no real one is
+    client, _ = scripted_client((400, b'{"error": "any company, Bearer any"}'), token="any")
+    with pytest.raises(DeliveryError, match=r"400 \*\*\* company, Bearer \*\*\*"):
+        client.post_batch(b"{}")
+
+
 def test_the_token_is_in_no_representation() -> None:
     client, _ = scripted_client(token=TOKEN)
     assert TOKEN not in repr(client)

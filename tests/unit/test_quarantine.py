@@ -124,7 +124,9 @@ def test_more_than_are_permitted_fail(path: Path, most: int) -> None:
     quarantine = Quarantine(str(path), most=most)
     for _ in range(most):
         quarantine.add(schema(), record(), "no", 1)
-    with pytest.raises(QuarantineError, match=f"no. And {most} records are set aside already"):
+    with pytest.raises(
+        QuarantineError, match=f"Line 1 of the input: no. And {most} records are set aside already"
+    ):
         quarantine.add(schema(), record(), "no", 1)
     quarantine.close()
     kept = lines(path) if most else []

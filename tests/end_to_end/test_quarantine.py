@@ -1,0 +1,233 @@
+"""Records that can't be delivered are set aside, and loaded again once the cause is mended."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from target_stitch_import.emulator import read_table
+from tests.support.messages import ORDERS, record, schema, state, stream_of
+from tests.support.running import Run, piped
+from tests.support.service import ACCEPTED, Request, running_service
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from target_stitch_import.emulator import Emulator
+    from tests.support.service import Answer, Service
+
+AT = "2024-01-01T00:00:00.000000Z"
+HUGE = '{"id": 1, "name": "' + "x" * 20_000_000 + '"}'
+MANY = '{"id": 1, "many": [' + ",".join("1" * 10_001) + "]}"
+
+BAD = {
+    "breaks its schema": (record({"id": 1, "name": 5}), "#/name: expected: null, string"),
+    "lacks a key": (record({"name": "x"}), "lacks key property 'id'"),
+    "has null in a key": (record({"id": None}), "or has null in it"),
+    "has too many data points": (record(MANY), "has 10,002 data points"),
+    "is no object": (record("[1]"), "is no JSON object but array"),
+    "is too large": (record(HUGE), "the service takes at most 20,000,000"),
+}
+
+
+def quarantining(config: dict[str, Any], folder: Path, **settings: Any) -> dict[str, Any]:
+    """Return a config that sets records aside in a file of the folder."""
+    path = str(folder / "quarantine.singer")
+    return {**config, "on_invalid_record": "quarantine", "quarantine_path": path, **settings}
+
+
+def kept(folder: Path) -> list[dict[str, Any]]:
+    """Return the messages in that file."""
+    return [json.loads(line) for line in (folder / "quarantine.singer").read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_a_record_that_the_service_would_refuse_is_set_aside(
+    line: str, service: Service, tmp_path: Path
+) -> None:
+    # given a bad record between good ones
+    text, reason = BAD[line]
+    lines = stream_of(schema(), record({"id": 7}), text, record({"id": 8}), state({"at": 4}))
+    # when they are loaded with a quarantine
+    run = piped(quarantining(service.config(), tmp_path), tmp_path, lines)
+    # then the good ones arrive, the STATE is written, and the exit code is 0
+    assert (run.exit_code, service.ids, run.states) == (0, [7, 8], [{"at": 4}])
+    # and the bad one is in the file, byte for byte, with the reason and its line
+    declared, aside = kept(tmp_path)
+    assert declared == json.loads(schema())
+    assert (aside["type"], aside["stream"], aside["line"]) == ("RECORD", "orders", 3)
+    assert reason in aside["error"]
+    data = text[text.index('"record": ') + len('"record": ') : -1]
+    assert f'"record":{data},'.encode() in (tmp_path / "quarantine.singer").read_bytes()
+    # and the end of the log counts it
+    assert "1 records were set aside (1 of 'orders') in " in run.stderr
+
+
+def test_a_key_that_is_too_long_is_set_aside(service: Service, tmp_path: Path) -> None:
+    lines = stream_of(
+        schema(properties={"k": {"type": "string"}}, keys=["k"]),
+        record({"k": "x" * 255}),
+        record({"k": "x" * 256}),
+    )
+    run = piped(quarantining(service.config(), tmp_path), tmp_path, lines)
+    assert (run.exit_code, len(service.requests[0].records)) == (0, 1)
+    assert "has 256 characters in key property 'k'" in kept(tmp_path)[1]["error"]
+
+
+def test_a_record_that_the_service_names_is_set_aside(emulator: Emulator, tmp_path: Path) -> None:
+    # given records that are not checked before they are sent, two of them bad
+    config = {"token": "t", "api_url": emulator.url, "validate_records": False}
+    lines = [record({"id": place, "name": "ab"[place % 2]}) for place in range(10)]
+    lines[3] = record('{"id": 3, "name": 3.10}', time_extracted=AT)
+    lines[8] = record('{"id": 8, "name": 8}', version=None)
+    # when they are loaded with a quarantine
+    data = stream_of(schema(), *lines, state({"at": 10}))
+    run = piped(quarantining(config, tmp_path), tmp_path, data)
+    # then the rest of the batch was sent again, and the STATE waited for that
+    assert (run.exit_code, run.states) == (0, [{"at": 10}])
+    found = [row["id"] for row in read_table(emulator.database, "orders")]
+    assert sorted(found) == [0, 1, 2, 4, 5, 6, 7, 9]
+    # and the two are in the file, with the service's words
+    declared, first, second = kept(tmp_path)
+    assert (declared["type"], declared["key_properties"]) == ("SCHEMA", ["id"])
+    assert declared["schema"] == ORDERS
+    assert [first["line"], second["line"]] == [5, 10]
+    assert "Record 3 did not conform to schema" in first["error"]
+    assert first["time_extracted"] == AT
+    assert b'"record":{"id": 3, "name": 3.10},' in (tmp_path / "quarantine.singer").read_bytes()
+
+
+def test_what_was_set_aside_is_loaded_once_the_cause_is_mended(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    # given a run that has set two versions of a row aside, before a newer one came
+    config = quarantining({"token": "t", "api_url": emulator.url}, tmp_path)
+    lines = [
+        record({"id": 1, "name": 1}),
+        record({"id": 2, "name": 2}),
+        record({"id": 1, "name": "newer"}),
+        state({"at": 3}),
+    ]
+    assert piped(config, tmp_path, stream_of(schema(), *lines)).exit_code == 0
+    # when the cause is mended: here, by a person who corrects the schema in the file
+    path = tmp_path / "quarantine.singer"
+    text = path.read_text().replace('["null", "string"]', '["null", "string", "integer"]')
+    mended = tmp_path / "mended.singer"
+    mended.write_text(text)
+    # and the file is piped back in
+    run = piped(config, tmp_path, mended.read_bytes())
+    # then what was missing is there, and what is newer stays
+    assert run.exit_code == 0
+    rows = {row["id"]: row["name"] for row in read_table(emulator.database, "orders")}
+    assert rows == {1: "newer", 2: 2}
+
+
+def test_the_quarantine_itself_as_the_input_never_grows(service: Service, tmp_path: Path) -> None:
+    # given a quarantine whose cause is not mended
+    config = quarantining(service.config(), tmp_path)
+    piped(config, tmp_path, stream_of(schema(), record({"id": 1, "name": 1})))
+    path = tmp_path / "quarantine.singer"
+    before = path.read_bytes()
+    # when it is loaded with the same settings
+    run = piped(config, tmp_path, b"", "--input", str(path))
+    # then the run ends, and says why
+    assert run.exit_code == 1
+    assert "it is the input of this run" in run.last_line
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("most", "exit_code"), [(0, 1), (1, 1), (2, 0)])
+def test_more_than_permitted_make_the_run_fail(
+    most: int, exit_code: int, service: Service, tmp_path: Path
+) -> None:
+    # given two bad records, each with a STATE behind it
+    lines = stream_of(
+        schema(),
+        *(line for place in range(2) for line in (record({"x": place}), state({"at": place}))),
+    )
+    # when so many are permitted
+    run = piped(quarantining(service.config(), tmp_path, max_quarantined=most), tmp_path, lines)
+    # then the run fails at the first beyond, and no STATE has passed that
+    assert run.exit_code == exit_code
+    assert run.states == ([{"at": most - 1}] if most else [])
+    if exit_code:
+        assert f"{most} records are set aside already" in run.last_line
+        assert "Line " in run.last_line
+
+
+def test_a_record_that_a_stream_map_cant_take_is_set_aside_as_the_tap_wrote_it(
+    service: Service, tmp_path: Path
+) -> None:
+    # given a map that works out a column, and a record that it can't be worked out for
+    maps = {"orders": {"double": "float(name) * 2"}}
+    config = quarantining(service.config(stream_maps=maps), tmp_path)
+    lines = stream_of(schema(), record({"id": 1, "name": "2"}), record({"id": 2, "name": "x"}))
+    # when they are loaded
+    run = piped(config, tmp_path, lines)
+    # then the file has the record and the schema from before the map
+    assert (run.exit_code, service.ids) == (0, [1])
+    declared, aside = kept(tmp_path)
+    assert declared == json.loads(schema())
+    assert aside["record"] == {"id": 2, "name": "x"}
+
+
+def test_what_is_set_aside_is_on_disk_before_the_state_that_passes_it(
+    service: Service, tmp_path: Path
+) -> None:
+    # given a file on a disk that is full after a few records
+    lines = [line for n in range(50) for line in (record({"x": "y" * 90}), state({"at": n}))]
+    config = quarantining(service.config(), tmp_path)
+    # when bad records with a STATE behind each are loaded
+    run = _with_a_small_disk(config, tmp_path, stream_of(schema(), *lines))
+    # then the STATEs stop where the file does
+    assert run.exit_code == 1
+    assert "can't be written" in run.last_line
+    assert "Traceback" not in run.stderr
+    complete = (tmp_path / "quarantine.singer").read_bytes().count(b'"error"')
+    assert run.states == [{"at": complete - 1}]
+    assert 5 < complete < 50
+
+
+def _with_a_small_disk(config: dict[str, Any], folder: Path, data: bytes) -> Run:
+    starter = folder / "small_disk.py"
+    starter.write_text(
+        "import resource, signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+        "from target_stitch_import.cli import main\n"
+        "main()\n"
+    )
+    return piped(config, folder, data, starter=str(starter))
+
+
+def test_no_quarantine_keeps_the_token(tmp_path: Path) -> None:
+    # given a service that quotes the token where it names a record
+    def answer(request: Request) -> Answer:
+        token = request.headers["Authorization"]
+        if b'"id": 1' in request.body:
+            return 400, json.dumps({"error": f"Record 0 did not conform: {token}"}).encode(), {}
+        return ACCEPTED
+
+    with running_service(answer) as service:
+        # when the record is set aside for it
+        run = piped(
+            quarantining(service.config(), tmp_path),
+            tmp_path,
+            stream_of(schema(), record({"id": 1})),
+        )
+    # then the file has the words without the token
+    assert run.exit_code == 0
+    assert "Bearer ***" in kept(tmp_path)[1]["error"]
+    assert "secret-token" not in (tmp_path / "quarantine.singer").read_text() + run.stderr
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_read(
+    service: Service, tmp_path: Path
+) -> None:
+    config = quarantining(service.config(), tmp_path / "nowhere")
+    run = piped(config, tmp_path, stream_of(schema(), record({"id": 1})))
+    assert (run.exit_code, service.requests) == (1, [])
+    assert "nowhere is not there. Check the setting quarantine_path" in run.last_line
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]

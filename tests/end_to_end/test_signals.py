@@ -1,0 +1,232 @@
+"""A run that is asked to end, or is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from target_stitch_import.pipeline import GRACE_SECONDS
+from tests.support.messages import record, schema, state, stream_of
+from tests.support.running import started
+from tests.support.service import ACCEPTED, Request, running_service
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.support.service import Answer, Service
+
+BUSY: Answer = (503, b'{"message": "not now"}', {"Retry-After": "600"})
+LINES = stream_of(schema(), record({"id": 1}), state({"at": 1}))
+SHORT = """
+from target_stitch_import import pipeline
+pipeline.GRACE_SECONDS = 1.0
+from target_stitch_import.cli import main
+main()
+"""
+
+
+@contextlib.contextmanager
+def fed(
+    service: Service, folder: Path, data: bytes, *, short: bool = False, **settings: object
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the target and feed it; the tap goes on living, and says nothing more.
+
+    With ``short``, a signal leaves one second.
+    """
+    starter = folder / "short.py"
+    starter.write_text(SHORT)
+    chosen = str(starter) if short else None
+    with started(service.config(**settings), folder, starter=chosen) as process:
+        assert process.stdin is not None
+        process.stdin.write(data)
+        process.stdin.flush()
+        yield process
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    for _ in range(1_500):
+        if condition():
+            return
+        threading.Event().wait(0.02)
+    pytest.fail("it did not come")
+
+
+def ended(process: subprocess.Popen[bytes]) -> tuple[int, bytes, str]:
+    """Wait for the end; return the exit code, stdout and stderr."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    exit_code = process.wait(30)
+    stderr = process.stderr.read().decode()
+    assert "Traceback" not in stderr
+    return exit_code, process.stdout.read(), stderr
+
+
+@pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_what_is_held_is_sent_while_the_tap_is_silent(
+    signum: int, exit_code: int, service: Service, tmp_path: Path
+) -> None:
+    # given a first batch that is sent, and a record that is held for thirty seconds
+    lines = stream_of(schema(), *(record({"id": place}) for place in range(3)), state({"at": 3}))
+    with fed(service, tmp_path, lines, batch_size_rows=2) as process:
+        wait_for(lambda: service.requests)
+        # when the signal comes
+        process.send_signal(signum)
+        # then that is sent too, its STATE is written, and the exit code says why
+        code, stdout, stderr = ended(process)
+    assert (code, stdout, service.ids) == (exit_code, b'{"at": 3}\n', [0, 1, 2])
+    assert f"Ended by signal {signum}: all that came before it is delivered." in stderr
+
+
+def test_a_wait_between_two_tries_is_cut_short(tmp_path: Path) -> None:
+    # given a service that asks to wait for ten minutes, and then would take the batch
+    answers = iter([BUSY])
+    with (
+        running_service(lambda _: next(answers, ACCEPTED)) as service,
+        fed(service, tmp_path, LINES, batch_size_rows=1) as process,
+    ):
+        _read_until(process, b"Next try in")
+        # when the signal comes
+        process.terminate()
+        # then the next try begins at once
+        assert ended(process)[:2] == (143, b'{"at": 1}\n')
+    assert service.ids == [1, 1]
+
+
+def _read_until(process: subprocess.Popen[bytes], word: bytes) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if word in line:
+            return
+    pytest.fail("it was not said")
+
+
+@pytest.mark.parametrize("stalls", [True, False])
+def test_what_can_not_be_sent_in_time_is_given_up(stalls: bool, tmp_path: Path) -> None:
+    # given a service that does not answer, or never takes anything
+    over = threading.Event()
+
+    def answer(_: Request) -> Answer:
+        over.wait(60 if stalls else 0)
+        return BUSY
+
+    with (
+        running_service(answer) as service,
+        fed(service, tmp_path, LINES, short=True, batch_size_rows=1) as process,
+    ):
+        wait_for(lambda: service.requests)
+        # when the signal comes
+        process.terminate()
+        # then the run ends within its time, without the STATE, and says so
+        code, stdout, stderr = ended(process)
+        over.set()
+    assert (code, stdout) == (143, b"")
+    assert "Ended by signal 15: " in stderr
+    assert "could not be delivered" in stderr
+
+
+def test_a_tap_that_is_held_back_is_no_hindrance(tmp_path: Path) -> None:
+    # given a service that never takes anything, and more records than may be held
+    data = stream_of(schema(), *(record({"id": place}) for place in range(100)))
+    settings = {"batch_size_rows": 1, "max_parallel_requests": 2}
+    with (
+        running_service(lambda _: BUSY) as service,
+        fed(service, tmp_path, data, short=True, **settings) as process,
+    ):
+        wait_for(lambda: len(service.requests) >= 2)
+        # when the signal comes
+        process.send_signal(signal.SIGINT)
+        # then the run ends within its time
+        assert ended(process)[:2] == (130, b"")
+
+
+def test_a_signal_behind_the_end_of_the_input_counts_too(tmp_path: Path) -> None:
+    # given a tap that has ended, and a service that is slow with the last batch
+    may_answer = threading.Event()
+
+    def answer(_: Request) -> Answer:
+        may_answer.wait(30)
+        return ACCEPTED
+
+    with running_service(answer) as service, fed(service, tmp_path, LINES) as process:
+        assert process.stdin is not None
+        process.stdin.close()
+        wait_for(lambda: service.requests)
+        # when the signal comes, and then the answer
+        process.terminate()
+        _read_until(process, b"Signal 15")
+        may_answer.set()
+        # then all is delivered, and the exit code still tells of the signal
+        assert ended(process)[:2] == (143, b'{"at": 1}\n')
+
+
+def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
+    # given a service that does not answer
+    over = threading.Event()
+
+    def answer(_: Request) -> Answer:
+        over.wait(60)
+        return ACCEPTED
+
+    with (
+        running_service(answer) as service,
+        fed(service, tmp_path, LINES, batch_size_rows=1) as process,
+    ):
+        wait_for(lambda: service.requests)
+        process.terminate()
+        _read_until(process, b"Signal 15")
+        # when another signal comes
+        before = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        # then the run ends without waiting for what the first one leaves
+        code, stdout, _ = ended(process)
+        assert time.monotonic() - before < GRACE_SECONDS
+        over.set()
+    assert (code, stdout) == (130, b"")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+def test_a_signal_while_it_starts_ends_it_quietly(
+    signum: int, seconds: float, service: Service, tmp_path: Path
+) -> None:
+    # given a target that is still loading its modules, or has just begun
+    with started(service.config(), tmp_path) as process:
+        threading.Event().wait(seconds)
+        # when a signal comes
+        process.send_signal(signum)
+        # then it ends by it, without a word of Python's
+        assert process.wait(30) in (128 + signum, -signum)
+        assert process.stderr is not None
+        stderr = process.stderr.read()
+    assert b"Traceback" not in stderr
+    assert b"KeyboardInterrupt" not in stderr
+
+
+def test_a_kill_at_any_instant_loses_nothing_that_a_state_covers(tmp_path: Path) -> None:
+    # given a stream with a STATE behind each record
+    lines = [line for n in range(300) for line in (record({"id": n}), state({"at": n}))]
+    data = stream_of(schema(), *lines)
+    for place in range(6):
+        with running_service() as service:
+            with started(service.config(batch_size_rows=3), tmp_path) as process:
+                assert process.stdin is not None
+                assert process.stdout is not None
+                process.stdin.write(data)
+                process.stdin.flush()
+                # when the process is killed at one instant or another
+                wait_for(lambda at=10 * place, served=service: len(served.requests) > at)  # type: ignore[misc]
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait(30)
+                states = process.stdout.read().splitlines()
+            # then the service has every record that the last STATE covers
+            last = int(states[-1][7:-1]) if states else -1
+            assert set(service.ids) >= set(range(last + 1))
