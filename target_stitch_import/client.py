@@ -95,14 +95,12 @@ class ImportClient:
             DeliveryError: It does not say.
         """
         try:
-            response, content = self._send("GET", STATUS_PATH, auth=_without_auth)
-            answer = self._read(response.status_code, content)
+            response, answer = self._send("GET", STATUS_PATH, auth=_without_auth)
         except TransientError as error:
             raise DeliveryError(str(error)) from None
         if response.status_code == 503:  # noqa: PLR2004
             raise TransientError(answer.told, retry_after=_retry_after(response))
-        fields = answer.fields or {}
-        if response.status_code != 200 or fields.get("status") != "OK":  # noqa: PLR2004
+        if response.status_code != 200 or answer.status != "OK":  # noqa: PLR2004
             raise DeliveryError(answer.told)
 
     def post_batch(self, body: bytes) -> None:
@@ -112,11 +110,10 @@ class ImportClient:
             TransientError: Another try may help.
             AccessError, RejectedError: Another try would not help.
         """
-        response, content = self._send("POST", BATCH_PATH, data=body, auth=self._auth)
-        self._check(response, self._read(response.status_code, content))
+        self._check(*self._send("POST", BATCH_PATH, data=body, auth=self._auth))
 
-    def _send(self, method: str, path: str, **options: Any) -> tuple[requests.Response, bytes]:
-        """Return what the service answers, and as much of its body as is looked at."""
+    def _send(self, method: str, path: str, **options: Any) -> tuple[requests.Response, _Answer]:
+        """Return what the service answers."""
         try:
             response = self._session.request(
                 method,
@@ -126,18 +123,22 @@ class ImportClient:
                 stream=True,
                 **options,
             )
-            return response, self._content(response)
-        except ValueError:  # its message may quote the header
-            raise AccessError(
+            return response, self._read(response.status_code, self._content(response))
+        except (ValueError, requests.RequestException) as error:
+            failure = self._failure(error)
+        raise failure  # here, without the context: its frames have the header with the token
+
+    def _failure(self, error: Exception) -> DeliveryError:
+        if isinstance(error, ValueError):  # its message may quote the header
+            return AccessError(
                 "no request can be made with this token and api_url: one has characters that "
                 "HTTP does not permit"
-            ) from None
-        except requests.RequestException as error:
-            cause = _root(error)
-            told = self._auth.hide(" ".join(f"{type(cause).__name__}: {cause}".split()))
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                raise AccessError(f"{self._api_url} is not trusted: {told}") from None
-            raise TransientError(told) from None
+            )
+        cause = _root(error)
+        told = self._auth.hide(" ".join(f"{type(cause).__name__}: {cause}".split()))
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return AccessError(f"{self._api_url} is not trusted: {told}")
+        return TransientError(told)
 
     def _content(self, response: requests.Response) -> bytes:
         """Read an answer, but none that has no end: by byte, so that one that drips is noticed."""
@@ -159,14 +160,15 @@ class ImportClient:
         text = content.decode(errors="replace")
         words = _page_text(self._auth.hide(text)) if fields is None else _words(fields)
         said = " ".join(self._auth.hide(words).split())[:_SHOWN] or "(an empty answer)"
-        return _Answer(fields, said, f"{status} {said}")
+        field = self._auth.hide(str((fields or {}).get("status")))
+        return _Answer(fields is not None, field, said, f"{status} {said}")
 
     def _check(self, response: requests.Response, answer: _Answer) -> None:
         status, said, told = response.status_code, answer.said, answer.told
         if 200 <= status < 300:  # noqa: PLR2004 - any 2xx counts as accepted
-            if answer.fields is None:
+            if not answer.is_object:
                 raise TransientError(f"{status} without a JSON object, so no proof: {said}")
-            if answer.fields.get("status") == "ERROR":
+            if answer.status == "ERROR":
                 raise TransientError(f"{status} with an error in it: {said}")
             return
         if status in _TRANSIENT or status >= 500:  # noqa: PLR2004
@@ -187,10 +189,12 @@ class ImportClient:
 
 @dataclass(frozen=True)
 class _Answer:
-    """What an answer says."""
+    """What an answer says, without the token."""
 
-    fields: dict[str, Any] | None
-    """The JSON object, if it is one."""
+    is_object: bool
+    """True if it is a JSON object."""
+    status: str
+    """That object's ``status``."""
     said: str
     """A line for people."""
     told: str

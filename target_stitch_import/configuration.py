@@ -44,6 +44,16 @@ _REFUSED: Final = {
 }
 
 
+class Secret(str):
+    """A text that no log and no traceback shows."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Keep it out of what is printed of a config, too."""
+        return "'***'"
+
+
 def prepare(config: dict[str, Any], schema: Mapping[str, Any], logger: logging.Logger) -> list[str]:
     """Bring a config into the form that the schema describes, in place.
 
@@ -53,11 +63,13 @@ def prepare(config: dict[str, Any], schema: Mapping[str, Any], logger: logging.L
     _from_vendor_config(config, logger)
     for name in [name for name, value in config.items() if value is None]:
         del config[name]  # null: the default
-    for name in config:
+    for name, value in config.items():
         if name in _VENDOR_SETTINGS:
             logger.info("Setting %s of the vendor's target %s.", name, _VENDOR_SETTINGS[name])
         elif name not in schema["properties"] and name != "add_record_metadata":  # false is so
             logger.warning("Setting %s is not known, and ignored.", name)
+        elif schema["properties"].get(name, {}).get("secret") and isinstance(value, str):
+            config[name] = Secret(value)
     _read_numbers(config, schema)
     return _refusals(config, logger)
 

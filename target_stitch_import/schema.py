@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import jsonschema_rs
 from jsonschema import Draft4Validator, SchemaError
 from referencing import Registry, Specification
 from referencing.jsonschema import DRAFT202012, UnknownDialect, specification_with
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SchemaTranslationError", "subschemas", "to_draft4"]
 
+_META: Final = jsonschema_rs.Draft4Validator(
+    Draft4Validator.META_SCHEMA, validate_formats=False, offline=True
+)
 _ONE: Final = ("additionalItems", "additionalProperties", "items", "not")
 _LISTS: Final = ("allOf", "anyOf", "oneOf")
 _MAPS: Final = ("patternProperties", "properties")
@@ -46,7 +50,8 @@ def to_draft4(schema: Any) -> dict[str, Any]:
         dialect, unknown = _dialect(schema)
         resolver = Registry[Any]().resolver_with_root(dialect.create_resource(schema))
         translated = _without_reserved(Translator(dialect, unknown).translate(schema, resolver))
-        Draft4Validator.check_schema(translated)
+        if not _is_plainly_valid(translated):
+            Draft4Validator.check_schema(translated)
         encode_exactly(translated)
     except SchemaTranslationError:
         raise
@@ -59,6 +64,14 @@ def to_draft4(schema: Any) -> dict[str, Any]:
         # What the libraries say of an $id that is no string, a number of 5,000 digits ...
         raise SchemaTranslationError(f"it can't be read: {error!s:.200}") from None
     return translated
+
+
+def _is_plainly_valid(schema: dict[str, Any]) -> bool:
+    """Return True if the quick test accepts a schema; it is a hundred times as fast."""
+    try:
+        return _META.is_valid(schema)
+    except ValueError:  # a number that only the exact one can read
+        return False
 
 
 def subschemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

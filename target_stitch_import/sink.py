@@ -8,6 +8,7 @@ but their numbers, or of what becomes of a sealed batch.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.sinks import Sink
@@ -67,10 +68,14 @@ class StitchSink(Sink):
         self._table = table
         self._batches = batches
         self._deliver = deliver
-        self._check = RecordCheck(schema, key_properties, validate=self.validate_schema)
         self._times = TimeReader()
         self._batch: OpenBatch | None = None
         self._version: int | None = None
+
+    @cached_property
+    def _check(self) -> RecordCheck:
+        # Made with the first record: some taps declare a stream again and again, or without any.
+        return RecordCheck(self.schema, self.key_properties, validate=self.validate_schema)
 
     def get_validator(self) -> None:
         """Return none: records are checked as bytes, by ``RecordCheck``."""

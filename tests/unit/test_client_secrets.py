@@ -21,7 +21,12 @@ TOKEN = "0123456789abcdef" * 4
 
 def told(error: BaseException) -> str:
     """Return all that a log may show of an exception."""
-    return "".join(traceback.format_exception(error)) + repr(error) + str(error) + repr(error.args)
+    text = "".join(traceback.format_exception(error)) + repr(error) + str(error) + repr(error.args)
+    assert error.__context__ is None
+    assert error.__traceback__ is not None
+    frames = error.__traceback__.tb_next  # without the test's own
+    shown = traceback.TracebackException(type(error), error, frames, capture_locals=True)
+    return text + "".join(shown.format())
 
 
 def test_a_request_is_exactly_what_the_service_asks_for() -> None:
@@ -84,7 +89,7 @@ def test_an_answer_that_quotes_the_token_is_told_without_it(
         token=TOKEN,
     )
     with caplog.at_level(logging.DEBUG), pytest.raises(DeliveryError) as raised:
-        client.post_batch(body)
+        client.post_batch(b"{}")
     # Then not even eight characters of it are there
     assert TOKEN[:8] not in told(raised.value)
     assert TOKEN[:8] not in caplog.text
