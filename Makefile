@@ -4,13 +4,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test lint format clean
+.PHONY: demo test chaos lint format clean
 
 demo: .venv/.ready .venv-tap-jsonfile/.ready
 	@$(BIN)/python demo/run.py
 
 test: .venv/.ready .venv-tap-jsonfile/.ready .meltano/.ready
 	$(BIN)/pytest --numprocesses=auto --cov --cov-report=term
+
+# Random schedules of faults, kills and restarts: make chaos SCHEDULES=5000 SEED=7
+SCHEDULES ?= 2000
+SEED ?= 1
+chaos: .venv/.ready
+	$(BIN)/python -m tests.chaos --schedules $(SCHEDULES) --seed $(SEED)
 
 lint: .venv/.ready
 	$(BIN)/ruff check
