@@ -13,8 +13,9 @@ from typing import Any, Final
 
 import msgspec
 
-__all__ = ["decode_exactly", "encode_exactly", "without_non_finite"]
+__all__ = ["decode_exactly", "encode_exactly", "shown", "without_non_finite"]
 
+_SHOWN: Final = 300  # characters
 _MAX_INT_DIGITS: Final = 4_300  # what the interpreter reads and writes; more takes it too long
 
 # A string may lack its end, so that a broken line is read over once, and not once for each quote.
@@ -60,6 +61,16 @@ def encode_exactly(value: Any) -> bytes:
     """
     text = _encode(value)
     return without_non_finite(text) if b"NaN" in text or b"Infinity" in text else text
+
+
+def shown(value: Any) -> str:
+    """Return JSON text for a message, cut where it is long.
+
+    Raises:
+        ValueError: As ``encode_exactly`` does.
+    """
+    text = encode_exactly(value).decode()
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def without_non_finite(line: bytes) -> bytes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from target_stitch_import.jsontext import decode_exactly, encode_exactly
+from target_stitch_import.jsontext import decode_exactly, shown
 from target_stitch_import.messages import RecordMessage, SchemaMessage
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _key_of(batch: Batch, index: int) -> str:
         body = decode_exactly(batch.body)
         data = body["messages"][index]["data"]
         keys = {name: data.get(name) for name in body["key_names"]}
-        return f" (key {encode_exactly(keys).decode()})" if keys else ""
+        return f" (key {shown(keys)})" if keys else ""
     except (AttributeError, LookupError, ValueError):
         return ""  # an activation, or a record that validation was not to look at
 

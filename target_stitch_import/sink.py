@@ -15,7 +15,7 @@ from singer_sdk.sinks import Sink
 
 from target_stitch_import.batch import OpenBatch, OpenBatches, batch_head
 from target_stitch_import.errors import InvalidRecordError
-from target_stitch_import.jsontext import encode_exactly
+from target_stitch_import.jsontext import encode_exactly, shown
 from target_stitch_import.sequence import Sequencer, TimeReader
 from target_stitch_import.validation import RecordCheck
 
@@ -185,5 +185,5 @@ class StitchSink(Sink):
 
     def _naming(self, error: InvalidRecordError, data: bytes | msgspec.Raw) -> InvalidRecordError:
         keys = self._check.key_values(data)
-        named = f" with key {encode_exactly(keys).decode()}" if keys else ""
+        named = f" with key {shown(keys)}" if keys else ""
         return type(error)(f"record of stream {self.stream_name!r}{named}: it {error}")

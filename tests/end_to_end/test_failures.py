@@ -139,18 +139,35 @@ BAD_LINES = [
     ("5", "is no Singer message"),
     ('{"type": "RECORD", "stream": "orders", "record": {"id": 1}', "is no JSON"),
     ('{"type": "RECORD", "stream": "orders", "record": ' + "[" * 100_000, "is nested too deeply"),
+    ("\0", "is no JSON"),
+    ('{"type": "RECORD", "stream": "orders", "record": {"id": 1}}\0', "is no JSON"),
+    ("null", "is no Singer message"),
+    ('"RECORD"', "is no Singer message"),
     ('{"stream": "orders"}', "missing required field `type`"),
+    ('{"type": null}', "Expected `str`"),
     ('{"type": "WISH"}', "Invalid value 'WISH'"),
     ('{"type": "RECORD", "stream": "orders"}', "missing required field `record`"),
     ('{"type": "RECORD", "record": {}}', "missing required field `stream`"),
     ('{"type": "RECORD", "stream": 5, "record": {}}', "Expected `str`, got `int`"),
+    (record({"id": 1}, version="one"), "Expected `int | null`, got `str`"),
     ('{"type": "SCHEMA", "stream": "x"}', "missing required field `schema`"),
+    ('{"type": "SCHEMA", "schema": {}}', "missing required field `stream`"),
+    (schema(keys="id"), "Expected `array | null`, got `str`"),  # type: ignore[arg-type]
+    (schema(keys=[5]), "Expected `str`, got `int`"),  # type: ignore[list-item]
+    (schema(bookmark_properties=5), "got `int`"),
+    (schema(""), "has no name"),
     ('{"type": "SCHEMA", "stream": "x", "schema": 5}', "can't be used"),
     ('{"type": "SCHEMA", "stream": "x", "schema": {"type": "object"}}', "has no properties"),
+    ('{"type": "SCHEMA", "stream": "x", "schema": ' + "[" * 100_000, "nested too deeply"),
     ('{"type": "STATE"}', "missing required field `value`"),
+    ('{"type": "STATE", "value": [1]}', "the value of a STATE is no JSON object"),
+    ('{"type": "STATE", "value": ' + '{"a":' * 100_000, "nested too deeply"),
+    ('{"type": "ACTIVATE_VERSION", "stream": "orders"}', "missing required field `version`"),
     ('{"type": "ACTIVATE_VERSION", "stream": "x", "version": 1}', "came before its SCHEMA"),
     ('{"type": "BATCH", "stream": "orders", "manifest": []}', "BATCH"),
     (record({"id": 1}, "unheard of"), "RECORD of stream 'unheard of' came before its SCHEMA"),
+    (record({"id": 1, "name": "x" * 21_000_000}), "the service takes at most 20,000,000"),
+    (record({"id": "x" * 5_000_000}), "it has 5000000 characters in key property"),
     (record("5"), "record of stream 'orders': it is no JSON object but integer"),
     (record({"name": "x"}), "record of stream 'orders': it lacks key property 'id'"),
     (record({"id": None}), "it lacks key property 'id', or has null in it"),
@@ -163,7 +180,9 @@ BAD_LINES = [
 ]
 
 
-@pytest.mark.parametrize(("line", "reason"), BAD_LINES, ids=[reason for _, reason in BAD_LINES])
+@pytest.mark.parametrize(
+    ("line", "reason"), BAD_LINES, ids=[f"{line[:50]!a} {reason}" for line, reason in BAD_LINES]
+)
 def test_a_line_that_cant_be_used_is_named(
     service: Service, line: str, reason: str, tmp_path: Path
 ) -> None:
@@ -178,6 +197,26 @@ def test_a_line_that_cant_be_used_is_named(
     assert "Line 4 of the input: " in run.last_line
     assert reason in run.last_line
     assert "Traceback" not in run.stderr
+    assert len(run.last_line) < 1_000
+
+
+def test_half_a_line_at_the_end_is_named(service: Service, tmp_path: Path) -> None:
+    # given a tap that breaks off within a line
+    data = stream_of(schema(), record({"id": 7}), state({"at": 7})) + b'{"type": "RECORD", "str'
+    # when it is loaded
+    run = piped(service.config(), tmp_path, data)
+    # then what came before is safe, and the line is named
+    assert (run.exit_code, service.ids, run.states) == (1, [7], [{"at": 7}])
+    assert "Line 4 of the input: it is no JSON" in run.last_line
+
+
+def test_a_schema_again_and_again_is_no_matter(service: Service, tmp_path: Path) -> None:
+    # given a tap that writes its SCHEMA before each record
+    lines = [line for place in range(500) for line in (schema(), record({"id": place}))]
+    # when they are loaded
+    run = piped(service.config(), tmp_path, stream_of(*lines))
+    # then they share a batch all the same
+    assert (run.exit_code, service.ids, len(service.requests)) == (0, list(range(500)), 1)
 
 
 def test_bytes_that_are_no_text_are_refused(service: Service, tmp_path: Path) -> None:

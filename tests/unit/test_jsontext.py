@@ -12,7 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_stitch_import.jsontext import decode_exactly, encode_exactly, without_non_finite
+from target_stitch_import.jsontext import (
+    decode_exactly,
+    encode_exactly,
+    shown,
+    without_non_finite,
+)
 
 JSON = st.recursive(
     st.none()
@@ -148,3 +153,9 @@ def test_mending_a_long_broken_line_does_not_take_for_ever() -> None:
         "assert without_non_finite(line).endswith(line[5:])\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=15)
+
+
+def test_what_is_shown_is_cut_where_it_is_long() -> None:
+    assert shown({"a": Decimal("1.10")}) == '{"a":1.10}'
+    assert shown(["x" * 298]) == '["' + "x" * 298 + "..."
+    assert shown(["x" * 296]) == '["' + "x" * 296 + '"]'
