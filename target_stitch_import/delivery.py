@@ -175,6 +175,12 @@ class Delivery:
     def _hurry_once(self) -> None:
         if self._deadline < math.inf and not self._hurried:
             self._hurried = True
+            # Said here, for a handler that writes to a log might interrupt one that does.
+            logger.info(
+                "A signal asks to end: what is held is delivered, for at most %.0f s. "
+                "A second one stops at once.",
+                self._deadline - time.monotonic(),
+            )
             for attempts in self._all_attempts():
                 attempts.hurry()
 

@@ -58,9 +58,13 @@ class StateMessage(msgspec.Struct, tag_field="type", tag="STATE"):
         """Return the STATE as the tap's own bytes; None if it is empty or null.
 
         Raises:
-            InputError: It is no object.
+            InputError: It is no object, or no text.
         """
         value = bytes(self.value).strip()
+        try:
+            value.decode()
+        except UnicodeDecodeError:
+            raise InputError("the value of a STATE is not UTF-8") from None
         if value == b"null":
             return None
         if not value.startswith(b"{"):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from target_stitch_import.posting import Client
     from target_stitch_import.retries import Attempts
 
-__all__ = ["GRACE_SECONDS", "Pipeline", "StateWriter", "Terminated"]
+__all__ = ["Pipeline", "StateWriter", "Terminated"]
 
 
 GRACE_SECONDS: Final = 20.0

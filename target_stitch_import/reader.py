@@ -32,6 +32,7 @@ CHUNK_BYTES: Final = 1 << 18
 MAX_LINE_BYTES: Final = 128_000_000
 """A longer line is refused, so that an input without line ends does not fill the memory."""
 
+_SHOWN: Final = 300  # characters of a reason
 _HALF_A_PAIR: Final = re.compile(rb'\\u[dD][89abAB][0-9a-fA-F]{2}"')
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -58,7 +59,7 @@ class MessageReader(GenericSingerReader[Any]):
         self.line = 0
         """Number of the line at hand, from 1."""
         self.background: Background | None = None
-        self._mended: set[str] = set()
+        self._mended: set[str | None] = set()
 
     @property
     def default_input(self) -> IO[Any]:
@@ -159,7 +160,7 @@ class MessageReader(GenericSingerReader[Any]):
             mended = without_non_finite(line)
             if mended != line:
                 message = self.deserialize_json(mended)
-                self._warn_of_mending(getattr(message, "stream", "(none)"))
+                self._warn_of_mending(getattr(message, "stream", None))
                 return message
         if isinstance(error, msgspec.ValidationError):
             raise self._bad_line(f"is no Singer message: {error}") from None
@@ -169,16 +170,18 @@ class MessageReader(GenericSingerReader[Any]):
             raise self._bad_line("has half of a surrogate pair, which is no character") from None
         raise self._bad_line(f"is no JSON: {error}") from None
 
-    def _warn_of_mending(self, stream: str) -> None:
+    def _warn_of_mending(self, stream: str | None) -> None:
         if stream not in self._mended:
             self._mended.add(stream)
             logger.warning(
-                "Stream %r has NaN or Infinity, first in line %d, which JSON lacks; sent as null.",
-                stream,
+                "%s has NaN or Infinity, first in line %d, which JSON lacks; null takes its place.",
+                "A STATE" if stream is None else f"Stream {stream!r}",
                 self.line,
             )
 
     def _bad_line(self, reason: str) -> InputError:
-        error = InputError(f"it {reason}")
+        # What the decoder says may quote the line, with whatever is in it.
+        printable = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in reason)
+        error = InputError(f"it {printable:.{_SHOWN}}")
         error.line = self.line
         return error

@@ -21,7 +21,7 @@ from target_stitch_import.errors import (
     TargetStitchImportError,
 )
 from target_stitch_import.parts import as_singer
-from target_stitch_import.pipeline import GRACE_SECONDS, StateWriter, Terminated
+from target_stitch_import.pipeline import StateWriter, Terminated
 from target_stitch_import.reader import MessageReader
 from target_stitch_import.sink import StitchSink, Table
 from target_stitch_import.streams import Stream, declared, routes, transformed
@@ -239,8 +239,3 @@ class TargetStitchImport(CommandTarget):
         if "_pipeline" not in self.__dict__:  # nothing is read yet
             sys.exit(128 + signum)
         self._pipeline.terminate(signum)
-        self.logger.info(
-            "Signal %d: delivering what is held, for at most %d s. A second one stops at once.",
-            signum,
-            GRACE_SECONDS,
-        )

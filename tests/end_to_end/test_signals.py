@@ -162,7 +162,7 @@ def test_a_signal_behind_the_end_of_the_input_counts_too(tmp_path: Path) -> None
         wait_for(lambda: service.requests)
         # when the signal comes, and then the answer
         process.terminate()
-        _read_until(process, b"Signal 15")
+        _read_until(process, b"A signal asks to end")
         may_answer.set()
         # then all is delivered, and the exit code still tells of the signal
         assert ended(process)[:2] == (143, b'{"at": 1}\n')
@@ -182,7 +182,7 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     ):
         wait_for(lambda: service.requests)
         process.terminate()
-        _read_until(process, b"Signal 15")
+        _read_until(process, b"A signal asks to end")
         # when another signal comes
         before = time.monotonic()
         process.send_signal(signal.SIGINT)

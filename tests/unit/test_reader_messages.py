@@ -219,7 +219,7 @@ def test_nan_and_infinity_become_null_with_one_warning_a_stream(
                 bytes(reader.deserialize_json(line.encode()).record)
                 == b'{"a": [null, "NaN", null]}'
             )
-    assert [record.args for record in caplog.records] == [("s", 1), ("t", 3)]
+    assert [record.args for record in caplog.records] == [("Stream 's'", 1), ("Stream 't'", 3)]
 
 
 def test_nan_in_a_state_becomes_null_too() -> None:
