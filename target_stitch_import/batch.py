@@ -11,7 +11,7 @@ import math
 import time
 from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.jsontext import encode_exactly
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     import msgspec
 
 __all__ = ["Batch", "BodyLimit", "OpenBatch", "OpenBatches", "batch_head"]
+
+
+MAX_OPEN_BYTES: Final = 64_000_000
+"""What all open batches may hold together, so that thousands of streams fit into the memory."""
 
 
 def batch_head(
@@ -106,14 +110,19 @@ class OpenBatch:
         self._activations = 0
 
     @property
+    def size(self) -> int:
+        """Bytes in the body so far."""
+        return len(self._body)
+
+    @property
     def records(self) -> int:
         """Messages that are records."""
         return len(self.lines) - self._activations
 
     def add_record(
         self, data: bytes | msgspec.Raw, sequence: int, extracted: str | None, line: int
-    ) -> bool:
-        """Add an upsert, or return False if the body would reach its limit by it.
+    ) -> int:
+        """Add an upsert; return the bytes it takes, or 0 if the body would reach its limit by it.
 
         The first record is taken whatever its size, up to what the service takes.
 
@@ -122,30 +131,26 @@ class OpenBatch:
         """
         body = self._body
         start = len(body)
-        if extracted is None:
-            body += b'{"action":"upsert","sequence":%d,"data":' % sequence
-        else:
-            body += b'{"action":"upsert","sequence":%d,"time_extracted":"%b","data":' % (
-                sequence,
-                extracted.encode(),
-            )
+        time = "" if extracted is None else f'"time_extracted":"{extracted}",'
+        body += f'{{"action":"upsert","sequence":{sequence},{time}"data":'.encode()
         body += data
         body += b"},"
         size = len(body) + 1  # when sealed: the last comma becomes the two closing brackets
         if size >= self._max_bytes:
             if self.lines:
                 del body[start:]
-                return False
+                return 0
             if size > MAX_BATCH_BYTES:
                 raise InvalidRecordError(
                     f"makes a request of {size:,} bytes, "
                     f"and the service takes at most {MAX_BATCH_BYTES:,}"
                 )
             self.full = True
-        self.lines.append(line)
-        if len(self.lines) >= self._max_rows:
+        lines = self.lines
+        lines.append(line)
+        if len(lines) >= self._max_rows:
             self.full = True
-        return True
+        return size - 1 - start
 
     def add_activation(self, sequence: int, line: int) -> None:
         """Add the message that makes the batch's table version the only one visible."""
@@ -160,7 +165,11 @@ class OpenBatch:
 
 
 class OpenBatches:
-    """The batches that are open, the oldest first, each sealed at the latest at a certain age."""
+    """The batches that are open, the oldest first.
+
+    Each is sealed at the latest at a certain age, and together they take no more than
+    ``MAX_OPEN_BYTES``, and what is read at once.
+    """
 
     def __init__(
         self,
@@ -176,35 +185,60 @@ class OpenBatches:
         self._number = number
         self._max_age = max_age
         self._clock = clock
-        self._open: dict[int, tuple[float, str, Callable[[], None]]] = {}
+        self._open: dict[int, _Opened] = {}
+        self.used = 0
+        """Bytes in all of them; whoever adds to one counts it here."""
 
     def opened(self, batch: OpenBatch, table_name: str, seal: Callable[[], None]) -> None:
         """Number a batch that has its first message; ``seal`` is called when its time is up."""
         batch.number = self._number()
-        self._open[batch.number] = (self._clock() + self._max_age, table_name, seal)
+        self._open[batch.number] = _Opened(self._clock() + self._max_age, batch, table_name, seal)
+        self.used += batch.size
 
     def sealed(self, batch: OpenBatch) -> None:
         """Take note that a batch does not grow any longer."""
         del self._open[batch.number]
+        self.used -= batch.size
 
-    def seal_aged(self) -> float | None:
-        """Seal what is old enough; return the seconds until the next is, None if none is open."""
+    def seal_some(self) -> float | None:
+        """Seal what is old enough, and the largest where all take too much memory together.
+
+        Return the seconds until the next is old enough, None if none is open.
+        """
+        if self.used > MAX_OPEN_BYTES:
+            self._seal_largest()
         while self._open:
-            deadline, _, seal = next(iter(self._open.values()))
-            left = deadline - self._clock()
+            opened = next(iter(self._open.values()))
+            left = opened.deadline - self._clock()
             if left > 0:
                 return left
-            seal()
+            opened.seal()
         return None
 
     def seal_all(self) -> None:
         """Seal every batch, in the order of opening."""
         while self._open:
-            _, _, seal = next(iter(self._open.values()))
-            seal()
+            next(iter(self._open.values())).seal()
 
     def seal_table(self, table_name: str) -> None:
         """Seal what is open of one table, by whichever stream."""
-        for _, table, seal in list(self._open.values()):
-            if table == table_name:
-                seal()
+        for opened in list(self._open.values()):
+            if opened.table_name == table_name:
+                opened.seal()
+
+    def _seal_largest(self) -> None:
+        # Down to well below the limit: one by one, each would mean to look through them all.
+        for opened in sorted(self._open.values(), key=lambda each: each.batch.size, reverse=True):
+            if self.used <= MAX_OPEN_BYTES * 3 // 4:
+                return
+            opened.seal()
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A batch that is open."""
+
+    deadline: float
+    batch: OpenBatch
+    table_name: str
+    seal: Callable[[], None]

@@ -94,7 +94,7 @@ class Pipeline:
             Terminated: A signal has asked to end.
         """
         self.delivery.collect()
-        left = self.batches.seal_aged()
+        left = self.batches.seal_some()
         self.checkpoint.release()
         if self.signum is not None:
             raise Terminated(self.signum)

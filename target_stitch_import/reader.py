@@ -83,25 +83,26 @@ class MessageReader(GenericSingerReader[Any]):
         self, file_input: IO[Any] | None, callbacks: dict[str, Callable[[Any], None]]
     ) -> Counter[str]:
         """Hand each message to the callback of its type; return how many came of each."""
-        counts: Counter[str] = Counter()
-        handlers = {}
-        for struct in MESSAGES:
-            tag = str(struct.__struct_config__.tag)
-            handlers[struct] = callbacks[tag], tag
+        handlers = {struct: callbacks[str(struct.__struct_config__.tag)] for struct in MESSAGES}
+        counts = dict.fromkeys(handlers, 0)
         for lines in self._lines(file_input or self.default_input):
             for line in lines:
                 self.line += 1
-                message = self.deserialize_json(line)
-                if message is None:
-                    continue
-                callback, tag = handlers[type(message)]
                 try:
-                    callback(message)
+                    message = _decode(line)
+                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                    message = self._look_again(line, error)
+                    if message is None:
+                        continue
+                kind = type(message)
+                try:
+                    handlers[kind](message)
                 except InputError as error:
                     error.line = error.line or self.line
                     raise
-                counts[tag] += 1
-        return counts
+                counts[kind] += 1
+        tags = {str(kind.__struct_config__.tag): count for kind, count in counts.items()}
+        return +Counter(tags)  # without those that did not come
 
     def _lines(self, source: IO[Any]) -> Iterator[list[bytes]]:
         """Yield the lines that each chunk completes."""

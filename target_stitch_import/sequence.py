@@ -26,7 +26,8 @@ _TIME = re.compile(
     """,
     re.VERBOSE,
 )
-_CANONICAL_START: Final = 19  # of YYYY-MM-DDTHH:MM:SS
+_DIGITS_START: Final = 20  # of the microseconds in YYYY-MM-DDTHH:MM:SS.ffffff
+_DIGITS_END: Final = 26
 
 
 class TimeReader:
@@ -44,25 +45,14 @@ class TimeReader:
         The second is RFC 3339, UTC, microseconds, ``Z`` (Import API reference, section The batch
         body). A time without a zone is UTC.
         """
+        if text[:_DIGITS_START] == self._start and text[_DIGITS_END:] in ("+00:00", "Z"):
+            # The form that most taps write: the second is known, only its digits are new.
+            digits = text[_DIGITS_START:_DIGITS_END]
+            if digits.isdecimal() and digits.isascii():
+                return self._start_ns + int(digits) * 1_000, f"{text[:_DIGITS_END]}Z"
         if text != self._text:
-            self._text, self._result = text, self._read_canonical(text) or self._read_any(text)
+            self._text, self._result = text, self._read_any(text)
         return self._result
-
-    def _read_canonical(self, text: str) -> tuple[int, str] | None:
-        """Read the form that most taps write: the second is known, only its fraction is new."""
-        if text[:_CANONICAL_START] != self._start:
-            return None
-        rest = text[_CANONICAL_START:]
-        if rest.endswith("Z"):
-            fraction = rest[1:-1]
-        elif rest.endswith("+00:00"):
-            fraction = rest[1:-6]
-        else:
-            return None
-        if rest[0] != "." or not (fraction.isascii() and fraction.isdigit()) or len(fraction) > 9:  # noqa: PLR2004 - nanoseconds
-            return None
-        digits = fraction.ljust(9, "0")
-        return self._start_ns + int(digits), f"{self._start}.{digits[:6]}Z"
 
     def _read_any(self, text: str) -> tuple[int, str] | None:
         match = _TIME.fullmatch(text.strip())
@@ -82,7 +72,7 @@ class TimeReader:
         except (ValueError, OverflowError, OSError):
             return None
         start = moment.replace(tzinfo=None).isoformat()
-        self._start, self._start_ns = start, seconds * SECOND_NS
+        self._start, self._start_ns = f"{start}.", seconds * SECOND_NS
         return self._start_ns + int(digits), f"{start}.{digits[:6]}Z"
 
 

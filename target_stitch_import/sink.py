@@ -117,10 +117,12 @@ class StitchSink(Sink):
             sequence = self._table.sequencer.next(time_ns)
             batch = self._batch
             if (
-                batch is None
-                or version != self._version
-                or not batch.add_record(data, sequence, text, line)
+                batch is not None
+                and version == self._version
+                and (added := batch.add_record(data, sequence, text, line))
             ):
+                self._batches.used += added
+            else:
                 batch = self._begin(version)
                 batch.add_record(data, sequence, text, line)
                 self._opened(batch)

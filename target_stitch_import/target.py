@@ -152,15 +152,16 @@ class TargetStitchImport(CommandTarget):
         stream = self._streams.get(message.stream)
         if stream is None:
             raise self._before_schema("RECORD", message.stream)
+        line = self.message_reader.line
         try:
-            self._load_record(stream, message, self.message_reader.line)
+            if stream.direct is not None:
+                stream.direct.add(message.record, message.time_extracted, message.version, line)
+            else:
+                self._transform(stream, message, line)
         except InvalidRecordError as error:
             self._refuse(stream, message, error)
 
-    def _load_record(self, stream: Stream, message: RecordMessage, line: int) -> None:
-        if stream.direct is not None:
-            stream.direct.add(message.record, message.time_extracted, message.version, line)
-            return
+    def _transform(self, stream: Stream, message: RecordMessage, line: int) -> None:
         context = {
             "time_extracted": message.time_extracted,
             "version": message.version,

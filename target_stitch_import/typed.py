@@ -2,7 +2,7 @@
 
 Only the schemas that most taps write can be said this way: fields of plain types, lists and objects
 of them. Sound, not complete: a record that decodes fits the schema; one that does not may still
-fit, and is for others to judge. Knows draft 4 and types; nothing of streams or keys.
+fit, and is for others to judge. Knows draft 4, types and the rule for keys; nothing of streams.
 """
 
 from __future__ import annotations
@@ -13,12 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from target_stitch_import.limits import MAX_KEY_LENGTH
 
-__all__ = ["record_type"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["key_decoder", "record_decoder"]
 
 _SAYS_NOTHING: Final = frozenset({"default", "description", "format", "title"})
+_ANY_KEY: Final = (
+    bool | int | float | Annotated[str, msgspec.Meta(max_length=MAX_KEY_LENGTH)] | dict | list
+)
 _INT64: Final = range(-(2**63), 2**63)
 
 _WORDS: Final[dict[str, frozenset[str]]] = {
@@ -37,22 +42,51 @@ class _Unsayable(Exception):  # noqa: N818 - it is no error
     """A schema has no type of ours."""
 
 
-def record_type(schema: Mapping[str, Any]) -> type[msgspec.Struct] | None:
-    """Return a struct whose decoding accepts only what ``schema`` accepts; None if there is none.
+def record_decoder(
+    schema: Mapping[str, Any], key_properties: Sequence[str]
+) -> Callable[[bytes | msgspec.Raw], object] | None:
+    """Return a decoder that accepts only what ``schema`` accepts; None if there is none.
 
-    Its attributes are ``field_0``, ``field_1`` ... in the order of the schema's properties, and
-    UNSET where a record lacks the property. A record with properties that the schema does not name
-    is not accepted.
+    A record without a usable value in a key property is not accepted, nor one with properties that
+    the schema does not name.
     """
     said = schema.keys() - _SAYS_NOTHING - {"type"}
     if said - _WORDS["object"] or "object" not in _kinds(schema, "object"):
         return None
+    properties = schema["properties"]
+    keys = {name: _as_key(properties[name]) for name in key_properties}
+    required = {*schema.get("required", ()), *keys}
     try:
-        struct = _struct(schema)
-        msgspec.json.Decoder(struct)  # it is only here that a union may prove to be impossible
+        struct = _struct({**schema, "properties": {**properties, **keys}, "required": required})
+        # It is only here that a union may prove to be impossible.
+        return msgspec.json.Decoder(struct).decode
     except (_Unsayable, TypeError, ValueError):
         return None
-    return struct
+
+
+def key_decoder(key_properties: Sequence[str]) -> Callable[[bytes | msgspec.Raw], object] | None:
+    """Return a decoder that accepts records with usable keys, and skips the rest of a record.
+
+    None if there is none.
+    """
+    fields = [(f"field_{place}", _ANY_KEY) for place in range(len(key_properties))]
+    names = {field: name for (field, _), name in zip(fields, key_properties, strict=True)}
+    try:
+        struct = msgspec.defstruct("Keys", fields, rename=names, gc=False)
+        return msgspec.json.Decoder(struct).decode
+    except ValueError:  # a name with a quote or a control character in it
+        return None
+
+
+def _as_key(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the schema without null, and with a bound for strings; as far as it says types."""
+    kinds = [kind for kind in _kinds(schema) if kind != "null"]
+    if not kinds:
+        return {"not": {}}  # which no type can say: others judge
+    if "string" not in kinds:
+        return {**schema, "type": kinds}
+    longest = schema.get("maxLength", MAX_KEY_LENGTH)
+    return {**schema, "type": kinds, "maxLength": min(longest, MAX_KEY_LENGTH)}
 
 
 def _struct(schema: Mapping[str, Any]) -> type[msgspec.Struct]:

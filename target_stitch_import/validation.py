@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import jsonschema_rs
@@ -22,7 +23,7 @@ from target_stitch_import.errors import InvalidRecordError, MissingKeyError
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, RESERVED_PREFIX
 from target_stitch_import.schema import subschemas
-from target_stitch_import.typed import record_type
+from target_stitch_import.typed import key_decoder, record_decoder
 from target_stitch_import.verdict import exact_verdict, type_of
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _EXACT_KEYWORDS: Final = frozenset({"enum", "maximum", "minimum", "multipleOf", 
 _REGEX_KEYWORDS: Final = frozenset({"pattern", "patternProperties"})
 """The two libraries read some patterns differently, so only the exact one may judge them."""
 
-_ESCAPED_RESERVED: Final = re.compile(rb'"(?:_|\\u005[fF])(?:s|\\u0073)(?:d|\\u0064)(?:c|\\u0063)')
+_RESERVED_NAME: Final = re.compile(rb'"(?:_|\\u005[fF])(?:s|\\u0073)(?:d|\\u0064)(?:c|\\u0063)')
 
 _CAN_HOLD_TOO_MANY: Final = 2 * MAX_DATA_POINTS  # bytes: a value and its comma take two
 
@@ -54,16 +55,10 @@ class RecordCheck:
         """True once a record had columns whose names are Stitch's own."""
         self._keys = tuple(key_properties)
         self._known = frozenset(schema["properties"])
-        self._verdict = exact_verdict(schema) if validate else None
-        self._accepts = _fast_validator(schema) if validate else None
-        self._decode = _decoder(schema)
-        self._read_keys = _key_reader(self._keys)
-        self._typed: Callable[[Data], msgspec.Struct] | None = None
-        self._typed_keys: list[tuple[str, str]] = []
-        if validate and (struct := record_type(schema)):
-            self._typed = msgspec.json.Decoder(struct).decode
-            fields = {name: f"field_{place}" for place, name in enumerate(schema["properties"])}
-            self._typed_keys = [(key, fields[key]) for key in self._keys]
+        self._schema = schema
+        self._validate = validate
+        self._typed = record_decoder(schema, self._keys)
+        self._may_hold_too_many = _may_hold_too_many(schema)
 
     def __call__(self, data: Data) -> Data:
         """Return the record's bytes as they may be posted.
@@ -76,14 +71,32 @@ class RecordCheck:
         """
         if self._typed is not None:
             try:
-                typed = self._typed(data)
+                self._typed(data)
             except (msgspec.MsgspecError, ValueError, RecursionError):
-                return self._check_decoded(data)
-            for key, field in self._typed_keys:
-                _check_key(key, getattr(typed, field))
-            _check_data_points(data)
-            return data
-        return self._check_keys_only(data) if self._verdict is None else self._check_decoded(data)
+                pass  # others judge
+            else:
+                if self._may_hold_too_many:
+                    _check_data_points(data)
+                return data
+        return self._check_decoded(data) if self._validate else self._check_keys_only(data)
+
+    # Most streams need none of these.
+
+    @cached_property
+    def _verdict(self) -> Callable[[Any], str | None]:
+        return exact_verdict(self._schema)
+
+    @cached_property
+    def _accepts(self) -> Callable[[Any], bool] | None:
+        return _fast_validator(self._schema)
+
+    @cached_property
+    def _decode(self) -> Callable[[Data], dict[str, Any]]:
+        return _decoder(self._schema)
+
+    @cached_property
+    def _decode_keys(self) -> Callable[[bytes], object]:
+        return key_decoder(self._keys) or self._judge
 
     def _check_decoded(self, data: Data) -> Data:
         try:
@@ -110,14 +123,13 @@ class RecordCheck:
     def _check_keys_only(self, data: Data) -> Data:
         text = bytes(data)
         try:
-            text.decode()
-            values = self._read_keys(text)
+            if not text.isascii():
+                text.decode()
+            self._decode_keys(text)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return self._judge(text)
-        if _may_be_reserved(text) and _reserved(_object(text)):
+        if _RESERVED_NAME.search(text) and _reserved(_object(text)):
             return self._leave_out(text)
-        for key, value in zip(self._keys, values, strict=True):
-            _check_key(key, value)
         _check_data_points(text)
         return data
 
@@ -132,7 +144,7 @@ class RecordCheck:
             return self._leave_out(text)
         for key in self._keys:
             _check_key(key, record.get(key))
-        if self._verdict is not None and (broken := self._verdict(record)):
+        if self._validate and (broken := self._verdict(record)):
             raise InvalidRecordError(f"does not fit its schema: {broken}")
         _check_data_points(text)
         return text
@@ -167,17 +179,17 @@ def _decoder(schema: Mapping[str, Any]) -> Callable[[Data], dict[str, Any]]:
     return msgspec.json.Decoder(dict[str, Any], float_hook=float_hook).decode
 
 
-def _key_reader(keys: tuple[str, ...]) -> Callable[[bytes], Sequence[Any]]:
-    """Return a function that reads the key properties alone, and past the rest of a record."""
-    names = [f"key_{place}" for place in range(len(keys))]
-    fields = [(name, Any, msgspec.UNSET) for name in names]
-    try:
-        struct = msgspec.defstruct("Keys", fields, rename=dict(zip(names, keys, strict=True)))
-    except ValueError:  # a name with a quote or a control character in it
-        decode_all = msgspec.json.Decoder(dict[str, Any]).decode
-        return lambda text: [decode_all(text).get(key) for key in keys]
-    decode = msgspec.json.Decoder(struct).decode
-    return lambda text: msgspec.structs.astuple(decode(text))
+def _may_hold_too_many(schema: Mapping[str, Any]) -> bool:
+    """Return False if a record that decodes as its type can't have too many data points."""
+    properties = schema["properties"].values()
+    kinds = {"array", "object"}
+    return len(properties) > MAX_DATA_POINTS or any(
+        "type" not in part or not kinds.isdisjoint(_as_list(part["type"])) for part in properties
+    )
+
+
+def _as_list(kinds: str | list[str]) -> list[str]:
+    return [kinds] if isinstance(kinds, str) else kinds
 
 
 def _object(text: bytes) -> dict[str, Any]:
@@ -194,11 +206,6 @@ def _reason(error: ValueError) -> str:
     if isinstance(error, UnicodeError):
         return "it is not UTF-8"
     return re.sub(r": line \d+ column \d+", "", str(error))
-
-
-def _may_be_reserved(text: bytes) -> bool:
-    """Look for the start of a reserved name, escaped or not, without decoding."""
-    return b'"_sdc' in text or (b"\\u00" in text and _ESCAPED_RESERVED.search(text) is not None)
 
 
 def _reserved(record: Mapping[str, Any]) -> bool:

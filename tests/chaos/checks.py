@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.chaos.plan import Line, Stream
 
 Row = dict[str, Any]
-SIGNAL_CODES = {"kill": {-9}, "term": {143, -15}, "calm": {143, -15}, "int": {130, 1}}
+SIGNAL_CODES = {"kill": {-9}, "term": {143, -15}, "calm": {143, -15}, "int": {130, -2}}
 
 
 class BreachError(Exception):

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 import backoff
 
+import target_stitch_import.target  # noqa: F401 - once, for all children
+from target_stitch_import.cli import main
 from target_stitch_import.emulator import running_emulator
-from target_stitch_import.target import TargetStitchImport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +61,8 @@ def start_target(arguments: list[str], stderr: Path) -> Child:
         _keep_only(stdin, stdout, log)
         backoff.full_jitter = lambda value: random.uniform(0, value) * HURRY
         try:
-            TargetStitchImport.cli(arguments)
+            sys.argv = ["target-stitch-import", *arguments]
+            main()
         except SystemExit as ended:
             return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         return 0
@@ -129,12 +131,10 @@ def _forked(work: Callable[[], int]) -> int:
     code = 1
     try:
         os.setpgid(0, 0)  # a Ctrl-C is for the parent, which ends its children
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_DFL)  # as the command does before all else
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         code = work()
-    except KeyboardInterrupt:
-        code = 128 + signal.SIGINT
     except BaseException:  # noqa: BLE001 - what a fresh interpreter does
         traceback.print_exc()
     finally:

@@ -88,7 +88,7 @@ def test_not_a_number_is_sent_as_null_with_one_warning(service: Service, tmp_pat
         b'{"id": 1, "v": null, "w": "NaN, \\"Infinity"}',
         b'{"id": 2, "v": [null, null, 1.10]}',
     ]
-    assert run.stderr.count("sent as null") == 1
+    assert run.stderr.count("null takes its place") == 1
 
 
 def test_forms_of_a_line_that_taps_write(service: Service, tmp_path: Path) -> None:

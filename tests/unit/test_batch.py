@@ -112,7 +112,7 @@ def test_the_limit_holds_to_the_byte() -> None:
     for max_bytes, fits in ((size + 1, True), (size, False)):
         batch = opened(max_bytes)
         assert batch.add_record(b"{}", 1, None, 1)
-        assert batch.add_record(b"{}", 2, None, 2) is fits
+        assert bool(batch.add_record(b"{}", 2, None, 2)) is fits
         # and a record that is not taken leaves no trace
         sealed = batch.seal("t")
         assert len(json.loads(sealed.body)["messages"]) == sealed.rows == 1 + fits

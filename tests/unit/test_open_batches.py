@@ -46,17 +46,17 @@ def test_batches_are_numbered_as_they_open() -> None:
 
 
 def test_where_none_is_open_nothing_is_due() -> None:
-    assert Opened().batches.seal_aged() is None
+    assert Opened().batches.seal_some() is None
 
 
 def test_a_batch_is_sealed_when_its_time_is_up_and_not_before() -> None:
     opened = Opened()
     opened.open()
     opened.clock.now += 9.5
-    assert opened.batches.seal_aged() == 0.5
+    assert opened.batches.seal_some() == 0.5
     assert opened.sealed == []
     opened.clock.now += 0.5
-    assert opened.batches.seal_aged() is None
+    assert opened.batches.seal_some() is None
     assert opened.sealed == [1]
 
 
@@ -66,7 +66,7 @@ def test_each_batch_has_its_own_time() -> None:
         opened.open()
         opened.clock.now += 4
     # Two seconds ago the first was due, in two seconds the next is.
-    assert opened.batches.seal_aged() == 2
+    assert opened.batches.seal_some() == 2
     assert opened.sealed == [1]
 
 
@@ -75,7 +75,7 @@ def test_several_that_are_due_are_sealed_in_the_order_of_opening() -> None:
     for _ in range(3):
         opened.open()
     opened.clock.now += 11
-    assert opened.batches.seal_aged() is None
+    assert opened.batches.seal_some() is None
     assert opened.sealed == [1, 2, 3]
 
 
@@ -83,7 +83,7 @@ def test_a_batch_that_was_sealed_before_is_not_due_any_more() -> None:
     opened = Opened()
     opened.batches.sealed(opened.open())
     opened.clock.now += 11
-    assert opened.batches.seal_aged() is None
+    assert opened.batches.seal_some() is None
     assert opened.sealed == []
 
 

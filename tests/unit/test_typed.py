@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
-from target_stitch_import.typed import record_type
+from target_stitch_import.typed import key_decoder, record_decoder
 from target_stitch_import.verdict import exact_verdict
 from tests.unit.test_validation_soundness import NUMBERS, TEXTS, VALUES
 
@@ -60,12 +60,17 @@ RECORDS = st.dictionaries(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(SCHEMAS, st.lists(RECORDS, min_size=1, max_size=8))
-def test_what_decodes_fits(schema: dict[str, Any], records: list[dict[str, Any]]) -> None:
-    struct = record_type(schema)
-    if struct is None:
+@given(
+    SCHEMAS, st.sets(st.sampled_from(["a", "b", "é"])), st.lists(RECORDS, min_size=1, max_size=8)
+)
+def test_what_decodes_fits(
+    schema: dict[str, Any], keys: set[str], records: list[dict[str, Any]]
+) -> None:
+    keys &= schema["properties"].keys()
+    decode = record_decoder(schema, sorted(keys))
+    if decode is None:
         return
-    decode, judge = msgspec.json.Decoder(struct).decode, exact_verdict(schema)
+    judge = exact_verdict(schema)
     for record in records:
         text = encode_exactly(record)
         try:
@@ -73,6 +78,9 @@ def test_what_decodes_fits(schema: dict[str, Any], records: list[dict[str, Any]]
         except msgspec.MsgspecError:
             continue
         assert judge(decode_exactly(text)) is None
+        for key in keys:
+            assert record[key] is not None
+            assert not isinstance(record[key], str) or len(record[key]) <= 255
 
 
 @pytest.mark.parametrize(
@@ -100,9 +108,8 @@ def test_what_decodes_fits(schema: dict[str, Any], records: list[dict[str, Any]]
 def test_what_most_taps_write_is_decided_by_decoding(
     part: dict[str, Any], good: list[str], bad: list[str]
 ) -> None:
-    struct = record_type({"properties": {"x": part}})
-    assert struct is not None
-    decode = msgspec.json.Decoder(struct).decode
+    decode = record_decoder({"properties": {"x": part}}, [])
+    assert decode is not None
     for value in good:
         decode(f'{{"x":{value}}}'.encode())
     for value in bad:
@@ -130,8 +137,57 @@ def test_what_most_taps_write_is_decided_by_decoding(
     ids=str,
 )
 def test_what_has_no_type_is_left_to_others(schema: dict[str, Any]) -> None:
-    struct = record_type(schema)
+    decode = record_decoder(schema, [])
     # Either there is none, or it accepts no more than the schema does.
-    if struct is not None:
+    if decode is not None:
         with pytest.raises(msgspec.ValidationError):
-            msgspec.json.Decoder(struct).decode(b'{"x":{"b":1},"y":1}')
+            decode(b'{"x":{"b":1},"y":1}')
+
+
+@pytest.mark.parametrize(
+    ("part", "good", "bad"),
+    [
+        ({"type": ["null", "integer"]}, ["1", "0"], ["null", '"1"']),
+        ({"type": ["string", "null"]}, ['""', f'"{"é" * 255}"'], ["null", f'"{"é" * 256}"']),
+        ({"type": "string", "maxLength": 2}, ['"ab"'], ['"abc"', "null"]),
+        ({"type": "string", "maxLength": 999}, [f'"{"x" * 255}"'], [f'"{"x" * 256}"']),
+        ({"type": "number"}, ["1.5", "1"], ["null"]),
+    ],
+    ids=str,
+)
+def test_a_key_is_there_and_neither_null_nor_too_long(
+    part: dict[str, Any], good: list[str], bad: list[str]
+) -> None:
+    decode = record_decoder({"properties": {"x": {}, "k": part}}, ["k"])
+    assert decode is not None
+    for value in good:
+        decode(f'{{"k":{value}}}'.encode())
+    for text in ["{}", '{"x":1}', *(f'{{"k":{value}}}' for value in bad)]:
+        with pytest.raises(msgspec.ValidationError):
+            decode(text.encode())
+
+
+@pytest.mark.parametrize("part", [{}, {"type": "null"}, {"anyOf": [{"type": "integer"}]}], ids=str)
+def test_a_key_that_may_be_anything_is_left_to_others(part: dict[str, Any]) -> None:
+    assert record_decoder({"properties": {"k": part}}, ["k"]) is None
+
+
+@pytest.mark.parametrize("value", ["1", "1.5", "true", '"x"', "[1]", "{}", f'"{"é" * 255}"'])
+def test_keys_alone_may_be_of_any_type(value: str) -> None:
+    decode = key_decoder(["k", "k 2"])
+    assert decode is not None
+    decode(f'{{"x": [1, {{}}], "k": {value}, "k 2": 1}}'.encode())
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", '{"k":1}', '{"k":null,"k 2":1}', f'{{"k":1,"k 2":"{"é" * 256}"}}', "[]", "1"]
+)
+def test_keys_alone_have_to_be_there(text: str) -> None:
+    decode = key_decoder(["k", "k 2"])
+    assert decode is not None
+    with pytest.raises(msgspec.ValidationError):
+        decode(text.encode())
+
+
+def test_a_key_with_a_name_that_no_type_can_have_is_left_to_others() -> None:
+    assert key_decoder(['a"b']) is None
