@@ -6,7 +6,7 @@ The one place that knows which setting goes where; it knows nothing of messages.
 from __future__ import annotations
 
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from target_stitch_import.api_url import base_url
 from target_stitch_import.client import ImportClient
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from target_stitch_import.batch import Batch
 
 __all__ = ["pipeline_of", "quarantine_of"]
+
+MAX_TIMEOUTS: Final = 5
+"""A request is given up after so many timeouts, whatever signs of life there are: some drip."""
 
 
 def pipeline_of(
@@ -40,10 +43,11 @@ def pipeline_of(
         timeout=float(config["request_timeout_seconds"]),
         agent=agent,
     )
+    longest = MAX_TIMEOUTS * float(config["request_timeout_seconds"])
     return Pipeline(
         connect,
         write_state,
-        attempts=partial(Attempts, float(config["max_retry_seconds"])),
+        attempts=partial(Attempts, float(config["max_retry_seconds"]), longest),
         max_bytes=config["max_batch_bytes"],
         max_age=float(config["max_batch_age_seconds"]),
         parallel=config["max_parallel_requests"],

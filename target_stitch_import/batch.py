@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from target_stitch_import.messages import RecordMessage, SchemaMessage
+
+    Origins = Mapping[int, tuple[SchemaMessage, RecordMessage]]
+
 __all__ = ["Batch", "BodyLimit", "OpenBatch", "OpenBatches", "batch_head"]
 
 
@@ -57,6 +61,8 @@ class Batch:
     body: bytes
     lines: Sequence[int]
     """For each message, the number of its line in the input."""
+    origins: Origins
+    """By line, what the tap wrote, where a stream map has made a record of it."""
 
     @property
     def rows(self) -> int:
@@ -103,6 +109,7 @@ class OpenBatch:
         self._max_bytes = max_bytes
         self._max_rows = max_rows
         self.lines = array("Q")
+        self.origins: dict[int, tuple[SchemaMessage, RecordMessage]] = {}
         self.number = 0
         self.generation = 0
         self.full = False
@@ -161,7 +168,14 @@ class OpenBatch:
     def seal(self, table_name: str) -> Batch:
         """Return the finished batch."""
         self._body[-1:] = b"]}"
-        return Batch(self.number, table_name, self.generation, bytes(self._body), self.lines)
+        return Batch(
+            self.number,
+            table_name,
+            self.generation,
+            bytes(self._body),
+            self.lines,
+            self.origins,
+        )
 
 
 class OpenBatches:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import logging
 import re
 import ssl
 import time
@@ -46,10 +47,10 @@ class BearerAuth(AuthBase):
 
     def __init__(self, token: str) -> None:
         self._token = token
-        escaped = re.escape(token)
+        escaped = "|".join({re.escape(token), re.escape(json.dumps(token)[1:-1])})
         # One that short is no real token but an emulator's, and may be a part of any word.
         is_short = len(token) < _SHORT_TOKEN
-        self._in_text = re.compile(rf"\b{escaped}\b" if is_short else escaped)
+        self._in_text = re.compile(rf"\b(?:{escaped})\b" if is_short else escaped)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Put the token into a request that is about to leave."""
@@ -70,6 +71,13 @@ def _without_auth(request: requests.PreparedRequest) -> requests.PreparedRequest
     return request
 
 
+class _Session(requests.Session):
+    """A session that never looks where a redirect leads, nor reads its body to the end for it."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Follow none."""
+
+
 class ImportClient:
     """Sends one request at a time, and says what became of it."""
 
@@ -78,7 +86,9 @@ class ImportClient:
         self._api_url = api_url
         self._auth = BearerAuth(token)
         self._timeout = timeout
-        self._session = requests.Session()
+        self._session = _Session()
+        # What urllib3 warns of quotes an answer, with whatever is in it.
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
         if api_url.lower().startswith("http:"):
             self._session.trust_env = False  # this machine alone: the token goes past any proxy
         self._session.headers.update({"User-Agent": agent, "Content-Type": "application/json"})
@@ -159,7 +169,8 @@ class ImportClient:
         fields = _json_object(content)
         text = content.decode(errors="replace")
         words = _page_text(self._auth.hide(text)) if fields is None else _words(fields)
-        said = " ".join(self._auth.hide(words).split())[:_SHOWN] or "(an empty answer)"
+        printable = self._auth.hide(words).encode(errors="replace").decode()
+        said = " ".join(printable.split())[:_SHOWN] or "(an empty answer)"
         field = self._auth.hide(str((fields or {}).get("status")))
         return _Answer(fields is not None, field, said, f"{status} {said}")
 
@@ -236,9 +247,10 @@ def _retry_after(response: requests.Response) -> float | None:
         return float(value)
     try:
         moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        seconds = moment.timestamp() - time.time()
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, moment.timestamp() - time.time())
+    return max(0.0, seconds)
 
 
 def _root(error: BaseException) -> BaseException:

@@ -45,13 +45,13 @@ class CommandTarget(Target, abc.ABC):
 
     def __init__(self, **kwargs: Any) -> None:
         """Take the SDK's own arguments."""
+        self._environment = os.environ if kwargs.get("parse_env_config") else {}
         try:
             super().__init__(**kwargs)
         except ValueError:
-            errors = configuration.unreadable(
-                os.environ, self._env_var_prefix, self.config_jsonschema
-            )
-            raise ConfigValidationError("Config validation failed", errors=errors) from None
+            raise ConfigValidationError(
+                "Config validation failed", errors=self._unreadable()
+            ) from None
 
     @abc.abstractmethod
     def load(self, file_input: IO[Any] | None = None) -> None:
@@ -61,25 +61,45 @@ class CommandTarget(Target, abc.ABC):
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         """Add the SDK's settings, but for those that make no sense here."""
         super().append_builtin_config(config_jsonschema)
+        for name, least in settings.LEAST.items():
+            config_jsonschema["properties"][name]["minimum"] = least
         for name in settings.NOT_OFFERED:
             config_jsonschema["properties"].pop(name, None)
+        # The SDK's schema of __else__ has a string among its schemas, which no validator can read.
+        other = config_jsonschema["properties"]["stream_maps"]["properties"]["__else__"]
+        other["anyOf"] = [part for part in other["anyOf"] if isinstance(part, dict)]
+
+    def _unreadable(self) -> list[str]:
+        return configuration.unreadable(
+            self._environment, self._env_var_prefix, self.config_jsonschema
+        )
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
-        errors = configuration.prepare(self._config, schema, self.logger)
+        errors = self._unreadable()
+        errors += configuration.prepare(self._config, schema, self.logger)
         validator = JSONSchemaValidator(schema)
         errors += [configuration.describe(error) for error in validator.iter_errors(self._config)]
         if errors and raise_errors:
             raise ConfigValidationError("Config validation failed", errors=errors)
         return errors
 
+    def setup_mapper(self) -> None:
+        """Make the mapper; what the stream maps make impossible is a setting's fault."""
+        try:
+            super().setup_mapper()
+        except Exception as error:
+            raise ConfigValidationError(
+                "Config validation failed", errors=[f"stream_maps: can't be used: {error}"]
+            ) from error
+
     @classmethod
     def cb_config(cls, ctx: Any, param: Any, value: tuple[str, ...]) -> _ConfigInput:
         """Read the config files, and refuse in one line what is none."""
         try:
             return super().cb_config(ctx, param, value)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             reason = str(error) if isinstance(error, OSError) else "it is no JSON object"
             cls.logger.critical("Config %s can't be read: %s", ", ".join(value), reason)
             sys.exit(1)

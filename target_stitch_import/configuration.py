@@ -31,6 +31,9 @@ _VENDOR_SETTINGS: Final = {
     "turbo_boost_factor": "is not needed: see max_parallel_requests",
 }
 
+_BOOLEANS: Final = ("true", "1", "yes", "on", "false", "0", "no", "off")
+"""What the environment may say; the SDK takes everything but the first four for false."""
+
 _REFUSED: Final = {
     ("load_method", "overwrite"): (
         "load_method: 'overwrite' is not offered. A target can't tell a tap that ended from one "
@@ -105,6 +108,8 @@ def unreadable(environment: Mapping[str, str], prefix: str, schema: Mapping[str,
                 int(text)
             elif "object" in setting["type"]:
                 json.loads(text)
+            elif "boolean" in setting["type"]:
+                _BOOLEANS.index(text.lower())
         except ValueError:
             found.append(f"{name}: {variable} can't be read as {setting['type'][0]}")
     return found

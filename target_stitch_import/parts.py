@@ -16,6 +16,7 @@ import msgspec
 
 from target_stitch_import.jsontext import decode_exactly, shown
 from target_stitch_import.messages import RecordMessage, SchemaMessage
+from target_stitch_import.sequence import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,7 @@ class _Body(msgspec.Struct):
 
 
 class _Message(msgspec.Struct):
+    sequence: int
     data: msgspec.Raw = msgspec.Raw()
     time_extracted: str | None = None
 
@@ -63,16 +65,23 @@ def without(batch: Batch, index: int) -> list[Batch]:
 
 
 def as_singer(batch: Batch, index: int) -> tuple[SchemaMessage, RecordMessage] | None:
-    """Return a record of a batch as a tap would write it; None if the place holds none."""
+    """Return a record of a batch as the tap wrote it; None if the place holds none.
+
+    One without a time gets that of its sequence, and so the same sequence when it is loaded later.
+    """
     if not 0 <= index < batch.rows:
         return None
     body = _decode_body(batch.body)
     message = _decode_message(body.messages[index])
     if message.data == msgspec.Raw():
         return None
+    time = message.time_extracted or text_of(message.sequence)
+    if origin := batch.origins.get(batch.lines[index]):
+        schema, record = origin
+        return schema, msgspec.structs.replace(record, time_extracted=record.time_extracted or time)
     return (
         SchemaMessage(body.table_name, body.schema, body.key_names, body.bookmark_names),
-        RecordMessage(body.table_name, message.data, body.table_version, message.time_extracted),
+        RecordMessage(body.table_name, message.data, body.table_version, time),
     )
 
 

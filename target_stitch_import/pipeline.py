@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from target_stitch_import.batch import BodyLimit, OpenBatches
 from target_stitch_import.checkpoint import Checkpoint
 from target_stitch_import.delivery import Delivery
+from target_stitch_import.flight import Rules
 from target_stitch_import.posting import Posters
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ class Pipeline:
     ) -> None:
         """Post over what ``connect`` opens; seal batches after ``max_age`` seconds.
 
-        Bodies stay below ``max_bytes``; the rest is as ``Delivery`` has it.
+        Bodies stay below ``max_bytes``; the rest is as ``Rules`` and ``Delivery`` have it.
         """
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)
@@ -70,10 +72,8 @@ class Pipeline:
         self.delivery = Delivery(
             self._posters,
             self._acknowledged,
+            Rules(attempts, limit, set_aside),
             parallel=parallel,
-            attempts=attempts,
-            limit=limit,
-            set_aside=set_aside,
             check_status=check_status,
         )
         self.signum: int | None = None
@@ -118,6 +118,9 @@ class Pipeline:
             os._exit(128 + signum)
         self.signum = signum
         self.delivery.hurry(time.monotonic() + GRACE_SECONDS)
+        # Should something hold the process up for longer: a stdout that nobody reads, a disk.
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + signum))
+        signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS + 1)
 
     def _acknowledged(self, number: int) -> None:
         self.checkpoint.acknowledge(number)

@@ -10,6 +10,7 @@ import contextlib
 import os
 import select
 import threading
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
@@ -34,6 +35,14 @@ class Client(Protocol):
         """Close the connection."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Talk:
+    """Something to say to the service."""
+
+    key: int
+    say: Callable[[Client], None]
+
+
 class Posters:
     """As many threads as there ever was to say at once."""
 
@@ -41,12 +50,13 @@ class Posters:
         """Talk over what ``connect`` opens."""
         self._connect = connect
         self._threads: list[threading.Thread] = []
-        self._talks: SimpleQueue[tuple[int, Callable[[Client], None]] | None] = SimpleQueue()
-        self._outcomes: SimpleQueue[tuple[int, Exception | None]] = SimpleQueue()
+        self._talks: SimpleQueue[_Talk | None] = SimpleQueue()
+        self._outcomes: SimpleQueue[tuple[_Talk, Exception | None]] = SimpleQueue()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
-        self._busy = 0
+        self._going_on: dict[int, _Talk] = {}
+        self._abandoned = 0
 
     @property
     def wake_fd(self) -> int:
@@ -59,10 +69,10 @@ class Posters:
         Raises:
             DeliveryError: There is no thread, and none can be started.
         """
-        if len(self._threads) <= self._busy:
+        if len(self._threads) <= len(self._going_on) + self._abandoned:
             self._start_thread()
-        self._busy += 1
-        self._talks.put((key, talk))
+        self._going_on[key] = _Talk(key, talk)
+        self._talks.put(self._going_on[key])
 
     def outcomes(self) -> Iterator[tuple[int, Exception | None]]:
         """Yield what came of each talk that has ended: None if all went well."""
@@ -70,9 +80,17 @@ class Posters:
             os.read(self._wake_read, 4096)
         with contextlib.suppress(Empty):
             while True:
-                outcome = self._outcomes.get_nowait()
-                self._busy -= 1
-                yield outcome
+                talk, error = self._outcomes.get_nowait()
+                if self._going_on.get(talk.key) is talk:
+                    del self._going_on[talk.key]
+                    yield talk.key, error
+                else:
+                    self._abandoned -= 1
+
+    def abandon(self, key: int) -> None:
+        """Give a talk up that goes on and on: its thread is left alone, its outcome ignored."""
+        del self._going_on[key]
+        self._abandoned += 1
 
     def wait(self, seconds: float | None) -> None:
         """Wait until there are outcomes, or ``wake`` is called, or the time is over."""
@@ -88,7 +106,7 @@ class Posters:
         """End the threads and close their connections; a talk that goes on ends with the process."""
         for _ in self._threads:
             self._talks.put(None)
-        if self._busy or self._wake_read < 0:
+        if self._going_on or self._abandoned or self._wake_read < 0:
             return
         for thread in self._threads:
             thread.join()
@@ -109,13 +127,12 @@ class Posters:
             self._threads.append(thread)
 
     def _work(self, client: Client) -> None:
-        while (task := self._talks.get()) is not None:
-            key, talk = task
+        while (talk := self._talks.get()) is not None:
             try:
-                talk(client)
+                talk.say(client)
             except Exception as error:  # noqa: BLE001 - whatever it is, who asked must know
-                self._outcomes.put((key, error))
+                self._outcomes.put((talk, error))
             else:
-                self._outcomes.put((key, None))
+                self._outcomes.put((talk, None))
             self.wake()
         client.close()

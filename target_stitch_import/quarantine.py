@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from datetime import datetime, timezone
 from pathlib import Path
+from time import time_ns as now_ns
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from target_stitch_import.errors import QuarantineError
+from target_stitch_import.sequence import text_of
 
 if TYPE_CHECKING:
     from target_stitch_import.messages import RecordMessage, SchemaMessage
@@ -81,7 +82,7 @@ class Quarantine:
             lines = _encode(schema) + b"\n"
         time = record.time_extracted
         if time is None:
-            time = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            time = text_of(now_ns())
         quarantined = _Quarantined(record.stream, record.record, reason, line, time, record.version)
         self._write(lines + _encode(quarantined) + b"\n")
         self._schemas[schema.stream] = schema
@@ -124,16 +125,18 @@ class Quarantine:
 
     def _check(self) -> None:
         """Fail at the start of a run, and not at the first record to set aside, if that helps."""
-        folder = self.path.parent
-        if not folder.is_dir():
-            raise self._failed(f"the folder {folder} is not there")
-        if self.path.exists():
-            if not self.path.is_file():
+        try:
+            folder = self.path.parent
+            if not folder.is_dir():
+                raise self._failed(f"the folder {folder} is not there")
+            is_new = not self.path.exists()
+            if not is_new and not self.path.is_file():
                 raise self._failed("it is no regular file")
-            if not os.access(self.path, os.R_OK | os.W_OK):
-                raise self._failed("permission denied")
-        elif not os.access(folder, os.W_OK | os.X_OK):
-            raise self._failed(f"permission denied in {folder}")
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666))
+            if is_new:
+                self.path.unlink()  # it was but a test
+        except (OSError, ValueError) as error:
+            raise self._failed(error) from error
 
     def _failed(self, reason: object) -> QuarantineError:
         return QuarantineError(

@@ -6,6 +6,7 @@ message, or of the service.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -19,7 +20,7 @@ from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
 from target_stitch_import.errors import InputError
 from target_stitch_import.jsontext import without_non_finite
-from target_stitch_import.messages import MESSAGES, Message
+from target_stitch_import.messages import MESSAGES, Message, RecordMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +35,10 @@ MAX_LINE_BYTES: Final = 128_000_000
 
 _SHOWN: Final = 300  # characters of a reason
 _HALF_A_PAIR: Final = re.compile(rb'\\u[dD][89abAB][0-9a-fA-F]{2}"')
+_HALVES: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -168,8 +173,19 @@ class MessageReader(GenericSingerReader[Any]):
         if isinstance(error, RecursionError):
             raise self._bad_line("is nested too deeply") from None
         if "utf-16" in str(error) or _HALF_A_PAIR.search(line):
-            raise self._bad_line("has half of a surrogate pair, which is no character") from None
+            return self._record_with_half_a_pair(line)
         raise self._bad_line(f"is no JSON: {error}") from None
+
+    def _record_with_half_a_pair(self, line: bytes) -> RecordMessage:
+        """Return a record that no service takes, so that it can be refused as a record."""
+        whole = _HALVES.sub(rb"\\ufffd", line)  # as long as before: the record has its place
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            message = _decode(whole)
+            if isinstance(message, RecordMessage) and whole.count(bytes(message.record)) == 1:
+                start = whole.index(bytes(message.record))
+                data = line[start : start + len(bytes(message.record))]
+                return msgspec.structs.replace(message, record=msgspec.Raw(data))
+        raise self._bad_line("has half of a surrogate pair, which is no character")
 
     def _warn_of_mending(self, stream: str | None) -> None:
         if stream not in self._mended:

@@ -22,6 +22,9 @@ __all__ = ["Attempts"]
 MAX_WAIT: Final = 60.0
 """Seconds that the exponential wait between two tries grows to; a Retry-After may ask for more."""
 
+MAX_HURRIED_WAIT: Final = 1.0
+"""Seconds between two tries while a signal asks to end, whatever a Retry-After asks for."""
+
 
 class Attempts:
     """The tries of one request.
@@ -30,9 +33,12 @@ class Attempts:
     to sleep, and has to be woken by a signal.
     """
 
-    def __init__(self, budget: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Try again for ``budget`` seconds of ``clock`` after the first failure."""
+    def __init__(
+        self, budget: float, longest: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Try again for ``budget`` seconds after the first failure; a try takes ``longest``."""
         self._budget = budget
+        self._longest = longest
         self._clock = clock
         self._waits = backoff.expo(max_value=MAX_WAIT)
         next(self._waits)  # the generator's first value is none
@@ -41,12 +47,21 @@ class Attempts:
         """Tries so far."""
         self.on_wire = False
         self.due = 0.0
-        """When the next try may begin, by the clock; 0 before the first."""
+        """When the next try may begin, by the clock; 0 before the first.
+
+        While one is on the wire, when that has lasted too long.
+        """
 
     def begin(self) -> None:
         """Take note that a try begins."""
         self.count += 1
         self.on_wire = True
+        self.due = self._clock() + self._longest
+
+    @property
+    def is_overdue(self) -> bool:
+        """True if a try is on the wire for longer than it may last."""
+        return self.on_wire and self._clock() >= self.due
 
     def failed(self, error: TransientError, until: float = math.inf) -> float:
         """Plan the next try, not later than ``until``; return the seconds to wait for it.
@@ -55,6 +70,7 @@ class Attempts:
             TransientError: The budget is spent; it says on what.
         """
         now = self._clock()
+        self.on_wire = False
         if self._first_failure is None:
             self._first_failure = now
         left = min(self._first_failure + self._budget, until) - now
@@ -64,10 +80,16 @@ class Attempts:
                 f"given up after {tries} in {now - self._first_failure:,.0f} s; "
                 f"the last ended with: {error}"
             )
-        wait = min(max(backoff.full_jitter(next(self._waits)), error.retry_after or 0.0), left)
+        wait = backoff.full_jitter(next(self._waits))
+        if until == math.inf:
+            wait = max(wait, error.retry_after or 0.0)
+        else:  # somebody waits for the end: try as often as is decent
+            wait = min(wait, MAX_HURRIED_WAIT)
+        wait = min(wait, left)
         self.due = now + wait
         return wait
 
     def hurry(self) -> None:
         """Let the next try begin at once."""
-        self.due = min(self.due, self._clock())
+        if not self.on_wire:
+            self.due = min(self.due, self._clock())

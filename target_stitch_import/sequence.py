@@ -11,7 +11,7 @@ import time
 from datetime import datetime, timezone
 from typing import Final
 
-__all__ = ["MAX_AHEAD_NS", "Sequencer", "TimeReader"]
+__all__ = ["MAX_AHEAD_NS", "Sequencer", "TimeReader", "text_of"]
 
 SECOND_NS: Final = 1_000_000_000
 
@@ -28,6 +28,13 @@ _TIME = re.compile(
 )
 _DIGITS_START: Final = 20  # of the microseconds in YYYY-MM-DDTHH:MM:SS.ffffff
 _DIGITS_END: Final = 26
+
+
+def text_of(time_ns: int) -> str:
+    """Return Unix nanoseconds as RFC 3339, to the last digit."""
+    seconds, nanoseconds = divmod(time_ns, SECOND_NS)
+    start = datetime.fromtimestamp(seconds, tz=timezone.utc).replace(tzinfo=None).isoformat()
+    return f"{start}.{nanoseconds:09}Z"
 
 
 class TimeReader:

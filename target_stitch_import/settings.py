@@ -18,7 +18,7 @@ from target_stitch_import.limits import (
     REGIONS,
 )
 
-__all__ = ["NOT_OFFERED", "SETTINGS"]
+__all__ = ["LEAST", "NOT_OFFERED", "SETTINGS"]
 
 MAX_SECONDS: Final = 7 * 24 * 3600
 """No wait is meant to be longer than a week; a larger number is a slip."""
@@ -165,3 +165,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
 
 NOT_OFFERED: Final = frozenset({"add_record_metadata", "faker_config"})
 """Settings of the SDK that would do nothing here, or only with a package that is not ours."""
+
+LEAST: Final = {"flattening_max_depth": 0, "flattening_max_key_length": 1}
+"""Least values of settings of the SDK, which has none for them."""

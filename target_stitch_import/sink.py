@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from singer_sdk.target_base import Target
 
     from target_stitch_import.batch import Batch
+    from target_stitch_import.messages import RecordMessage, SchemaMessage
 
 __all__ = ["StitchSink", "Table"]
 
@@ -103,9 +104,14 @@ class StitchSink(Sink):
         return self._batch is not None and self._batch.full
 
     def add(
-        self, data: bytes | msgspec.Raw, time_extracted: Any, version: int | None, line: int
+        self,
+        data: bytes | msgspec.Raw,
+        time_extracted: Any,
+        version: int | None,
+        line: int,
+        origin: tuple[SchemaMessage, RecordMessage] | None = None,
     ) -> None:
-        """Put a record, as JSON, into the open batch.
+        """Put a record, as JSON, into the open batch; ``origin`` is what the tap wrote, if other.
 
         Raises:
             InvalidRecordError: The service would not take it.
@@ -128,15 +134,26 @@ class StitchSink(Sink):
                 self._opened(batch)
         except InvalidRecordError as error:
             raise self._naming(error, data) from None
+        if origin is not None:
+            batch.origins[line] = origin
         if batch.full:
             self.process_batch({})
 
     def process_record(self, record: dict[str, Any], context: Mapping[str, Any]) -> None:
         """Put a record that a stream map made into the open batch.
 
-        ``context`` has the ``time_extracted``, ``version`` and ``line`` of its message.
+        ``context`` has the ``message`` and ``line`` that it was made of, and as ``origin`` what to
+        set aside if the service refuses it, or None.
         """
-        self.add(encode_exactly(record), **context)
+        message, line = context["message"], context["line"]
+        try:
+            data = encode_exactly(record)
+        except ValueError as error:
+            raise InvalidRecordError(
+                f"what the stream map makes of a record of {self.stream_name!r} can't be written: "
+                f"{type(error).__name__}"
+            ) from None
+        self.add(data, message.time_extracted, message.version, line, context["origin"])
 
     def process_batch(self, context: dict[str, Any]) -> None:  # noqa: ARG002 - the SDK's signature
         """Seal the open batch, if there is one, and hand it over."""

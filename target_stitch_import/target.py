@@ -162,14 +162,11 @@ class TargetStitchImport(CommandTarget):
             self._refuse(stream, message, error)
 
     def _transform(self, stream: Stream, message: RecordMessage, line: int) -> None:
-        context = {
-            "time_extracted": message.time_extracted,
-            "version": message.version,
-            "line": line,
-        }
+        origin = (stream.message, message) if self._quarantine else None
+        context = {"message": message, "line": line, "origin": origin}
         for route in stream.routes:
             if route.stream_map is None:
-                route.sink.add(message.record, **context)
+                route.sink.add(message.record, message.time_extracted, message.version, line)
                 continue
             record = transformed(route.stream_map, message.record, message.stream)
             if record is not None:  # or the map has filtered it out

@@ -199,6 +199,13 @@ def _object(text: bytes) -> dict[str, Any]:
         raise InvalidRecordError(f"can't be read: {_reason(error)}") from None
     if not isinstance(record, dict):
         raise InvalidRecordError(f"is no JSON object but {type_of(record)}")
+    if b"\\ud" in text or b"\\uD" in text:
+        try:
+            encode_exactly(record)
+        except ValueError:
+            raise InvalidRecordError(
+                "has half of a surrogate pair, which is no character"
+            ) from None
     return record
 
 
@@ -216,10 +223,7 @@ def _without_reserved(text: bytes) -> bytes:
     kept = {
         name: value for name, value in _object(text).items() if not name.startswith(RESERVED_PREFIX)
     }
-    try:
-        return encode_exactly(kept)
-    except ValueError as error:
-        raise InvalidRecordError(f"can't be written again: {_reason(error)}") from None
+    return encode_exactly(kept)
 
 
 def _check_data_points(data: Data) -> None:

@@ -77,7 +77,8 @@ class _Stage:
         faults = self._plan.faults if troubled else self._plan.faults and EASY_FAULTS
         self._serve(faults, afresh=not troubled or dice.random() < 0.2)
         action = _action(dice, len(lines), calm=not faults) if troubled else Action("none")
-        settings = _settings(dice, troubled=troubled, age=30 if action.kind == "calm" else None)
+        age = 30 if action.kind == "calm" else None
+        settings = _settings(dice, troubled=troubled, stalls="stall" in faults, age=age)
         may_fail = bool(faults) and (settings["max_retry_seconds"] < ENOUGH or "limit=" in faults)
         run, stderr = self._fed(lines, action, settings, dice)
         places = check_run(self._plan.lines, run, action, stderr, may_fail=may_fail)
@@ -144,7 +145,9 @@ def _action(dice: random.Random, lines: int, *, calm: bool) -> Action:
     )
 
 
-def _settings(dice: random.Random, *, troubled: bool, age: float | None) -> dict[str, Any]:
+def _settings(
+    dice: random.Random, *, troubled: bool, stalls: bool, age: float | None
+) -> dict[str, Any]:
     budget = dice.choice([ENOUGH, ENOUGH, 0, 0, 0.05, 2 * dice.random()]) if troubled else ENOUGH
     return {
         "batch_size_rows": dice.choice([1, 2, 3, 10, 50, 50]),
@@ -152,7 +155,7 @@ def _settings(dice: random.Random, *, troubled: bool, age: float | None) -> dict
         "max_parallel_requests": dice.randint(1, 6),
         "max_batch_age_seconds": age or dice.choice([0.005, 0.05, 0.5, 30, 30]),
         "max_retry_seconds": budget,
-        "request_timeout_seconds": 1,
+        "request_timeout_seconds": 1 if stalls else 30,
         "validate_records": dice.random() < 0.7,
         "check_status": dice.random() < 0.5,
     }

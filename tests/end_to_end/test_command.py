@@ -132,6 +132,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"load_method": "merge"}, "load_method: 'merge' is not one of"),
     ({"add_record_metadata": True}, "Columns that start with _sdc are Stitch's own"),
     ({"stream_maps": 5}, "stream_maps: 5 is not of type"),
+    ({"stream_maps": {"__else__": 5}}, "stream_maps.__else__: 5 is not valid under any"),
 ]
 
 
@@ -150,7 +151,9 @@ def test_a_setting_that_cant_be_used_is_refused_by_name(
     assert service.requests == []
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "{", '"x"'])
+@pytest.mark.parametrize(
+    "text", ["", "[1]", "{", '"x"', '{"token":' * 5_000], ids=lambda text: text[:9]
+)
 def test_a_config_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
     # given a file that holds no settings
     path = tmp_path / "broken.json"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from target_stitch_import.batch import Batch, BodyLimit, OpenBatch, batch_head
 from target_stitch_import.delivery import Delivery
+from target_stitch_import.flight import Rules
 from target_stitch_import.jsontext import decode_exactly
 from target_stitch_import.posting import Posters
 from target_stitch_import.retries import Attempts
@@ -88,17 +89,22 @@ class Service:
             self._on_wire.add(number)
             self.most_on_wire = max(self.most_on_wire, len(self._on_wire))
             self._changed.notify_all()
-            try:
-                if self.answer_at_once is not None:
-                    self.answer_at_once(ids)
-                    return
-                assert self._changed.wait_for(
-                    lambda: self.answers_all or number in self._answers, PATIENCE
-                )
-                if error := self._answers.get(number):
-                    raise error
-            finally:
+        try:
+            if self.answer_at_once is not None:
+                self.answer_at_once(ids)
+            else:
+                self._wait_for_answer(number)
+        finally:
+            with self._changed:
                 self._on_wire.discard(number)
+
+    def _wait_for_answer(self, number: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(
+                lambda: self.answers_all or number in self._answers, PATIENCE
+            )
+            if error := self._answers.get(number):
+                raise error
 
     def note_closed(self) -> None:
         """Count a connection that is closed."""
@@ -133,6 +139,7 @@ class Run:
         parallel: int = 4,
         *,
         budget: float = PATIENCE,
+        longest: float = PATIENCE,
         set_aside: Callable[[Batch, int, str], None] | None = None,
         check_status: bool = False,
     ) -> None:
@@ -143,10 +150,8 @@ class Run:
         self.delivery = Delivery(
             self.posters,
             self.acknowledged.append,
+            Rules(partial(Attempts, budget, longest), self.limit, set_aside),
             parallel=parallel,
-            attempts=partial(Attempts, budget),
-            limit=self.limit,
-            set_aside=set_aside,
             check_status=check_status,
         )
 

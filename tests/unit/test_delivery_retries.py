@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 
 import pytest
@@ -218,5 +219,65 @@ def test_any_other_status_is_a_warning_and_the_posts_decide(
     run.service.status = status
     with caplog.at_level(logging.WARNING):
         run.deliver(batch(1))
+    assert (run.service.looks, run.acknowledged) == (1, [1])
+    assert "the posts decide" in caplog.text
+
+
+def test_a_request_that_goes_on_and_on_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    # Given a service whose first answer has no end
+    run = Run(longest=0.1)
+    first = iter([True])
+
+    def answer(ids: list[int]) -> None:
+        if next(first, False):
+            over.wait(PATIENCE)
+
+    over = threading.Event()
+    run.service.answer_at_once = answer
+    # When a batch is delivered
+    with caplog.at_level(logging.WARNING):
+        run.delivery.submit(batch(1))
+        run.delivery.finish()
+    # Then it was tried again over another connection
+    assert run.acknowledged == [1]
+    assert run.service.clients == 2
+    assert "the answer had no end, and was given up" in caplog.text
+    # and what becomes of the first, later, is nobody's matter
+    over.set()
+    while run.posters._abandoned:
+        run.posters.wait(1)
+        run.delivery._take_in()
+    run.delivery.close()
+    assert (run.acknowledged, run.service.closed) == ([1], 2)
+
+
+def test_a_failure_does_not_wait_for_a_request_without_an_end() -> None:
+    # Given one answer without an end, and another that is a refusal
+    over = threading.Event()
+    run = Run(longest=0.1, budget=PATIENCE)
+
+    def answer(ids: list[int]) -> None:
+        if ids == [100]:
+            over.wait(PATIENCE)
+        raise RejectedError("400 no")
+
+    run.service.answer_at_once = answer
+    with pytest.raises(DeliveryError, match="400 no"):
+        run.deliver(batch(1), batch(2))
+    # When the delivery closes, it ends
+    run.delivery.close()
+    over.set()
+
+
+def test_a_status_without_an_end_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    over = threading.Event()
+    run = Run(longest=0.1, check_status=True)
+    run.service.answers_all = True
+    run.service.status = lambda: (over.wait(PATIENCE), None)[1]
+    with caplog.at_level(logging.WARNING):
+        run.delivery.submit(batch(1))
+        run.delivery.finish()
+    run.delivery.close()
+    over.set()
     assert (run.service.looks, run.acknowledged) == (1, [1])
     assert "the posts decide" in caplog.text

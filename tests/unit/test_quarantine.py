@@ -74,7 +74,7 @@ def test_a_record_without_a_time_gets_that_of_now(path: Path) -> None:
     quarantine.add(schema(), record(time_extracted=None), "no", 1)
     quarantine.close()
     time = lines(path)[1]["time_extracted"]
-    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", time)
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", time)
 
 
 def test_a_schema_is_written_where_it_is_new(path: Path) -> None:
@@ -246,9 +246,19 @@ def test_a_path_without_permission_is_refused_at_the_start(
 ) -> None:
     if exists:
         path.write_bytes(b"")
-    monkeypatch.setattr(os, "access", lambda *_: False)  # the tests may run as root
-    with pytest.raises(QuarantineError, match="permission denied"):
+
+    def fail(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")  # the tests may run as root
+
+    monkeypatch.setattr(os, "open", fail)
+    with pytest.raises(QuarantineError, match=r"Permission denied.* setting quarantine_path"):
         Quarantine(str(path))
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300])
+def test_a_name_that_no_file_can_have_is_refused_at_the_start(tmp_path: Path, name: str) -> None:
+    with pytest.raises(QuarantineError, match="Check the setting quarantine_path"):
+        Quarantine(str(tmp_path / name))
 
 
 def test_the_input_of_a_run_is_not_added_to(path: Path) -> None:

@@ -28,7 +28,7 @@ class Request:
 
     def __init__(self, budget: float = 900) -> None:
         self.clock = Clock()
-        self.attempts = Attempts(budget, self.clock)
+        self.attempts = Attempts(budget, 300, self.clock)
         self.waits: list[float] = []
 
     def fail(self, error: TransientError = BUSY, until: float = math.inf) -> None:
@@ -42,6 +42,11 @@ class Request:
         """Fail until the tries end."""
         while True:
             self.fail()
+
+    def fail_until(self, moment: float) -> None:
+        """Fail, with an answer that asks to wait, until the tries end."""
+        while True:
+            self.fail(TransientError("429", retry_after=60.0), until=moment)
 
 
 @pytest.fixture
@@ -129,12 +134,15 @@ def test_without_a_budget_there_is_one_try() -> None:
         request.fail()
 
 
-def test_a_moment_may_end_the_tries_before_the_budget_does() -> None:
+def test_a_moment_may_end_the_tries_before_the_budget_does(
+    asked: list[tuple[float, float]],
+) -> None:
+    # Given a moment in a few seconds, and a service that asks to wait for longer
     request = Request()
-    request.fail(TransientError("429", retry_after=60.0), until=1_005.0)
-    assert request.waits == [5.0]
-    with pytest.raises(TransientError, match="given up after 2 tries in 5 s"):
-        request.fail(until=1_005.0)
+    with pytest.raises(TransientError, match="given up after 6 tries in 4 s"):
+        request.fail_until(1_004.5)
+    # Then it is tried every second, whatever the service asks for, and once more at the end
+    assert request.waits == [1, 1, 1, 1, 0.5]
 
 
 def test_who_is_in_a_hurry_waits_no_longer() -> None:
@@ -143,3 +151,18 @@ def test_who_is_in_a_hurry_waits_no_longer() -> None:
     request.attempts.failed(TransientError("429", retry_after=60.0))
     request.attempts.hurry()
     assert request.attempts.due == request.clock.now
+
+
+def test_a_try_that_lasts_too_long_is_overdue() -> None:
+    request = Request()
+    assert not request.attempts.is_overdue
+    request.attempts.begin()
+    request.clock.now += 299
+    assert not request.attempts.is_overdue
+    request.attempts.hurry()  # which is for waits
+    assert not request.attempts.is_overdue
+    request.clock.now += 1
+    assert request.attempts.is_overdue
+    request.attempts.failed(BUSY)
+    request.clock.now += 1_000
+    assert not request.attempts.is_overdue

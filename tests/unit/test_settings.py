@@ -93,6 +93,8 @@ def test_what_is_in_range_is_taken(name: str, value: Any) -> None:
         *with_each("request_timeout_seconds", 0, -0.5, "long", {}),
         *with_each("max_retry_seconds", -1, "for ever", []),
         *with_each("validate_records", "yes", 1, []),
+        *with_each("flattening_max_depth", -1),
+        *with_each("flattening_max_key_length", 0, -1),
         *with_each("on_invalid_record", "", "ignore", True, ["fail"]),
         *with_each("quarantine_path", "", 5, [], True),
         *with_each("max_quarantined", -1, 1.5, "many", True),
@@ -203,6 +205,33 @@ def test_the_environment_gives_numbers_as_text(
     monkeypatch.setenv(f"TARGET_STITCH_IMPORT_{name}", text)
     target = TargetStitchImport(config={}, parse_env_config=True)
     assert target.config[name.lower()] == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *with_each("VALIDATE_RECORDS", "ture", "", "2", "None"),
+        *with_each("CHECK_STATUS", "maybe"),
+        *with_each("FLATTENING_ENABLED", "oui"),
+        *with_each("BATCH_SIZE_ROWS", "many"),
+    ],
+)
+def test_a_slip_in_the_environment_is_refused_and_not_taken_for_false(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TARGET_STITCH_IMPORT_TOKEN", TOKEN)
+    monkeypatch.setenv(f"TARGET_STITCH_IMPORT_{name}", text)
+    with pytest.raises(ConfigValidationError) as refused:
+        TargetStitchImport(config={}, parse_env_config=True)
+    (said,) = refused.value.errors
+    assert said.startswith(f"{name.lower()}: TARGET_STITCH_IMPORT_{name} can't be read as ")
+
+
+def test_without_config_env_the_environment_is_nobodys_matter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TARGET_STITCH_IMPORT_VALIDATE_RECORDS", "ture")
+    assert made().config["validate_records"] is True
 
 
 def test_every_setting_is_described_and_only_the_token_is_secret() -> None:

@@ -155,6 +155,16 @@ def test_what_can_not_be_read_is_refused(record: bytes, reason: str, validate: b
 
 
 @BOTH
-def test_a_lone_surrogate_that_is_escaped_goes_as_it_came(validate: bool) -> None:
-    data = b'{"id":1,"x":"\\ud800"}'
+@pytest.mark.parametrize("value", [b'"\\ud800"', b'["\\uDfff"]', b'{"\\ud800": 1}'], ids=str)
+def test_half_of_a_surrogate_pair_is_refused(value: bytes, validate: bool) -> None:
+    with pytest.raises(InvalidRecordError, match="half of a surrogate pair"):
+        check(["id"], validate)(b'{"id":1,"x":' + value + b"}")
+
+
+@BOTH
+@pytest.mark.parametrize("value", [b'"\\ud83d\\ude00"', b'"\\\\ud800"'], ids=str)
+def test_a_whole_pair_and_what_only_looks_like_one_go_as_they_came(
+    value: bytes, validate: bool
+) -> None:
+    data = b'{"id":1,"x":' + value + b"}"
     assert check(["id"], validate)(data) == data
