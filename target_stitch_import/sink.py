@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import msgspec
+    from singer_sdk.metrics import Counter
     from singer_sdk.target_base import Target
 
     from target_stitch_import.batch import Batch
@@ -41,6 +42,8 @@ class Table:
     """Goes up where a batch must wait until all before it are acknowledged."""
     told: set[str] = field(default_factory=set)
     """What was said of it already, and is not said again."""
+    counter: Counter | None = None
+    """The SDK's metric of its records."""
 
     def begin_generation(self, batches: OpenBatches) -> None:
         """Let all that comes from here on wait until all before it is acknowledged."""
@@ -72,6 +75,13 @@ class StitchSink(Sink):
         self._times = TimeReader()
         self._batch: OpenBatch | None = None
         self._version: int | None = None
+
+    @property
+    def record_counter_metric(self) -> Counter:
+        """The count of the table's records, however many sinks load it."""
+        if self._table.counter is None:
+            self._table.counter = super().record_counter_metric
+        return self._table.counter
 
     @cached_property
     def _check(self) -> RecordCheck:

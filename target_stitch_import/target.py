@@ -7,8 +7,9 @@ what is in a record, and how the service is spoken to, are the business of other
 from __future__ import annotations
 
 import sys
+from collections import deque
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from target_stitch_import.assembly import pipeline_of, quarantine_of
 from target_stitch_import.command import CommandTarget
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TargetStitchImport"]
 
+RECENT: Final = 4
+"""Schemas of a stream that are remembered."""
+
 
 class TargetStitchImport(CommandTarget):
     """Singer target that loads any tap into Stitch through its Import API."""
@@ -55,6 +59,7 @@ class TargetStitchImport(CommandTarget):
         """Take the SDK's own arguments."""
         super().__init__(**kwargs)
         self._streams: dict[str, Stream] = {}
+        self._recent: dict[str, deque[Stream]] = {}
         self._tables: dict[str, Table] = {}
         self._quarantine: Quarantine | None = None
         self._states = StateWriter(self.logger)
@@ -143,9 +148,17 @@ class TargetStitchImport(CommandTarget):
         known = self._streams.get(message.stream)
         if known and message.says_the_same_as(known.message):
             return
-        found = routes(declared(message), self.mapper, self._sink_of)
-        direct = found[0].sink if len(found) == 1 and found[0].stream_map is None else None
-        self._streams[message.stream] = Stream(message, found, direct)
+        # Some taps change between a few schemas again and again.
+        recent = self._recent.setdefault(message.stream, deque(maxlen=RECENT))
+        stream = next((each for each in recent if message.says_the_same_as(each.message)), None)
+        if stream is None:
+            found = routes(declared(message), self.mapper, self._sink_of)
+            direct = found[0].sink if len(found) == 1 and found[0].stream_map is None else None
+            stream = Stream(message, found, direct)
+            recent.append(stream)
+        for route in stream.routes:
+            self._switch_to(route.sink)
+        self._streams[message.stream] = stream
 
     def _process_record_message(self, message_dict: Any) -> None:
         message: RecordMessage = message_dict
@@ -202,29 +215,33 @@ class TargetStitchImport(CommandTarget):
     # Sinks
 
     def _sink_of(self, stream: Declared) -> StitchSink:
-        """Return the table's sink; a new one, behind a barrier, where the schema has changed."""
+        """Return the table's sink; a new one where the schema has changed."""
         append_only = self.config["load_method"] == "append-only"
         keys = [] if append_only else stream.key_properties
         sink = self._sinks_active.get(stream.name)
-        table = self._tables.setdefault(stream.name, Table(stream.name))
-        if isinstance(sink, StitchSink):
-            if sink.is_for(stream.schema, keys, stream.bookmark_properties):
-                return sink
-            table.begin_generation(self._pipeline.batches)
-            sink.clean_up()
-        sink = StitchSink(
+        if isinstance(sink, StitchSink) and sink.is_for(
+            stream.schema, keys, stream.bookmark_properties
+        ):
+            return sink
+        return StitchSink(
             self,
             stream.name,
             stream.schema,
             keys,
             bookmark_properties=stream.bookmark_properties,
-            table=table,
+            table=self._tables.setdefault(stream.name, Table(stream.name)),
             batches=self._pipeline.batches,
             deliver=self._pipeline.delivery.submit,
         )
-        sink.setup()
-        self._sinks_active[stream.name] = sink
-        return sink
+
+    def _switch_to(self, sink: StitchSink) -> None:
+        """Let a sink load its table from here on, behind a barrier where another one did."""
+        before = self._sinks_active.get(sink.stream_name)
+        if before is sink:
+            return
+        if before is not None:
+            self._tables[sink.stream_name].begin_generation(self._pipeline.batches)
+        self._sinks_active[sink.stream_name] = sink
 
     def process_endofpipe(self) -> None:
         """Deliver all that is held, and write the last STATE."""

@@ -193,6 +193,24 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     assert (code, stdout) == (130, b"")
 
 
+def test_a_stdout_that_nobody_reads_does_not_hold_it_up(service: Service, tmp_path: Path) -> None:
+    # given STATEs that are larger than what a pipe holds, and nobody who reads them
+    big = state({"at": "x" * 200_000})
+    lines = [line for n in range(5) for line in (record({"id": n}), big.replace("x", str(n), 1))]
+    path = tmp_path / "tap.singer"
+    path.write_bytes(stream_of(schema(), *lines))
+    starter = tmp_path / "short.py"
+    starter.write_text(SHORT)
+    config = service.config(batch_size_rows=1)
+    with started(config, tmp_path, "--input", str(path), starter=str(starter)) as process:
+        wait_for(lambda: service.requests)
+        threading.Event().wait(0.5)
+        # when the signal comes
+        process.terminate()
+        # then the run ends all the same
+        assert process.wait(30) == 143
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("seconds", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
 def test_a_signal_while_it_starts_ends_it_quietly(

@@ -23,6 +23,7 @@ from target_stitch_import.errors import (
     TransientError,
 )
 from tests.recordings.answers import ANSWERS, BODY, FOLDER, cassette
+from tests.unit.scripted import scripted_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,6 +146,30 @@ def test_a_retry_after_in_seconds_is_kept(
 ) -> None:
     with played(name), pytest.raises(TransientError) as raised:
         client.post_batch(BODY.encode())
+    assert raised.value.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (" 5 ", 5.0),
+        ("0", 0.0),
+        ("Tue, 14 Nov 2023 22:00:00 GMT", 0.0),  # has passed
+        *[
+            (text, None)
+            for text in (
+                "-5", "1.5", "soon", "", "\u00b2", "Tue, 99 Nov 2023 99:99:99 GMT",
+                "Tue, 14 Nov 2023 22:15:00 +9999999",
+                "Thu, 01 Jan 99999999999 00:00:00 GMT",
+                "Fri, 01 Jan 2027 00:00:00 +99999999999999999999",
+            )
+        ],
+    ],
+)  # fmt: skip
+def test_a_retry_after_that_means_nothing_is_none(text: str, seconds: float | None) -> None:
+    scripted, _ = scripted_client((429, b"", {"Retry-After": text}))
+    with pytest.raises(TransientError) as raised:
+        scripted.post_batch(b"{}")
     assert raised.value.retry_after == seconds
 
 

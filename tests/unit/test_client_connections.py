@@ -216,3 +216,58 @@ def test_a_redirect_is_not_followed() -> None:
         pytest.raises(DeliveryError, match="308: a redirect to /v2/elsewhere is not followed"),
     ):
         client.post_batch(b"{}")
+
+
+def endless(head: bytes) -> Callable[[socket.socket], None]:
+    """Return a talk: read a request, answer with this head and a body that never ends."""
+
+    def talk(connection: socket.socket) -> None:
+        request(connection)
+        connection.sendall(head + b"\r\n\r\n")
+        while True:
+            connection.sendall(b"x" * 65_536)
+
+    return talk
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 503])
+def test_an_answer_without_an_end_is_not_read_to_its_end(status: int) -> None:
+    # Given an answer that would fill any memory, as a redirect too
+    head = f"HTTP/1.1 {status} Fine\r\nLocation: /elsewhere".encode()
+    with (
+        serving(endless(head)) as port,
+        connected(port) as client,
+        pytest.raises(DeliveryError),
+    ):
+        client.post_batch(b"{}")
+
+
+def test_an_answer_that_drips_ends_with_the_timeout() -> None:
+    def drip(connection: socket.socket) -> None:
+        request(connection)
+        connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 1000\r\n\r\n")
+        while True:
+            connection.sendall(b" ")
+            threading.Event().wait(0.05)
+
+    with (
+        serving(drip) as port,
+        connected(port, timeout=0.5) as client,
+        pytest.raises(TransientError, match="without a JSON object"),
+    ):
+        client.post_batch(b"{}")
+
+
+def test_headers_that_can_not_be_read_do_not_reach_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given an answer with a line among its headers that is none, and holds the token
+    answer = OK.replace(b"\r\nContent", b"\r\nno header Bearer s3cret\r\nContent", 1)
+    with (
+        serving(says(answer)) as port,
+        connected(port) as client,
+        contextlib.suppress(DeliveryError),
+    ):
+        client.post_batch(b"{}")
+    assert "s3cret" not in caplog.text
+    assert caplog.records == []

@@ -112,6 +112,12 @@ def test_an_exception_that_quotes_the_token_is_told_without_it(error: Exception)
     assert TOKEN[:8] not in told(raised.value)
 
 
+def test_a_token_that_json_escapes_is_hidden_in_that_form_too() -> None:
+    client, _ = scripted_client((413, b'["Bearer ab\\"cd\\\\efgh"]'), token='ab"cd\\efgh')
+    with pytest.raises(DeliveryError, match=r'413 \["Bearer \*\*\*"\]'):
+        client.post_batch(b"{}")
+
+
 def test_a_short_token_of_an_emulator_leaves_words_whole() -> None:
     # Given a token that is a part of words, as no real one is
     client, _ = scripted_client((400, b'{"error": "any company, Bearer any"}'), token="any")
