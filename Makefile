@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test chaos lint format clean
+.PHONY: demo test chaos bench lint format clean
 
 demo: .venv/.ready .venv-tap-jsonfile/.ready
 	@$(BIN)/python demo/run.py
@@ -18,10 +18,16 @@ SEED ?= 1
 chaos: .venv/.ready
 	$(BIN)/python -m tests.chaos --schedules $(SCHEDULES) --seed $(SEED)
 
+# This target beside others: make bench BENCH='--quick', or BENCH='--mode memory --runs 1'
+BENCH ?=
+bench: .venv/.ready
+	$(BIN)/python benchmarks/run.py $(BENCH)
+
 lint: .venv/.ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks
 
 format: .venv/.ready
 	$(BIN)/ruff check --fix

@@ -72,7 +72,8 @@ class StitchSink(Sink):
         self._table = table
         self._batches = batches
         self._deliver = deliver
-        self._times = TimeReader()
+        self._read_time = TimeReader().read
+        self._next_sequence = table.sequencer.next
         self._batch: OpenBatch | None = None
         self._version: int | None = None
 
@@ -128,9 +129,9 @@ class StitchSink(Sink):
         """
         try:
             data = self._check(data)
-            extracted = self._times.read(time_extracted) if type(time_extracted) is str else None
+            extracted = self._read_time(time_extracted) if type(time_extracted) is str else None
             time_ns, text = extracted or (None, None)
-            sequence = self._table.sequencer.next(time_ns)
+            sequence = self._next_sequence(time_ns)
             batch = self._batch
             if (
                 batch is not None

@@ -8,15 +8,16 @@ fit, and is for others to judge. Knows draft 4, types and the rule for keys; not
 from __future__ import annotations
 
 from functools import reduce
-from operator import or_
+from operator import attrgetter, or_
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
+from target_stitch_import.decimals import digits_of
 from target_stitch_import.limits import MAX_KEY_LENGTH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
 __all__ = ["key_decoder", "record_decoder"]
 
@@ -53,15 +54,28 @@ def record_decoder(
     said = schema.keys() - _SAYS_NOTHING - {"type"}
     if said - _WORDS["object"] or "object" not in _kinds(schema, "object"):
         return None
-    properties = schema["properties"]
-    keys = {name: _as_key(properties[name]) for name in key_properties}
+    keys = {name: _as_key(schema["properties"][name]) for name in key_properties}
+    properties = {**schema["properties"], **keys}
     required = {*schema.get("required", ()), *keys}
+    digits = {name: found for name, part in properties.items() if (found := digits_of(part))}
     try:
-        struct = _struct({**schema, "properties": {**properties, **keys}, "required": required})
+        struct = _struct({**schema, "properties": properties, "required": required}, digits)
         # It is only here that a union may prove to be impossible.
-        return msgspec.json.Decoder(struct).decode
+        decode = msgspec.json.Decoder(struct).decode
     except (_Unsayable, TypeError, ValueError):
         return None
+    if not digits:
+        return decode
+    places = {name: f"field_{place}" for place, name in enumerate(properties)}
+    tests = [(attrgetter(places[name]), fits) for name, fits in digits.items()]
+
+    def decode_and_look(data: bytes | msgspec.Raw) -> None:
+        record = decode(data)
+        for value_of, fits in tests:
+            if fits(value_of(record)) is None:
+                raise ValueError("others judge")
+
+    return decode_and_look
 
 
 def key_decoder(key_properties: Sequence[str]) -> Callable[[bytes | msgspec.Raw], object] | None:
@@ -89,7 +103,9 @@ def _as_key(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**schema, "type": kinds, "maxLength": min(longest, MAX_KEY_LENGTH)}
 
 
-def _struct(schema: Mapping[str, Any]) -> type[msgspec.Struct]:
+def _struct(
+    schema: Mapping[str, Any], as_text: Container[str] = frozenset()
+) -> type[msgspec.Struct]:
     required = frozenset(schema.get("required", ()))
     properties = schema["properties"]
     if required - properties.keys():
@@ -102,6 +118,9 @@ def _struct(schema: Mapping[str, Any]) -> type[msgspec.Struct]:
     ):
         field = f"field_{place}"
         names[field] = name
+        if name in as_text:
+            fields.append((field, msgspec.Raw, *([] if name in required else [msgspec.Raw()])))
+            continue
         kind = _type(part)
         if name in required:
             fields.append((field, kind))

@@ -69,15 +69,17 @@ class RecordCheck:
             MissingKeyError: A key property is missing, null, or too long a string.
             InvalidRecordError: The service would refuse the record for another reason.
         """
-        if self._typed is not None:
-            try:
-                self._typed(data)
-            except (msgspec.MsgspecError, ValueError, RecursionError):
-                pass  # others judge
-            else:
-                if self._may_hold_too_many:
-                    _check_data_points(data)
-                return data
+        if self._typed is None:
+            return self._look_closely(data)
+        try:
+            self._typed(data)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return self._look_closely(data)
+        if self._may_hold_too_many:
+            _check_data_points(data)
+        return data
+
+    def _look_closely(self, data: Data) -> Data:
         return self._check_decoded(data) if self._validate else self._check_keys_only(data)
 
     # Most streams need none of these.

@@ -1,0 +1,110 @@
+"""Decimals are judged by their digits, where that is as good as exact arithmetic."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from target_stitch_import.decimals import digits_of
+from target_stitch_import.jsontext import decode_exactly
+from target_stitch_import.typed import record_decoder
+from target_stitch_import.verdict import exact_verdict
+
+CENTS: dict[str, Any] = {
+    "type": ["null", "number"],
+    "multipleOf": Decimal("0.01"),
+    "minimum": -1_000,
+    "maximum": 1_000,
+}
+
+bounds = st.one_of(
+    st.integers(-(10**6), 10**6),
+    st.decimals(-(10**6), 10**6, places=3),
+    st.sampled_from([10**400, -(10**400), Decimal("1e5000"), 1, -1, 0, 10, -10]),
+)
+schemas = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(["number", ["null", "number"], ["number", "null"]]),
+        "multipleOf": st.sampled_from(
+            [1, 10, Decimal(5), Decimal("0.1"), Decimal("0.010"), Decimal("0.02"), Decimal("1e-9")]
+        ),
+    },
+    optional={"minimum": bounds, "maximum": bounds},
+)
+texts = st.one_of(
+    st.just("null"),
+    st.integers(-(10**7), 10**7).map(str),
+    st.decimals(-(10**7), 10**7, places=2).map(str),
+    st.decimals(allow_nan=False, allow_infinity=False).map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(schemas, texts)
+def test_what_fits_the_digits_fits_the_schema(schema: dict[str, Any], text: str) -> None:
+    fits = digits_of(schema)
+    if fits is not None and fits(text.encode()):
+        assert exact_verdict(schema)(decode_exactly(text.encode())) is None
+
+
+@pytest.mark.parametrize("text", ["0", "-0", "999.99", "-999.9", "12", "null", "0.00", ""])
+def test_what_most_taps_write_fits(text: str) -> None:
+    fits = digits_of(CENTS)
+    assert fits is not None
+    assert fits(text.encode())
+
+
+@pytest.mark.parametrize("text", ["1000", "0.001", "1e2", '"1"', "true", "[1]", "1.", "٣"])
+def test_what_is_not_so_plain_is_left_to_others(text: str) -> None:
+    fits = digits_of(CENTS)
+    assert fits is not None
+    assert not fits(text.encode())
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "number"},
+        {"type": "integer", "multipleOf": 1},
+        {"type": ["number", "string"], "multipleOf": 1},
+        {"multipleOf": 1},
+        {"type": "number", "multipleOf": Decimal("0.05")},
+        {"type": "number", "multipleOf": 10},
+        {"type": "number", "multipleOf": 1, "minimum": 0},
+        {"type": "number", "multipleOf": 1, "maximum": Decimal("0.5")},
+        {"type": "number", "multipleOf": 1, "maximum": 5, "exclusiveMaximum": True},
+    ],
+    ids=str,
+)
+def test_what_says_more_or_less_has_no_such_test(schema: dict[str, Any]) -> None:
+    assert digits_of(schema) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ('{"id":1,"price":10.25}', True),
+        ('{"id":1}', True),
+        ('{"id":1,"price":null}', True),
+        ('{"id":10.5,"price":1}', True),
+        ('{"id":null,"price":1}', False),
+        ('{"price":1}', False),
+        ('{"id":1,"price":10.255}', False),
+        ('{"id":1,"price":"1"}', False),
+    ],
+)
+def test_a_record_with_decimals_is_decided_by_decoding(text: str, fits: bool) -> None:
+    # Given decimals as fields and as a key
+    decode = record_decoder({"properties": {"id": CENTS, "price": CENTS}}, ["id"])
+    assert decode is not None
+    # When a record is decoded, others are asked only where it may not fit
+    if fits:
+        decode(text.encode())
+    else:
+        with pytest.raises(ValueError, match=r"others judge|Expected|missing"):
+            decode(text.encode())
