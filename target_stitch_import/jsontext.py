@@ -21,6 +21,7 @@ _MAX_INT_DIGITS: Final = 4_300  # what the interpreter reads and writes; more ta
 # A string may lack its end, so that a broken line is read over once, and not once for each quote.
 _NON_FINITE = re.compile(rb'(?s)"[^"\\]*(?:\\.[^"\\]*)*"?|-?\bInfinity\b|-?\bNaN\b')
 
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 
@@ -43,6 +44,10 @@ def decode_exactly(text: bytes) -> Any:
         ValueError: The text is no JSON, is nested too deeply, or holds an integer of thousands of
             digits or an exponent beyond what a ``Decimal`` can hold.
     """
+    try:
+        return _decode(text)
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
+        pass  # read again below, where the errors are exact
     try:
         return json.loads(
             text.decode(), parse_float=Decimal, parse_int=_read_int, parse_constant=_refuse_constant

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 
 from target_stitch_import.errors import InputError, InvalidRecordError, InvalidSchemaError
+from target_stitch_import.flattening import Flattener
 from target_stitch_import.jsontext import decode_exactly
 from target_stitch_import.limits import RESERVED_PREFIX
 from target_stitch_import.schema import SchemaTranslationError, to_draft4
@@ -93,6 +94,9 @@ def routes(
             found.append(Route(None, sink(stream)))
             continue
         schema = stream_map.transformed_schema
+        if stream_map.flattening_enabled and stream_map.flattening_options:
+            quick = Flattener(stream_map.flattening_options, schema)
+            stream_map.flatten_record = quick  # type: ignore[method-assign]
         result = _declare(
             stream_map.stream_alias,
             schema,

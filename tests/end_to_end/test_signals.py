@@ -32,6 +32,13 @@ from target_stitch_import.cli import main
 main()
 """
 
+TOLD = """
+import os
+from target_stitch_import.cli import main
+os.write(2, b"beginning\\n")
+main()
+"""
+
 
 @contextlib.contextmanager
 def fed(
@@ -212,12 +219,15 @@ def test_a_stdout_that_nobody_reads_does_not_hold_it_up(service: Service, tmp_pa
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("seconds", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+@pytest.mark.parametrize("seconds", [0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
 def test_a_signal_while_it_starts_ends_it_quietly(
     signum: int, seconds: float, service: Service, tmp_path: Path
 ) -> None:
     # given a target that is still loading its modules, or has just begun
-    with started(service.config(), tmp_path) as process:
+    starter = tmp_path / "told.py"
+    starter.write_text(TOLD)
+    with started(service.config(), tmp_path, starter=str(starter)) as process:
+        _read_until(process, b"beginning")
         threading.Event().wait(seconds)
         # when a signal comes
         process.send_signal(signum)
