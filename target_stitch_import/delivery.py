@@ -24,15 +24,18 @@ if TYPE_CHECKING:
     from target_stitch_import.posting import Posters
     from target_stitch_import.retries import Attempts
 
-__all__ = ["Delivery"]
+__all__ = ["READY", "Delivery"]
 
 logger = logging.getLogger("target-stitch-import")
+
+READY: Final = 2
+"""Batches that wait for the next place, so that none is empty while another batch fills."""
 
 _STATUS: Final = 0  # the key of the status check; batches are numbered from 1
 
 
 class Delivery:
-    """Holds sealed batches until they are acknowledged, at most ``parallel`` at a time."""
+    """Holds sealed batches until they are acknowledged, ``parallel`` of them on the wire."""
 
     def __init__(
         self,
@@ -66,11 +69,14 @@ class Delivery:
     @property
     def patience(self) -> float | None:
         """Seconds until there is something to ``collect`` without any outcome, or None."""
-        return self._until(self._all_attempts())
+        on_wire = self._on_wire()
+        # Without a place, nothing is due but what is on the wire.
+        is_full = len(on_wire) >= self._parallel
+        return self._until(list(on_wire.values()) if is_full else self._all_attempts())
 
     def submit(self, batch: Batch) -> None:
         """Take a batch over; wait first, and so slow the tap, while as many as may be are held."""
-        while len(self._held) >= self._parallel:
+        while len(self._held) >= self._parallel + READY:
             self.collect(block=True)
         self._held[batch.number] = Flight(batch, self._rules)
         self._post_what_may_go()
@@ -159,11 +165,13 @@ class Delivery:
             batch = flight.batch
             known = smallest.setdefault(batch.table_name, batch.generation)
             smallest[batch.table_name] = min(known, batch.generation)
+        places = self._parallel - len(self._on_wire())
         for flight in self._held.values():
             if flight.attempts.on_wire or flight.attempts.due > now:
                 continue
-            if flight.batch.generation == smallest[flight.batch.table_name]:
+            if places and flight.batch.generation == smallest[flight.batch.table_name]:
                 flight.post(self._posters)
+                places -= 1
 
     # What came of it
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 import select
+import threading
 
 import pytest
 
+from target_stitch_import.delivery import READY
+from target_stitch_import.errors import TransientError
 from tests.unit.posting import Run, batch
 
 
@@ -41,7 +44,7 @@ def test_no_more_than_allowed_are_ever_on_the_wire_or_held(parallel: int) -> Non
     run.service.answers_all = True
     for number in range(1, 51):
         run.delivery.submit(batch(number))
-        assert run.delivery.held <= parallel
+        assert run.delivery.held <= parallel + READY
     run.delivery.finish()
     run.delivery.close()
     assert run.service.most_on_wire <= parallel
@@ -50,21 +53,46 @@ def test_no_more_than_allowed_are_ever_on_the_wire_or_held(parallel: int) -> Non
 
 
 def test_the_tap_waits_while_as_many_as_allowed_are_held() -> None:
-    # Given two batches on the wire, of which one is answered by another thread
+    # Given two batches on the wire, of which one is answered by another thread, and two ready
     run = Run(parallel=2)
-    run.delivery.submit(batch(1))
-    run.delivery.submit(batch(2))
+    for number in range(1, 3 + READY):
+        run.delivery.submit(batch(number))
     run.service.wait_for(1, 2)
+    assert run.service.begun == [1, 2]
     helper = run.aside(lambda: run.service.answer(2))
-    # When a third is handed over
-    run.delivery.submit(batch(3))
-    # Then that has waited for the answer
+    # When one more is handed over
+    run.delivery.submit(batch(9))
+    # Then that has waited for the answer, and the first that was ready has taken the place
     assert run.acknowledged == [2]
     run.service.wait_for(3)
-    run.service.answer(1, 3)
+    run.service.answers_all = True
+    run.service.answer(1)
     run.delivery.finish()
     run.delivery.close()
     helper.join()
+    assert sorted(run.acknowledged) == [1, 2, 3, 4, 9]
+
+
+def test_what_is_ready_for_another_try_waits_for_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given one place, which another batch has taken while the first waited for its second try
+    monkeypatch.setattr("backoff.full_jitter", lambda _: 0.01)
+    run = Run(parallel=1)
+    run.delivery.submit(batch(1))
+    run.service.answer(1, error=TransientError("503 busy"))
+    run.delivery.collect(block=True)
+    run.delivery.submit(batch(2))
+    run.service.wait_for(2)
+    # When its wait is over
+    threading.Event().wait(0.05)
+    # Then nobody is to come back before the place is free, and then it is posted
+    patience = run.delivery.patience
+    assert patience is not None
+    assert patience > 1
+    run.service.answers_all = True
+    run.service.answer(1, 2)
+    run.delivery.finish()
+    run.delivery.close()
+    assert run.acknowledged == [2, 1]
 
 
 def test_a_connection_is_kept_for_the_next_batch() -> None:

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from target_stitch_import.delivery import READY
 from target_stitch_import.errors import (
     DeliveryError,
     RejectedError,
@@ -105,11 +106,12 @@ def test_what_is_handed_over_after_a_failure_is_not_sent() -> None:
 
 def test_a_tap_that_waits_for_room_is_told_of_the_failure() -> None:
     run = Run(parallel=1)
-    run.delivery.submit(batch(1))
+    for number in range(1, 2 + READY):
+        run.delivery.submit(batch(number))
     run.service.wait_for(1)
     helper = run.aside(lambda: run.service.answer(1, error=RejectedError("400 no")))
     with pytest.raises(DeliveryError, match=r"batch 1 .* 400 no"):
-        run.delivery.submit(batch(2))
+        run.delivery.submit(batch(9))
     run.delivery.close()
     helper.join()
     assert run.service.begun == [1]
