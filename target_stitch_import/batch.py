@@ -7,6 +7,7 @@ of the records in it, of STATEs or of the network.
 
 from __future__ import annotations
 
+import io
 import math
 import time
 from array import array
@@ -105,7 +106,10 @@ class OpenBatch:
 
     def __init__(self, head: bytes, *, max_bytes: int, max_rows: int) -> None:
         """Begin with ``head``; the finished body stays below ``max_bytes``, a lone record apart."""
-        self._body = bytearray(head)
+        # Grows like a bytearray, but gives its bytes away without a copy.
+        self._body = io.BytesIO()
+        self.size = self._body.write(head)
+        """Bytes in the body so far."""
         self._max_bytes = max_bytes
         self._max_rows = max_rows
         self.lines = array("Q")
@@ -115,11 +119,6 @@ class OpenBatch:
         self.full = False
         """True once no further message can fit."""
         self._activations = 0
-
-    @property
-    def size(self) -> int:
-        """Bytes in the body so far."""
-        return len(self._body)
 
     @property
     def records(self) -> int:
@@ -136,16 +135,15 @@ class OpenBatch:
         Raises:
             InvalidRecordError: The record alone makes a body that is too large for the service.
         """
-        body = self._body
-        start = len(body)
+        write = self._body.write
         time = "" if extracted is None else f'"time_extracted":"{extracted}",'
-        body += f'{{"action":"upsert","sequence":{sequence},{time}"data":'.encode()
-        body += data
-        body += b"},"
-        size = len(body) + 1  # when sealed: the last comma becomes the two closing brackets
+        added = write(f'{{"action":"upsert","sequence":{sequence},{time}"data":'.encode())
+        added += write(data) + write(b"},")
+        size = self.size + added + 1  # when sealed: the last comma becomes two closing brackets
         if size >= self._max_bytes:
             if self.lines:
-                del body[start:]
+                self._body.seek(self.size)
+                self._body.truncate()
                 return 0
             if size > MAX_BATCH_BYTES:
                 raise InvalidRecordError(
@@ -153,26 +151,29 @@ class OpenBatch:
                     f"and the service takes at most {MAX_BATCH_BYTES:,}"
                 )
             self.full = True
+        self.size += added
         lines = self.lines
         lines.append(line)
         if len(lines) >= self._max_rows:
             self.full = True
-        return size - 1 - start
+        return added
 
     def add_activation(self, sequence: int, line: int) -> None:
         """Add the message that makes the batch's table version the only one visible."""
         self._activations += 1
-        self._body += b'{"action":"activate_version","sequence":%d},' % sequence
+        message = b'{"action":"activate_version","sequence":%d},' % sequence
+        self.size += self._body.write(message)
         self.lines.append(line)
 
     def seal(self, table_name: str) -> Batch:
         """Return the finished batch."""
-        self._body[-1:] = b"]}"
+        self._body.seek(-1, io.SEEK_END)
+        self._body.write(b"]}")
         return Batch(
             self.number,
             table_name,
             self.generation,
-            bytes(self._body),
+            self._body.getvalue(),
             self.lines,
             self.origins,
         )
