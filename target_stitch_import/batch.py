@@ -126,7 +126,7 @@ class OpenBatch:
         return len(self.lines) - self._activations
 
     def add_record(
-        self, data: bytes | msgspec.Raw, sequence: int, extracted: str | None, line: int
+        self, data: bytes | msgspec.Raw, sequence: int, extracted: bytes | None, line: int
     ) -> int:
         """Add an upsert; return the bytes it takes, or 0 if the body would reach its limit by it.
 
@@ -136,8 +136,13 @@ class OpenBatch:
             InvalidRecordError: The record alone makes a body that is too large for the service.
         """
         write = self._body.write
-        time = "" if extracted is None else f'"time_extracted":"{extracted}",'
-        added = write(f'{{"action":"upsert","sequence":{sequence},{time}"data":'.encode())
+        if extracted is None:
+            added = write(b'{"action":"upsert","sequence":%d,"data":' % sequence)
+        else:
+            added = write(
+                b'{"action":"upsert","sequence":%d,"time_extracted":"%b","data":'
+                % (sequence, extracted)
+            )
         added += write(data) + write(b"},")
         size = self.size + added + 1  # when sealed: the last comma becomes two closing brackets
         if size >= self._max_bytes:

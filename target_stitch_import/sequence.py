@@ -42,26 +42,31 @@ class TimeReader:
 
     def __init__(self) -> None:
         self._text: str | None = None
-        self._result: tuple[int, str] | None = None
-        self._start = ""
+        self._result: tuple[int, bytes] | None = None
+        self._start = b""
         self._start_ns = 0
 
-    def read(self, text: str) -> tuple[int, str] | None:
+    def read(self, text: str) -> tuple[int, bytes] | None:
         """Return the time as Unix nanoseconds and as the API writes it, or None if unreadable.
 
         The second is RFC 3339, UTC, microseconds, ``Z`` (Import API reference, section The batch
         body). A time without a zone is UTC.
         """
-        if text[:_DIGITS_START] == self._start and text[_DIGITS_END:] in ("+00:00", "Z"):
-            # The form that most taps write: the second is known, only its digits are new.
-            digits = text[_DIGITS_START:_DIGITS_END]
-            if digits.isdecimal() and digits.isascii():
-                return self._start_ns + int(digits) * 1_000, f"{text[:_DIGITS_END]}Z"
+        if plain := self.read_plain(text.encode()):
+            return plain
         if text != self._text:
             self._text, self._result = text, self._read_any(text)
         return self._result
 
-    def _read_any(self, text: str) -> tuple[int, str] | None:
+    def read_plain(self, text: bytes) -> tuple[int, bytes] | None:
+        """Read the form that most taps write: the second is known, only its digits are new."""
+        if text[:_DIGITS_START] == self._start and text[_DIGITS_END:] in (b"+00:00", b"Z"):
+            digits = text[_DIGITS_START:_DIGITS_END]
+            if digits.isdigit():
+                return self._start_ns + int(digits) * 1_000, text[:_DIGITS_END] + b"Z"
+        return None
+
+    def _read_any(self, text: str) -> tuple[int, bytes] | None:
         match = _TIME.fullmatch(text.strip())
         if match is None:
             return None
@@ -79,8 +84,8 @@ class TimeReader:
         except (ValueError, OverflowError, OSError):
             return None
         start = moment.replace(tzinfo=None).isoformat()
-        self._start, self._start_ns = f"{start}.", seconds * SECOND_NS
-        return self._start_ns + int(digits), f"{start}.{digits[:6]}Z"
+        self._start, self._start_ns = f"{start}.".encode(), seconds * SECOND_NS
+        return self._start_ns + int(digits), f"{start}.{digits[:6]}Z".encode()
 
 
 class Sequencer:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from target_stitch_import.batch import Batch
+    from target_stitch_import.lanes import AddQuickly
     from target_stitch_import.messages import (
         ActivateVersionMessage,
         BatchMessage,
@@ -73,6 +74,7 @@ class TargetStitchImport(CommandTarget):
             agent=f"{self.name}/{self.plugin_version}",
         )
         self.message_reader.background = pipeline
+        self.message_reader.quick_way = self._quick_way
         return pipeline
 
     # Running
@@ -148,6 +150,7 @@ class TargetStitchImport(CommandTarget):
         known = self._streams.get(message.stream)
         if known and message.says_the_same_as(known.message):
             return
+        self.message_reader.forget_lanes()
         # Some taps change between a few schemas again and again.
         recent = self._recent.setdefault(message.stream, deque(maxlen=RECENT))
         stream = next((each for each in recent if message.says_the_same_as(each.message)), None)
@@ -173,6 +176,10 @@ class TargetStitchImport(CommandTarget):
                 self._transform(stream, message, line)
         except InvalidRecordError as error:
             self._refuse(stream, message, error)
+
+    def _quick_way(self, message: RecordMessage) -> AddQuickly | None:
+        direct = self._streams[message.stream].direct
+        return None if direct is None else direct.quick_way(message.version)
 
     def _transform(self, stream: Stream, message: RecordMessage, line: int) -> None:
         origin = (stream.message, message) if self._quarantine else None

@@ -57,8 +57,8 @@ class RecordCheck:
         self._known = frozenset(schema["properties"])
         self._schema = schema
         self._validate = validate
-        self._typed = record_decoder(schema, self._keys)
-        self._may_hold_too_many = _may_hold_too_many(schema)
+        self.quick = _quick_check(schema, self._keys)
+        """Returns True for a record that needs no closer look; None if there is no such test."""
 
     def __call__(self, data: Data) -> Data:
         """Return the record's bytes as they may be posted.
@@ -69,18 +69,9 @@ class RecordCheck:
             MissingKeyError: A key property is missing, null, or too long a string.
             InvalidRecordError: The service would refuse the record for another reason.
         """
-        if self._typed is None:
-            return self._look_closely(data)
-        try:
-            self._typed(data)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            return self._look_closely(data)
-        if self._may_hold_too_many:
-            _check_data_points(data)
+        if self.quick is None or not self.quick(data):
+            return self._check_decoded(data) if self._validate else self._check_keys_only(data)
         return data
-
-    def _look_closely(self, data: Data) -> Data:
-        return self._check_decoded(data) if self._validate else self._check_keys_only(data)
 
     # Most streams need none of these.
 
@@ -150,6 +141,22 @@ class RecordCheck:
             raise InvalidRecordError(f"does not fit its schema: {broken}")
         _check_data_points(text)
         return text
+
+
+def _quick_check(schema: Mapping[str, Any], keys: Sequence[str]) -> Callable[[Data], bool] | None:
+    decode = record_decoder(schema, keys)
+    if decode is None:
+        return None
+    may_hold_too_many = _may_hold_too_many(schema)
+
+    def check(data: Data) -> bool:
+        try:
+            decode(data)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return False
+        return not (may_hold_too_many and _is_large(data))
+
+    return check
 
 
 def _check_key(key: str, value: Any) -> None:
@@ -228,10 +235,15 @@ def _without_reserved(text: bytes) -> bytes:
     return encode_exactly(kept)
 
 
+def _is_large(data: Data) -> bool:
+    """Return False if a record can't have too many data points: n leaves need n - 1 commas."""
+    return (
+        memoryview(data).nbytes >= _CAN_HOLD_TOO_MANY and bytes(data).count(b",") >= MAX_DATA_POINTS
+    )
+
+
 def _check_data_points(data: Data) -> None:
-    if memoryview(data).nbytes < _CAN_HOLD_TOO_MANY:
-        return
-    if bytes(data).count(b",") < MAX_DATA_POINTS:  # n leaves need at least n - 1 commas
+    if not _is_large(data):
         return
     points = sum(1 for _ in _leaves(_object(bytes(data))))
     if points > MAX_DATA_POINTS:

@@ -17,7 +17,7 @@ from target_stitch_import.limits import MAX_BATCH_BYTES, MAX_BATCH_ROWS
 
 SCHEMA = {"properties": {"id": {"type": "integer"}}}
 HEAD = batch_head("orders", SCHEMA, ["id"])
-AT = "2024-01-01T00:00:00.000000Z"
+AT = b"2024-01-01T00:00:00.000000Z"
 
 
 def opened(max_bytes: int = 4_000_000, max_rows: int = 10_000, head: bytes = HEAD) -> OpenBatch:
@@ -69,7 +69,7 @@ def records(sizes: list[int]) -> list[bytes]:
     st.none() | st.just(AT),
 )
 def test_bodies_stay_below_the_limit_and_are_filled_up_to_it(
-    sizes: list[int], max_bytes: int, max_rows: int, extracted: str | None
+    sizes: list[int], max_bytes: int, max_rows: int, extracted: bytes | None
 ) -> None:
     # Given records of any size, put into batches as a sink does it
     wanted = records(sizes)

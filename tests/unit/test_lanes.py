@@ -1,0 +1,198 @@
+"""Lines of one form are taken without decoding what is the same in each."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from target_stitch_import import reader
+from target_stitch_import.lanes import lane_of, lane_start
+from target_stitch_import.messages import RecordMessage
+from target_stitch_import.reader import MessageReader
+from tests.support.messages import activate, record, schema, state, stream_of
+from tests.support.running import loaded
+from tests.support.service import running_service
+
+if TYPE_CHECKING:
+    from target_stitch_import.lanes import Lane
+
+AT = "2024-02-29T23:59:58.123456+00:00"
+
+
+class Taken:
+    """Notes what a lane has taken."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[bytes, bytes | None, int]] = []
+
+    def __call__(self, data: bytes, time: bytes | None, line: int) -> bool:
+        """Take any JSON object."""
+        self.records.append((data, time, line))
+        return isinstance(json.loads(data), dict)
+
+
+def learned(line: str) -> tuple[Lane | None, Taken]:
+    """Return the lane of lines like this one."""
+    taken = Taken()
+    message = MessageReader().deserialize_json(line.encode())
+    assert isinstance(message, RecordMessage)
+    return lane_of(line.encode(), message, taken), taken
+
+
+FRONT = '{"type":"RECORD","stream":"s","time_extracted":"%s","record":{}}'
+TWICE = '{"type":"RECORD","stream":"s","record":{},"x":"%s","time_extracted":"%s"}'
+FORMS = [
+    '{"type": "RECORD", "stream": "s", "record": %s, "time_extracted": "%s"}',
+    '{"type":"RECORD","stream":"s","record":%s,"time_extracted":"%s"}',
+    '{"type":"RECORD","stream":"s","record":%s,"version":5,"time_extracted":"%s"}',
+    '{"record": %s, "stream": "s", "time_extracted": "%s", "type": "RECORD", "version": 5}',
+    '{"type":"RECORD","stream":"s","more":{"a":[1]},"record":%s,"time_extracted": "%s"} \r',
+    '{"type":"RECORD","stream":"Zürich","record":%s,"time_extracted":"%s"}',
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_line_of_the_same_form_is_taken(form: str) -> None:
+    # Given a line, and what it was decoded to
+    lane, taken = learned(form % ('{"id": 1}', AT))
+    assert lane is not None
+    # When another line of the same form comes
+    other = '{"id":  22, "x": ["record", {}]}'
+    assert lane((form % (other, AT.replace("58", "59"))).encode(), 7)
+    # Then its record and its time are told from the rest
+    assert taken.records == [(other.encode(), AT.replace("58", "59").encode(), 7)]
+
+
+def test_a_line_without_a_time_is_taken() -> None:
+    form = '{"type":"RECORD","stream":"s","record":%s,"version":null}'
+    lane, taken = learned(form % "{}")
+    assert lane is not None
+    assert lane((form % '{"a":1}').encode(), 7)
+    assert taken.records == [(b'{"a":1}', None, 7)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        FORMS[0].replace('"s"', '"t"') % ("{}", AT),
+        FORMS[0].replace("time_ex", "TIME_ex") % ("{}", AT),
+        FORMS[1] % ("{}", AT),
+        FORMS[0] % ("{}", AT[:-1]),
+        FORMS[0] % ("{}", AT) + " ",
+        '{"type": "STATE", "value": {}}',
+        "",
+        "{}",
+    ],
+)
+def test_a_line_of_another_form_is_not(other: str) -> None:
+    lane, taken = learned(FORMS[0] % ("{}", AT))
+    assert lane is not None
+    assert not lane(other.encode(), 7)
+    assert taken.records == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        # the record or the time is not where it seems, or there twice, or written with escapes
+        '{"type":"RECORD","stream":"s","x":{},"record":{}}',
+        '{"type":"RECORD","stream":"s","x":{"record":{}},"record":{}}',
+        '{"type":"RECORD","stream":"s","record":{"a":1},"record":{}}',
+        '{"type":"RECORD","stream":"s","x":{"record":{}},"\\u0072ecord":{}}',
+        '{"type":"RECORD","stream":"a\\"record\\":","record":{}}',
+        FRONT.replace("%s", AT),
+        TWICE.replace("%s", AT),
+        '{"type":"RECORD","stream":"s","record":{},"time_extracted":"1","time_extracted":"2"}',
+        '{"type":"RECORD","stream":"s","record":{},"time_extracted":17}',
+        '{"type":"RECORD","stream":"s","record":{},"time_extracted":"\\u0032"}',
+    ],
+)
+def test_a_line_that_may_be_misread_has_no_lane(line: str) -> None:
+    lane, _ = learned(line)
+    assert lane is None
+
+
+def test_lines_are_found_by_their_start() -> None:
+    assert lane_start(b'{"stream":"s","record": {"record":1}}') == b'{"stream":"s","record":'
+
+
+KEYED = schema("keyed", {"id": {"type": "integer"}, "x": {"type": ["null", "string"]}}, ["id"])
+LOOSE = schema("loose", {"id": {"pattern": "x"}}, [])
+data = st.sampled_from(
+    [
+        '{"id": 1}',
+        '{"id":2,"x":"é"}',
+        '{ "id": 3, "x": null }',
+        '{"id": 4, "y": 1}',
+        '{"x": 1}',
+        "[]",
+        '{"id": 5, "x": "}, \\"time_extracted\\": \\"2024"}',
+        '{"id": 6, "x": NaN}',
+        '{"id": 7',
+    ]
+)
+times = st.sampled_from(
+    [AT, AT.replace("58", "57"), "2024-02-29T23:59:58Z", "soon", '", "x": "1', None]
+)
+events = st.one_of(
+    st.tuples(st.just("record"), st.sampled_from(["keyed", "loose", "none"]), data, times),
+    st.sampled_from([("line", state({"a": 1})), ("line", KEYED), ("line", LOOSE), ("line", "")]),
+    st.sampled_from([("line", KEYED.replace("string", "number")), ("line", activate(1, "keyed"))]),
+)
+
+
+def lines_of(story: list[tuple[Any, ...]]) -> bytes:
+    """Return what a tap writes."""
+    lines = [KEYED, LOOSE]
+    for kind, *rest in story:
+        if kind == "line":
+            lines.append(rest[0])
+        else:
+            stream, text, time = rest
+            more = {} if time is None else {"time_extracted": time}
+            lines.append(record(text, stream, **more))
+    return stream_of(*lines)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(events, max_size=25), st.booleans())
+def test_with_lanes_everything_is_as_without_them(
+    story: list[tuple[Any, ...]], check: bool
+) -> None:
+    # Given any lines of a tap
+    text = lines_of(story)
+    found = []
+    for most in (20_000, 0):  # with lanes, and without
+        with running_service() as service, mock.patch.object(reader, "MAX_LANES", most):
+            config = service.config(validate_records=check, max_parallel_requests=1)
+            # When they are loaded
+            states, error = loaded(config, text)
+            bodies = [request.batch for request in service.requests]
+        for body in bodies:
+            for message in body["messages"]:
+                del message["sequence"]  # some are of the time of receipt
+        found.append((states, str(error), bodies))
+    # Then what was sent, the STATEs and the error are the same
+    assert found[0] == found[1]
+
+
+def test_forms_beyond_measure_are_not_remembered() -> None:
+    # Given a tap that writes the time in front of each record
+    lines = [KEYED, *(FRONT.replace("%s", str(place)) for place in range(50))]
+    # When fewer forms are remembered than there are
+    with mock.patch.object(reader, "MAX_LANES", 10):
+        messages = MessageReader()
+        messages.quick_way = lambda _: Taken()
+        callbacks = dict.fromkeys(
+            ["RECORD", "SCHEMA", "STATE", "ACTIVATE_VERSION", "BATCH"], lambda _: None
+        )
+        counts = messages.process_lines(io.BytesIO(stream_of(*lines)), callbacks)
+    # Then all are read, and the memory does not grow
+    assert counts["RECORD"] == 50
+    assert len(messages._lanes) == 10
