@@ -100,30 +100,29 @@ class MessageReader(GenericSingerReader[Any]):
         handlers = {struct: callbacks[str(struct.__struct_config__.tag)] for struct in MESSAGES}
         counts = dict.fromkeys(handlers, 0)
         lane: Lane | None = None
+        usual = 0
         for lines in self._lines(file_input or self.default_input):
-            for line in lines:
-                self.line += 1
-                if lane is not None and lane(line, self.line):
-                    counts[RecordMessage] += 1
+            end = self.line + len(lines)
+            for number, line in enumerate(lines, self.line + 1):
+                if lane is not None and lane(line, number):
                     continue
                 lane = self._lanes.get(lane_start(line))
-                if lane is not None and lane(line, self.line):
-                    counts[RecordMessage] += 1
+                if lane is not None and lane(line, number):
                     continue
-                try:
-                    message = _decode(line)
-                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-                    message = self._look_again(line, error)
-                    if message is None:
-                        continue
+                self.line = number
+                usual += 1
+                if (message := self.deserialize_json(line)) is None:
+                    continue
                 kind = type(message)
                 try:
                     handlers[kind](message)
                 except InputError as error:
-                    error.line = error.line or self.line
+                    error.line = error.line or number
                     raise
                 counts[kind] += 1
                 lane = self._lane_like(line, message) if kind is RecordMessage else None
+            self.line = end
+        counts[RecordMessage] += self.line - usual  # those that a lane has taken
         tags = {str(kind.__struct_config__.tag): count for kind, count in counts.items()}
         return +Counter(tags)  # without those that did not come
 

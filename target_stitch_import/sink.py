@@ -17,7 +17,7 @@ from target_stitch_import.batch import OpenBatch, OpenBatches, batch_head
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.jsontext import encode_exactly, shown
 from target_stitch_import.sequence import Sequencer, TimeReader
-from target_stitch_import.validation import RecordCheck
+from target_stitch_import.validation import NOT_QUICKLY, RecordCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -168,7 +168,11 @@ class StitchSink(Sink):
 
         def add(data: bytes, time: bytes | None, line: int) -> bool:
             batch = self._batch
-            if batch is None or version != self._version or not check(data):
+            if batch is None or version != self._version:
+                return False
+            try:
+                check(data)
+            except NOT_QUICKLY:
                 return False
             time_ns = text = None
             if time is not None:

@@ -29,7 +29,10 @@ from target_stitch_import.verdict import exact_verdict, type_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["RecordCheck"]
+__all__ = ["NOT_QUICKLY", "RecordCheck"]
+
+NOT_QUICKLY: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What the quick test of a record raises where others have to judge."""
 
 Data = bytes | msgspec.Raw
 
@@ -58,7 +61,8 @@ class RecordCheck:
         self._schema = schema
         self._validate = validate
         self.quick = _quick_check(schema, self._keys)
-        """Returns True for a record that needs no closer look; None if there is no such test."""
+        """Returns for a record that needs no closer look, and raises one of ``NOT_QUICKLY`` for
+        any other; None if there is no such test."""
 
     def __call__(self, data: Data) -> Data:
         """Return the record's bytes as they may be posted.
@@ -69,9 +73,14 @@ class RecordCheck:
             MissingKeyError: A key property is missing, null, or too long a string.
             InvalidRecordError: The service would refuse the record for another reason.
         """
-        if self.quick is None or not self.quick(data):
-            return self._check_decoded(data) if self._validate else self._check_keys_only(data)
-        return data
+        if self.quick is not None:
+            try:
+                self.quick(data)
+            except NOT_QUICKLY:
+                pass
+            else:
+                return data
+        return self._check_decoded(data) if self._validate else self._check_keys_only(data)
 
     # Most streams need none of these.
 
@@ -143,18 +152,15 @@ class RecordCheck:
         return text
 
 
-def _quick_check(schema: Mapping[str, Any], keys: Sequence[str]) -> Callable[[Data], bool] | None:
+def _quick_check(schema: Mapping[str, Any], keys: Sequence[str]) -> Callable[[Data], object] | None:
     decode = record_decoder(schema, keys)
-    if decode is None:
-        return None
-    may_hold_too_many = _may_hold_too_many(schema)
+    if decode is None or not _may_hold_too_many(schema):
+        return decode
 
-    def check(data: Data) -> bool:
-        try:
-            decode(data)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            return False
-        return not (may_hold_too_many and _is_large(data))
+    def check(data: Data) -> None:
+        decode(data)
+        if _is_large(data):
+            raise ValueError("others judge")
 
     return check
 
