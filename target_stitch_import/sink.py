@@ -170,15 +170,15 @@ class StitchSink(Sink):
             batch = self._batch
             if batch is None or version != self._version:
                 return False
-            try:
-                check(data)
-            except NOT_QUICKLY:
-                return False
             time_ns = text = None
             if time is not None:
                 if (read := read_time(time)) is None:
                     return False
                 time_ns, text = read
+            try:
+                check(data)
+            except NOT_QUICKLY:
+                return False
             added = batch.add_record(data, next_sequence(time_ns), text, line)
             if not added:
                 return False
