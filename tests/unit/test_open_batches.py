@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from itertools import count
+from typing import TYPE_CHECKING
 
 from target_stitch_import.batch import BodyLimit, OpenBatch, OpenBatches
+
+if TYPE_CHECKING:
+    import pytest
 
 
 class Clock:
@@ -30,7 +34,7 @@ class Opened:
 
     def open(self) -> OpenBatch:
         """Open one, which a seal closes."""
-        batch = OpenBatch(b"[", max_bytes=100, max_rows=1)
+        batch = OpenBatch(b"[", max_bytes=100_000, max_rows=1)
 
         def seal() -> None:
             self.batches.sealed(batch)
@@ -95,3 +99,36 @@ def test_all_are_sealed_in_the_order_of_opening_at_the_end() -> None:
     opened.batches.seal_all()
     opened.batches.seal_all()
     assert opened.sealed == [1, 3]
+
+
+def test_what_open_batches_hold_together_is_known_to_the_byte() -> None:
+    # Given two batches that are open, one of which grows
+    held = Opened()
+    held.open()
+    batch = held.open()
+    held.batches.used += batch.add_record(b'{"id":1}', 1, None, 1)
+    assert held.batches.used == 1 + batch.size
+    # When they are sealed
+    held.batches.seal_all()
+    # Then nothing is held
+    assert held.batches.used == 0
+
+
+def test_when_they_hold_too_much_together_the_largest_are_sealed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given batches of several sizes, which together hold more than may be
+    monkeypatch.setattr("target_stitch_import.batch.MAX_OPEN_BYTES", 1_000)
+    held = Opened()
+    for size in (100, 400, 50, 300, 200):
+        batch = held.open()
+        held.batches.used += batch.add_record(b"x" * (size - 40), 1, None, 1)
+    assert held.batches.used > 1_000
+    # When the background has its turn
+    held.batches.seal_some()
+    # Then as many of the largest are sealed as it takes to be well below
+    assert held.sealed == [2]
+    assert held.batches.used <= 750
+    # and in the next turn, none
+    held.batches.seal_some()
+    assert held.sealed == [2]
