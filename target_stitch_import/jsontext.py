@@ -65,7 +65,10 @@ def encode_exactly(value: Any) -> bytes:
         ValueError: A string holds half of a surrogate pair.
     """
     text = _encode(value)
-    return without_non_finite(text) if b"NaN" in text or b"Infinity" in text else text
+    # A single byte is found a dozen times as fast as a word.
+    if (b"N" in text and b"NaN" in text) or (b"I" in text and b"Infinity" in text):
+        return without_non_finite(text)
+    return text
 
 
 def shown(value: Any) -> str:
