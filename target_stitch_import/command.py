@@ -85,15 +85,6 @@ class CommandTarget(Target, abc.ABC):
             raise ConfigValidationError("Config validation failed", errors=errors)
         return errors
 
-    def setup_mapper(self) -> None:
-        """Make the mapper; what the stream maps make impossible is a setting's fault."""
-        try:
-            super().setup_mapper()
-        except Exception as error:
-            raise ConfigValidationError(
-                "Config validation failed", errors=[f"stream_maps: can't be used: {error}"]
-            ) from error
-
     @classmethod
     def cb_config(cls, ctx: Any, param: Any, value: tuple[str, ...]) -> _ConfigInput:
         """Read the config files, and refuse in one line what is none."""
