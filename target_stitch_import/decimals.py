@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     import msgspec
 
-__all__ = ["digits_of"]
+__all__ = ["SAYS_NOTHING", "digits_of"]
 
-_SAYS_NOTHING: Final = frozenset({"default", "description", "format", "title"})
+SAYS_NOTHING: Final = frozenset({"default", "description", "format", "title"})
+"""Keywords that no value breaks."""
+
 _SAID: Final = frozenset({"type", "multipleOf", "minimum", "maximum"})
 _MANY: Final = 300  # digits before the point, where no bound is set
 
@@ -35,7 +37,7 @@ def digits_of(
     kinds = {kinds} if isinstance(kinds, str) else set(kinds)
     if "multipleOf" not in schema or "number" not in kinds or kinds - {"number", "null"}:
         return None
-    if schema.keys() - _SAID - _SAYS_NOTHING:
+    if schema.keys() - _SAID - SAYS_NOTHING:
         return None
     _, (first, *others), exponent = Decimal(schema["multipleOf"]).normalize().as_tuple()
     if first != 1 or others or not isinstance(exponent, int) or not -_MANY <= exponent <= 0:

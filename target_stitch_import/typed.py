@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
-from target_stitch_import.decimals import digits_of
+from target_stitch_import.decimals import SAYS_NOTHING, digits_of
 from target_stitch_import.limits import MAX_KEY_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
-__all__ = ["key_decoder", "record_decoder"]
+__all__ = ["key_decoder", "kinds_of", "record_decoder"]
 
-_SAYS_NOTHING: Final = frozenset({"default", "description", "format", "title"})
 _ANY_KEY: Final = (
     bool | int | float | Annotated[str, msgspec.Meta(max_length=MAX_KEY_LENGTH)] | dict | list
 )
@@ -51,8 +50,8 @@ def record_decoder(
     A record without a usable value in a key property is not accepted, nor one with properties that
     the schema does not name.
     """
-    said = schema.keys() - _SAYS_NOTHING - {"type"}
-    if said - _WORDS["object"] or "object" not in _kinds(schema, "object"):
+    said = schema.keys() - SAYS_NOTHING - {"type"}
+    if said - _WORDS["object"] or "object" not in kinds_of(schema, "object"):
         return None
     keys = {name: _as_key(schema["properties"][name]) for name in key_properties}
     properties = {**schema["properties"], **keys}
@@ -94,7 +93,7 @@ def key_decoder(key_properties: Sequence[str]) -> Callable[[bytes | msgspec.Raw]
 
 def _as_key(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the schema without null, and with a bound for strings; as far as it says types."""
-    kinds = [kind for kind in _kinds(schema) if kind != "null"]
+    kinds = [kind for kind in kinds_of(schema) if kind != "null"]
     if not kinds:
         return {"not": {}}  # which no type can say: others judge
     if "string" not in kinds:
@@ -129,18 +128,19 @@ def _struct(
     return msgspec.defstruct("Record", fields, rename=names, gc=False, forbid_unknown_fields=True)
 
 
-def _kinds(schema: Mapping[str, Any], *unsaid: str) -> tuple[str, ...]:
+def kinds_of(schema: Mapping[str, Any], *unsaid: str) -> tuple[str, ...]:
+    """Return the types that a schema permits; ``unsaid`` where it says none."""
     kinds = schema.get("type", unsaid)
     return (kinds,) if isinstance(kinds, str) else tuple(kinds)
 
 
 def _type(schema: Mapping[str, Any]) -> Any:
-    said = schema.keys() - _SAYS_NOTHING
+    said = schema.keys() - SAYS_NOTHING
     if not said:
         return Any
     if said == {"anyOf"}:
         return reduce(or_, [_type(part) for part in schema["anyOf"]])
-    kinds = _kinds(schema)
+    kinds = kinds_of(schema)
     if not kinds or said - {"type"} - frozenset().union(*(_WORDS[kind] for kind in kinds)):
         raise _Unsayable
     if "number" in kinds and said & _WORDS["integer"]:

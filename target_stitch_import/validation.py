@@ -23,7 +23,7 @@ from target_stitch_import.errors import InvalidRecordError, MissingKeyError
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, RESERVED_PREFIX
 from target_stitch_import.schema import subschemas
-from target_stitch_import.typed import key_decoder, record_decoder
+from target_stitch_import.typed import key_decoder, kinds_of, record_decoder
 from target_stitch_import.verdict import exact_verdict, type_of
 
 if TYPE_CHECKING:
@@ -197,14 +197,9 @@ def _decoder(schema: Mapping[str, Any]) -> Callable[[Data], dict[str, Any]]:
 def _may_hold_too_many(schema: Mapping[str, Any]) -> bool:
     """Return False if a record that decodes as its type can't have too many data points."""
     properties = schema["properties"].values()
-    kinds = {"array", "object"}
     return len(properties) > MAX_DATA_POINTS or any(
-        "type" not in part or not kinds.isdisjoint(_as_list(part["type"])) for part in properties
+        not {"array", "object"}.isdisjoint(kinds_of(part, "object")) for part in properties
     )
-
-
-def _as_list(kinds: str | list[str]) -> list[str]:
-    return [kinds] if isinstance(kinds, str) else kinds
 
 
 def _object(text: bytes) -> dict[str, Any]:
