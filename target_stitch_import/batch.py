@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import io
 import math
-import time
 from array import array
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.jsontext import encode_exactly
-from target_stitch_import.limits import MAX_BATCH_BYTES
+from target_stitch_import.limits import MAX_BATCH_BYTES, MAX_SEQUENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import msgspec
 
@@ -27,11 +28,17 @@ if TYPE_CHECKING:
 
     Origins = Mapping[int, tuple[SchemaMessage, RecordMessage]]
 
-__all__ = ["Batch", "BodyLimit", "OpenBatch", "OpenBatches", "batch_head"]
+__all__ = ["Batch", "BodyLimit", "OpenBatch", "batch_head"]
 
 
-MAX_OPEN_BYTES: Final = 64_000_000
-"""What all open batches may hold together, so that thousands of streams fit into the memory."""
+PIECE_BYTES: Final = 1 << 17
+
+_START: Final = b'{"action":"upsert","sequence":%d,"data":'
+_START_TIMED: Final = b'{"action":"upsert","sequence":%d,"time_extracted":"%b","data":'
+_END: Final = b"},"
+_AROUND: Final = len(_START % MAX_SEQUENCE + _END)
+_AROUND_TIMED: Final = len(_START_TIMED % (MAX_SEQUENCE, b"") + _END)
+"""Bytes around a record, and its time, at most."""
 
 
 def batch_head(
@@ -106,7 +113,9 @@ class OpenBatch:
 
     def __init__(self, head: bytes, *, max_bytes: int, max_rows: int) -> None:
         """Begin with ``head``; the finished body stays below ``max_bytes``, a lone record apart."""
-        # Grows like a bytearray, but gives its bytes away without a copy.
+        # A buffer that grows is copied again and again: it becomes a piece before it is large.
+        self._pieces: list[bytes] = []
+        self._in_pieces = 0
         self._body = io.BytesIO()
         self.size = self._body.write(head)
         """Bytes in the body so far."""
@@ -135,19 +144,16 @@ class OpenBatch:
         Raises:
             InvalidRecordError: The record alone makes a body that is too large for the service.
         """
-        write = self._body.write
+        write = self._end_of_body().write
         if extracted is None:
-            added = write(b'{"action":"upsert","sequence":%d,"data":' % sequence)
+            added = write(_START % sequence)
         else:
-            added = write(
-                b'{"action":"upsert","sequence":%d,"time_extracted":"%b","data":'
-                % (sequence, extracted)
-            )
-        added += write(data) + write(b"},")
+            added = write(_START_TIMED % (sequence, extracted))
+        added += write(data) + write(_END)
         size = self.size + added + 1  # when sealed: the last comma becomes two closing brackets
         if size >= self._max_bytes:
             if self.lines:
-                self._body.seek(self.size)
+                self._body.seek(self.size - self._in_pieces)
                 self._body.truncate()
                 return 0
             if size > MAX_BATCH_BYTES:
@@ -163,102 +169,65 @@ class OpenBatch:
             self.full = True
         return added
 
+    def room_for(self, records: Sequence[bytes], extracted: Sequence[bytes] | None) -> int:
+        """Return how many records, from the first one on, are sure to fit; none fills the body."""
+        rows = min(len(records), self._max_rows - len(self.lines))
+        left = self._max_bytes - self.size - 2
+        around = _AROUND
+        if extracted:
+            around = _AROUND_TIMED + max(map(len, extracted))
+        if sum(map(len, records)) + around * len(records) <= left:
+            return rows
+        sizes = accumulate(len(record) + around for record in records)
+        return min(rows, bisect_right(list(sizes), left))
+
+    def add_records(
+        self,
+        records: Sequence[bytes],
+        sequences: Sequence[int],
+        extracted: Sequence[bytes] | None,
+        lines: Sequence[int],
+    ) -> int:
+        """Add as many upserts as there is room for; return the bytes they take."""
+        if extracted is None:
+            form = _START + b"%b" + _END
+            messages = [form % each for each in zip(sequences, records, strict=True)]
+        else:
+            form = _START_TIMED + b"%b" + _END
+            parts = zip(sequences, extracted, records, strict=True)
+            messages = [form % each for each in parts]
+        self._end_of_body().writelines(messages)
+        added = sum(map(len, messages))
+        self.size += added
+        self.lines.extend(lines)
+        if len(self.lines) >= self._max_rows:
+            self.full = True
+        return added
+
     def add_activation(self, sequence: int, line: int) -> None:
         """Add the message that makes the batch's table version the only one visible."""
         self._activations += 1
         message = b'{"action":"activate_version","sequence":%d},' % sequence
-        self.size += self._body.write(message)
+        self.size += self._end_of_body().write(message)
         self.lines.append(line)
 
     def seal(self, table_name: str) -> Batch:
         """Return the finished batch."""
-        self._body.seek(-1, io.SEEK_END)
-        self._body.write(b"]}")
+        pieces = [piece for piece in (*self._pieces, self._body.getvalue()) if piece]
+        pieces[-1] = pieces[-1][:-1] + b"]}"
         return Batch(
             self.number,
             table_name,
             self.generation,
-            self._body.getvalue(),
+            b"".join(pieces),
             self.lines,
             self.origins,
         )
 
-
-class OpenBatches:
-    """The batches that are open, the oldest first.
-
-    Each is sealed at the latest at a certain age, and together they take no more than
-    ``MAX_OPEN_BYTES``, and what is read at once.
-    """
-
-    def __init__(
-        self,
-        number: Callable[[], int],
-        *,
-        limit: BodyLimit,
-        max_age: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Number batches by ``number``; ``max_age`` is in seconds of ``clock``."""
-        self.limit = limit
-        """What the bodies of batches that open stay below."""
-        self._number = number
-        self._max_age = max_age
-        self._clock = clock
-        self._open: dict[int, _Opened] = {}
-        self.used = 0
-        """Bytes in all of them; whoever adds to one counts it here."""
-
-    def opened(self, batch: OpenBatch, table_name: str, seal: Callable[[], None]) -> None:
-        """Number a batch that has its first message; ``seal`` is called when its time is up."""
-        batch.number = self._number()
-        self._open[batch.number] = _Opened(self._clock() + self._max_age, batch, table_name, seal)
-        self.used += batch.size
-
-    def sealed(self, batch: OpenBatch) -> None:
-        """Take note that a batch does not grow any longer."""
-        del self._open[batch.number]
-        self.used -= batch.size
-
-    def seal_some(self) -> float | None:
-        """Seal what is old enough, and the largest where all take too much memory together.
-
-        Return the seconds until the next is old enough, None if none is open.
-        """
-        if self.used > MAX_OPEN_BYTES:
-            self._seal_largest()
-        while self._open:
-            opened = next(iter(self._open.values()))
-            left = opened.deadline - self._clock()
-            if left > 0:
-                return left
-            opened.seal()
-        return None
-
-    def seal_all(self) -> None:
-        """Seal every batch, in the order of opening."""
-        while self._open:
-            next(iter(self._open.values())).seal()
-
-    def seal_table(self, table_name: str) -> None:
-        """Seal what is open of one table, by whichever stream."""
-        for opened in list(self._open.values()):
-            if opened.table_name == table_name:
-                opened.seal()
-
-    def _seal_largest(self) -> None:
-        # Down to well below the limit: one by one, each would mean to look through them all.
-        for opened in sorted(self._open.values(), key=lambda each: each.batch.size, reverse=True):
-            if self.used <= MAX_OPEN_BYTES * 3 // 4:
-                return
-            opened.seal()
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """A batch that is open."""
-
-    deadline: float
-    batch: OpenBatch
-    table_name: str
-    seal: Callable[[], None]
+    def _end_of_body(self) -> io.BytesIO:
+        """Return what the next message is written to."""
+        if self.size - self._in_pieces > PIECE_BYTES:
+            self._pieces.append(self._body.getvalue())
+            self._in_pieces = self.size
+            self._body = io.BytesIO()
+        return self._body

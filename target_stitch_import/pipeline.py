@@ -13,10 +13,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from target_stitch_import.batch import BodyLimit, OpenBatches
+from target_stitch_import.batch import BodyLimit
 from target_stitch_import.checkpoint import Checkpoint
 from target_stitch_import.delivery import Delivery
 from target_stitch_import.flight import Rules
+from target_stitch_import.open_batches import OpenBatches
 from target_stitch_import.posting import Posters
 
 if TYPE_CHECKING:

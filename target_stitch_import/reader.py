@@ -18,15 +18,15 @@ from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
+from target_stitch_import.blocks import Blocks
 from target_stitch_import.errors import InputError
 from target_stitch_import.jsontext import without_non_finite
-from target_stitch_import.lanes import lane_of, lane_start
-from target_stitch_import.messages import MESSAGES, Message, RecordMessage
+from target_stitch_import.messages import MESSAGES, Message, RecordMessage, StateMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from target_stitch_import.lanes import AddQuickly, Lane
+    from target_stitch_import.quick import QuickWay
 
 __all__ = ["Background", "MessageReader"]
 
@@ -35,9 +35,6 @@ logger = logging.getLogger("target-stitch-import")
 CHUNK_BYTES: Final = 1 << 18
 MAX_LINE_BYTES: Final = 128_000_000
 """A longer line is refused, so that an input without line ends does not fill the memory."""
-
-MAX_LANES: Final = 20_000
-"""Forms of RECORD lines that are looked at: more than streams have, unless each line differs."""
 
 _SHOWN: Final = 300  # characters of a reason
 _HALF_A_PAIR: Final = re.compile(rb'\\u[dD][89abAB][0-9a-fA-F]{2}"')
@@ -70,9 +67,9 @@ class MessageReader(GenericSingerReader[Any]):
         self.line = 0
         """Number of the line at hand, from 1."""
         self.background: Background | None = None
-        self.quick_way: Callable[[RecordMessage], AddQuickly | None] | None = None
+        self.quick_way: Callable[[RecordMessage], QuickWay | None] | None = None
         """Gives a quick way for records like one that has come, if there is one."""
-        self._lanes: dict[bytes, Lane | None] = {}
+        self._blocks: Blocks | None = None
         self._mended: set[str | None] = set()
 
     @property
@@ -98,45 +95,33 @@ class MessageReader(GenericSingerReader[Any]):
     ) -> Counter[str]:
         """Hand each message to the callback of its type; return how many came of each."""
         handlers = {struct: callbacks[str(struct.__struct_config__.tag)] for struct in MESSAGES}
-        counts = dict.fromkeys(handlers, 0)
-        lane: Lane | None = None
-        usual = 0
+        counts: Counter[str] = Counter()
+
+        def take(line: bytes, number: int) -> None:
+            self.line = number
+            if (message := self.deserialize_json(line)) is None:
+                return
+            kind = type(message)
+            try:
+                handlers[kind](message)
+            except InputError as error:
+                error.line = error.line or number
+                raise
+            counts[str(kind.__struct_config__.tag)] += 1
+            if kind is RecordMessage and self.quick_way is not None:
+                blocks.learn(line, message, self.quick_way)
+
+        blocks = self._blocks = Blocks(take, handlers[StateMessage])
         for lines in self._lines(file_input or self.default_input):
             end = self.line + len(lines)
-            for number, line in enumerate(lines, self.line + 1):
-                if lane is not None and lane(line, number):
-                    continue
-                lane = self._lanes.get(lane_start(line))
-                if lane is not None and lane(line, number):
-                    continue
-                self.line = number
-                usual += 1
-                if (message := self.deserialize_json(line)) is None:
-                    continue
-                kind = type(message)
-                try:
-                    handlers[kind](message)
-                except InputError as error:
-                    error.line = error.line or number
-                    raise
-                counts[kind] += 1
-                lane = self._lane_like(line, message) if kind is RecordMessage else None
+            blocks.take(lines, self.line + 1)
             self.line = end
-        counts[RecordMessage] += self.line - usual  # those that a lane has taken
-        tags = {str(kind.__struct_config__.tag): count for kind, count in counts.items()}
-        return +Counter(tags)  # without those that did not come
+        return counts + blocks.taken
 
     def forget_lanes(self) -> None:
         """Take no line of any form for known any longer."""
-        self._lanes.clear()
-
-    def _lane_like(self, line: bytes, message: RecordMessage) -> Lane | None:
-        """Return the lane of lines like this one, if there is one."""
-        start = lane_start(line)
-        if start not in self._lanes and len(self._lanes) < MAX_LANES and self.quick_way is not None:
-            add = self.quick_way(message)
-            self._lanes[start] = add and lane_of(line, message, add)
-        return self._lanes.get(start)
+        if self._blocks is not None:
+            self._blocks.forget()
 
     def _lines(self, source: IO[Any]) -> Iterator[list[bytes]]:
         """Yield the lines that each chunk completes."""

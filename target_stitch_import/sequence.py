@@ -9,7 +9,11 @@ from __future__ import annotations
 import re
 import time
 from datetime import datetime, timezone
-from typing import Final
+from itertools import repeat
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["MAX_AHEAD_NS", "Sequencer", "TimeReader", "text_of"]
 
@@ -28,6 +32,9 @@ _TIME = re.compile(
 )
 _DIGITS_START: Final = 20  # of the microseconds in YYYY-MM-DDTHH:MM:SS.ffffff
 _DIGITS_END: Final = 26
+_UTC: Final = (b"+00:00", b"Z")
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - of times that are UTC anyway
+_DAY: Final = 86_400
 
 
 def text_of(time_ns: int) -> str:
@@ -52,19 +59,66 @@ class TimeReader:
         The second is RFC 3339, UTC, microseconds, ``Z`` (Import API reference, section The batch
         body). A time without a zone is UTC.
         """
-        if plain := self.read_plain(text.encode()):
+        if plain := self._read_plain(text.encode()):
             return plain
         if text != self._text:
             self._text, self._result = text, self._read_any(text)
         return self._result
 
-    def read_plain(self, text: bytes) -> tuple[int, bytes] | None:
-        """Read the form that most taps write: the second is known, only its digits are new."""
-        if text[:_DIGITS_START] == self._start and text[_DIGITS_END:] in (b"+00:00", b"Z"):
-            digits = text[_DIGITS_START:_DIGITS_END]
-            if digits.isdigit():
-                return self._start_ns + int(digits) * 1_000, text[:_DIGITS_END] + b"Z"
-        return None
+    def read_many(self, texts: Sequence[bytes]) -> tuple[list[int], list[bytes]] | None:
+        """Read times of one length, as ``read`` does each; None if one is unreadable.
+
+        They stand in a line that nobody has decoded, so what may be no JSON is not read.
+        """
+        same = self._read_same_second(texts)
+        if same is not None:
+            return same
+        if any(text != text.strip() for text in texts):
+            return None
+        found = [
+            self._read_plain(text) or self.read(text.decode(errors="replace")) for text in texts
+        ]
+        if None in found:
+            return None
+        return [each[0] for each in found if each], [each[1] for each in found if each]
+
+    def _read_same_second(self, texts: Sequence[bytes]) -> tuple[list[int], list[bytes]] | None:
+        """Read plain times of the second that is known, as most of a tap's are, all at once."""
+        start, zone = self._start, texts[0][_DIGITS_END:]
+        joined = b"".join(texts)
+        if not start or zone not in _UTC:
+            return None
+        if not joined.startswith(start) or not joined.endswith(zone):
+            return None
+        digits = joined[_DIGITS_START : -len(zone)].split(zone + start)
+        if len(digits) != len(texts) or {*map(len, digits)} != {_DIGITS_END - _DIGITS_START}:
+            return None
+        if not b"".join(digits).isdigit():
+            return None
+        start_ns = self._start_ns
+        moments = [start_ns + number * 1_000 for number in map(int, digits)]
+        return moments, [b"%b%bZ" % (start, each) for each in digits]
+
+    def _read_plain(self, text: bytes) -> tuple[int, bytes] | None:
+        """Read the form that most taps write: where the second is known, its digits only."""
+        digits = text[_DIGITS_START:_DIGITS_END]
+        if text[_DIGITS_END:] not in _UTC or not digits.isdigit():
+            return None
+        if text[:_DIGITS_START] != self._start and not self._learn(text[:_DIGITS_START]):
+            return None
+        return self._start_ns + int(digits) * 1_000, text[:_DIGITS_END] + b"Z"
+
+    def _learn(self, start: bytes) -> bool:
+        """Take note of a second; return False if ``start`` is none, or not in the plain form."""
+        try:
+            second = datetime.fromisoformat(start[:-1].decode())
+        except ValueError:
+            return False
+        if f"{second.isoformat()}.".encode() != start:
+            return False
+        since = second - _EPOCH
+        self._start, self._start_ns = start, (since.days * _DAY + since.seconds) * SECOND_NS
+        return True
 
     def _read_any(self, text: str) -> tuple[int, bytes] | None:
         match = _TIME.fullmatch(text.strip())
@@ -114,3 +168,16 @@ class Sequencer:
             time_ns = now
         self._last = time_ns if time_ns > self._last else self._last + 1
         return self._last
+
+    def next_many(self, times_ns: Sequence[int] | None, count: int) -> list[int]:
+        """Return the sequences of several records, as ``next`` does each."""
+        now = time.time_ns()
+        if times_ns is not None and (min(times_ns) <= 0 or max(times_ns) > now + MAX_AHEAD_NS):
+            return [self.next(time_ns) for time_ns in times_ns]
+        last, found = self._last, []
+        times: Iterable[int] = repeat(now, count) if times_ns is None else times_ns
+        for time_ns in times:
+            last = time_ns if time_ns > last else last + 1
+            found.append(last)
+        self._last = last
+        return found

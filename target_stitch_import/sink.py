@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.sinks import Sink
 
-from target_stitch_import.batch import OpenBatch, OpenBatches, batch_head
+from target_stitch_import.batch import OpenBatch, batch_head
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.jsontext import encode_exactly, shown
+from target_stitch_import.quick import QuickWay
 from target_stitch_import.sequence import Sequencer, TimeReader
-from target_stitch_import.validation import NOT_QUICKLY, RecordCheck
+from target_stitch_import.validation import RecordCheck
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from singer_sdk.target_base import Target
 
     from target_stitch_import.batch import Batch
-    from target_stitch_import.lanes import AddQuickly
     from target_stitch_import.messages import RecordMessage, SchemaMessage
+    from target_stitch_import.open_batches import OpenBatches
 
 __all__ = ["StitchSink", "Table"]
 
@@ -151,43 +152,22 @@ class StitchSink(Sink):
         if batch.full:
             self.process_batch({})
 
-    def quick_way(self, version: int | None) -> AddQuickly | None:
-        """Return a way for records of a version that are as most are; None if there is none.
-
-        It takes a record's bytes, its time as the tap wrote it, and its line. It returns False, and
-        has done nothing, where the record has to go the usual way.
-        """
-        check, read_time, next_sequence = (
-            self._check.quick,
-            self._times.read_plain,
-            self._next_sequence,
-        )
-        batches = self._batches
+    def quick_way(self, version: int | None) -> QuickWay | None:
+        """Return a way for many records of a version at once; None if there is none."""
+        check = self._check.quick
         if check is None:
             return None
+        return QuickWay(self, version, table=self._table, check=check, times=self._times)
 
-        def add(data: bytes, time: bytes | None, line: int) -> bool:
-            batch = self._batch
-            if batch is None or version != self._version:
-                return False
-            time_ns = text = None
-            if time is not None:
-                if (read := read_time(time)) is None:
-                    return False
-                time_ns, text = read
-            try:
-                check(data)
-            except NOT_QUICKLY:
-                return False
-            added = batch.add_record(data, next_sequence(time_ns), text, line)
-            if not added:
-                return False
-            batches.used += added
-            if batch.full:
-                self.process_batch({})
-            return True
+    def open_batch(self, version: int | None) -> OpenBatch | None:
+        """Return the open batch of a version, if there is one."""
+        return self._batch if version == self._version else None
 
-        return add
+    def has_grown(self, batch: OpenBatch, added: int) -> None:
+        """Take note that the open batch has so many more bytes."""
+        self._batches.used += added
+        if batch.full:
+            self.process_batch({})
 
     def process_record(self, record: dict[str, Any], context: Mapping[str, Any]) -> None:
         """Put a record that a stream map made into the open batch.

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from target_stitch_import.batch import Batch
-    from target_stitch_import.lanes import AddQuickly
     from target_stitch_import.messages import (
         ActivateVersionMessage,
         BatchMessage,
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     )
     from target_stitch_import.pipeline import Pipeline
     from target_stitch_import.quarantine import Quarantine
+    from target_stitch_import.quick import QuickWay
     from target_stitch_import.streams import Declared
 
 __all__ = ["TargetStitchImport"]
@@ -177,7 +177,7 @@ class TargetStitchImport(CommandTarget):
         except InvalidRecordError as error:
             self._refuse(stream, message, error)
 
-    def _quick_way(self, message: RecordMessage) -> AddQuickly | None:
+    def _quick_way(self, message: RecordMessage) -> QuickWay | None:
         direct = self._streams[message.stream].direct
         return None if direct is None else direct.quick_way(message.version)
 

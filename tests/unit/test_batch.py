@@ -190,3 +190,50 @@ def test_a_limit_never_rises() -> None:
     batch.add_record(b'{"id":1}', 1, None, 1)
     limit.refused(batch.seal("orders"))
     assert limit.max_bytes == 10
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(8, 400), min_size=1, max_size=40),
+    st.integers(200, 3_000),
+    st.integers(1, 30),
+    st.sampled_from([None, AT]),
+)
+def test_records_at_once_make_the_same_body(
+    sizes: list[int], max_bytes: int, max_rows: int, at: bytes | None
+) -> None:
+    # Given an open batch with a record, and as many more as are sure to fit
+    at_once, alone = opened(max_bytes, max_rows), opened(max_bytes, max_rows)
+    for batch in (at_once, alone):
+        batch.add_record(b"{}", 2**63 - 1, at, 1)
+    data = records(sizes)
+    room = at_once.room_for(data, [at] * len(data) if at else None)
+    sequences, lines = [2**63 - 1] * room, range(2, room + 2)
+    # When they are added at once, and one by one
+    added = at_once.add_records(data[:room], sequences, [AT] * room if at else None, lines)
+    one_by_one = [
+        alone.add_record(text, 2**63 - 1, at, line)
+        for text, line in zip(data[:room], lines, strict=True)
+    ]
+    # Then it comes to the same, and all of them fit
+    assert 0 not in one_by_one
+    assert (added, at_once.size, at_once.full) == (sum(one_by_one), alone.size, alone.full)
+    # And the next one does not fit
+    if room < len(data) and not alone.full:
+        assert alone.add_record(data[room], 2**63 - 1, at, 0) == 0
+    assert at_once.seal("x") == alone.seal("x")
+
+
+def test_a_body_of_many_pieces_is_whole() -> None:
+    # Given records that fill several pieces, with some taken back for want of room
+    batch = opened(max_bytes=1_000_000)
+    data = records([40_000] * 30)
+    taken = [
+        bool(batch.add_record(each, place + 1, None, place)) for place, each in enumerate(data)
+    ]
+    # When it is sealed, then it is what was taken
+    body = json.loads(batch.seal("x").body)
+    assert [m["data"] for m in body["messages"]] == [
+        json.loads(each) for each in data[: sum(taken)]
+    ]
+    assert 20 < sum(taken) < 30

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_stitch_import import reader
+from target_stitch_import import blocks
 from target_stitch_import.lanes import lane_of, lane_start
 from target_stitch_import.messages import RecordMessage
 from target_stitch_import.reader import MessageReader
@@ -25,24 +24,11 @@ if TYPE_CHECKING:
 AT = "2024-02-29T23:59:58.123456+00:00"
 
 
-class Taken:
-    """Notes what a lane has taken."""
-
-    def __init__(self) -> None:
-        self.records: list[tuple[bytes, bytes | None, int]] = []
-
-    def __call__(self, data: bytes, time: bytes | None, line: int) -> bool:
-        """Take any JSON object."""
-        self.records.append((data, time, line))
-        return isinstance(json.loads(data), dict)
-
-
-def learned(line: str) -> tuple[Lane | None, Taken]:
+def learned(line: str) -> Lane | None:
     """Return the lane of lines like this one."""
-    taken = Taken()
     message = MessageReader().deserialize_json(line.encode())
     assert isinstance(message, RecordMessage)
-    return lane_of(line.encode(), message, taken), taken
+    return lane_of(line.encode(), message, mock.Mock())
 
 
 FRONT = '{"type":"RECORD","stream":"s","time_extracted":"%s","record":{}}'
@@ -58,23 +44,24 @@ FORMS = [
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_line_of_the_same_form_is_taken(form: str) -> None:
+def test_lines_of_the_same_form_are_cut(form: str) -> None:
     # Given a line, and what it was decoded to
-    lane, taken = learned(form % ('{"id": 1}', AT))
+    lane = learned(form % ('{"id": 1}', AT))
     assert lane is not None
-    # When another line of the same form comes
-    other = '{"id":  22, "x": ["record", {}]}'
-    assert lane((form % (other, AT.replace("58", "59"))).encode(), 7)
-    # Then its record and its time are told from the rest
-    assert taken.records == [(other.encode(), AT.replace("58", "59").encode(), 7)]
+    # When other lines of the same form come
+    records = ['{"id":  22, "x": ["record", {}]}', "{}"]
+    times = [AT.replace("58", "59"), AT]
+    lines = [(form % both).encode() for both in zip(records, times, strict=True)]
+    # Then their records and their times are told from the rest
+    expected = [each.encode() for each in records], [each.encode() for each in times]
+    assert lane.cut(lines) == expected
 
 
-def test_a_line_without_a_time_is_taken() -> None:
+def test_lines_without_a_time_are_cut() -> None:
     form = '{"type":"RECORD","stream":"s","record":%s,"version":null}'
-    lane, taken = learned(form % "{}")
+    lane = learned(form % "{}")
     assert lane is not None
-    assert lane((form % '{"a":1}').encode(), 7)
-    assert taken.records == [(b'{"a":1}', None, 7)]
+    assert lane.cut([(form % '{"a":1}').encode()]) == ([b'{"a":1}'], None)
 
 
 @pytest.mark.parametrize(
@@ -85,16 +72,16 @@ def test_a_line_without_a_time_is_taken() -> None:
         FORMS[1] % ("{}", AT),
         FORMS[0] % ("{}", AT[:-1]),
         FORMS[0] % ("{}", AT) + " ",
+        FORMS[0] % ("", AT[:-1]),
         '{"type": "STATE", "value": {}}',
         "",
         "{}",
     ],
 )
-def test_a_line_of_another_form_is_not(other: str) -> None:
-    lane, taken = learned(FORMS[0] % ("{}", AT))
+def test_lines_are_not_cut_if_one_has_another_form(other: str) -> None:
+    lane = learned(FORMS[0] % ("{}", AT))
     assert lane is not None
-    assert not lane(other.encode(), 7)
-    assert taken.records == []
+    assert lane.cut([(FORMS[0] % ("{}", AT)).encode(), other.encode()]) is None
 
 
 @pytest.mark.parametrize(
@@ -114,8 +101,7 @@ def test_a_line_of_another_form_is_not(other: str) -> None:
     ],
 )
 def test_a_line_that_may_be_misread_has_no_lane(line: str) -> None:
-    lane, _ = learned(line)
-    assert lane is None
+    assert learned(line) is None
 
 
 def test_lines_are_found_by_their_start() -> None:
@@ -146,13 +132,24 @@ events = st.one_of(
     st.sampled_from([("line", KEYED.replace("string", "number")), ("line", activate(1, "keyed"))]),
 )
 
+rows = st.tuples(
+    st.just("rows"),
+    st.sampled_from(["keyed", "other"]),
+    st.integers(1, 20),
+    st.sampled_from(["{}", '{"id": 1}', '{"id": 8.0}']),
+)
+
 
 def lines_of(story: list[tuple[Any, ...]]) -> bytes:
     """Return what a tap writes."""
-    lines = [KEYED, LOOSE]
+    lines = [KEYED, LOOSE, schema("other", {"id": {"type": ["null", "number"]}}, [])]
     for kind, *rest in story:
         if kind == "line":
             lines.append(rest[0])
+        elif kind == "rows":  # which only the second of them makes different
+            stream, count, second = rest
+            texts = ['{"id": 7}', second] + [f'{{"id": {place}}}' for place in range(count)]
+            lines += [record(text, stream, time_extracted=AT) for text in texts]
         else:
             stream, text, time = rest
             more = {} if time is None else {"time_extracted": time}
@@ -161,16 +158,18 @@ def lines_of(story: list[tuple[Any, ...]]) -> bytes:
 
 
 @settings(deadline=None, max_examples=150)
-@given(st.lists(events, max_size=25), st.booleans())
+@given(st.lists(events | rows, max_size=25), st.booleans(), st.sampled_from([3, 20_000]))
 def test_with_lanes_everything_is_as_without_them(
-    story: list[tuple[Any, ...]], check: bool
+    story: list[tuple[Any, ...]], check: bool, most_rows: int
 ) -> None:
     # Given any lines of a tap
     text = lines_of(story)
     found = []
     for most in (20_000, 0):  # with lanes, and without
-        with running_service() as service, mock.patch.object(reader, "MAX_LANES", most):
-            config = service.config(validate_records=check, max_parallel_requests=1)
+        with running_service() as service, mock.patch.object(blocks, "MAX_LANES", most):
+            config = service.config(
+                validate_records=check, max_parallel_requests=1, batch_size_rows=most_rows
+            )
             # When they are loaded
             states, error = loaded(config, text)
             bodies = [request.batch for request in service.requests]
@@ -186,13 +185,14 @@ def test_forms_beyond_measure_are_not_remembered() -> None:
     # Given a tap that writes the time in front of each record
     lines = [KEYED, *(FRONT.replace("%s", str(place)) for place in range(50))]
     # When fewer forms are remembered than there are
-    with mock.patch.object(reader, "MAX_LANES", 10):
+    with mock.patch.object(blocks, "MAX_LANES", 10):
         messages = MessageReader()
-        messages.quick_way = lambda _: Taken()
+        messages.quick_way = lambda _: mock.Mock()
         callbacks = dict.fromkeys(
             ["RECORD", "SCHEMA", "STATE", "ACTIVATE_VERSION", "BATCH"], lambda _: None
         )
         counts = messages.process_lines(io.BytesIO(stream_of(*lines)), callbacks)
     # Then all are read, and the memory does not grow
     assert counts["RECORD"] == 50
-    assert len(messages._lanes) == 10
+    assert messages._blocks is not None
+    assert len(messages._blocks._lanes) == 10

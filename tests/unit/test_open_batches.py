@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
-from target_stitch_import.batch import BodyLimit, OpenBatch, OpenBatches
+from target_stitch_import.batch import BodyLimit, OpenBatch
+from target_stitch_import.open_batches import OpenBatches
 
 if TYPE_CHECKING:
     import pytest
@@ -118,7 +119,7 @@ def test_when_they_hold_too_much_together_the_largest_are_sealed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Given batches of several sizes, which together hold more than may be
-    monkeypatch.setattr("target_stitch_import.batch.MAX_OPEN_BYTES", 1_000)
+    monkeypatch.setattr("target_stitch_import.open_batches.MAX_OPEN_BYTES", 1_000)
     held = Opened()
     for size in (100, 400, 50, 300, 200):
         batch = held.open()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from target_stitch_import.limits import MAX_SEQUENCE
@@ -217,3 +217,52 @@ def test_a_time_before_1970_is_none(zero: int) -> None:
     sequence = sequencer.next(zero)
     # Then its sequence is that of a record without a time, and hides no later update
     assert sequence > 1_700_000_000 * 10**9
+
+
+PLAIN = "2024-02-29T23:59:58.{:06}{}"
+plain = st.builds(PLAIN.format, st.integers(0, 999_999), st.sampled_from(["Z", "+00:00"]))
+of_a_tap = st.one_of(
+    plain,
+    plain.map(lambda text: text.replace("58.", "59.")),
+    plain.map(lambda text: text.replace("T", " ")),
+    plain.map(lambda text: text.replace("02-29", "02-30")),
+    plain.map(lambda text: text[:-1] + " "),
+    st.sampled_from(["2024-W09-4T23:59:58.000001Z", "20240229T235958.123.000001Z", "é" * 16]),
+)
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.lists(of_a_tap, min_size=1, max_size=6))
+def test_many_times_are_read_as_each_is(texts: list[str]) -> None:
+    # Given times of one length, as a tap writes them in a row
+    texts = [text for text in texts if len(text.encode()) == len(texts[0].encode())]
+    # When they are read at once
+    found = TimeReader().read_many([text.encode() for text in texts])
+    # Then each is as if it had been read alone, unless one is in doubt
+    alone = [TimeReader().read(text) for text in texts]
+    if found is None:
+        assert None in alone or any(text != text.strip() for text in texts)
+    else:
+        assert list(zip(*found, strict=True)) == alone
+
+
+def test_many_times_that_are_no_text_are_not_read() -> None:
+    assert TimeReader().read_many([b"2024-02-29T23:59:5\xff"]) is None
+    assert TimeReader().read_many([b"2024-02-29T23:59:5\xff.000000Z"]) is None
+
+
+@pytest.mark.usefixtures("_clock")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(st.integers(NOW - 3, NOW + 3) | st.sampled_from([0, NOW * 2]))))
+def test_many_sequences_are_as_each_is(chunks: list[list[int]]) -> None:
+    # Given times in chunks, some of them equal, falling, or wrong
+    at_once, alone = Sequencer(), Sequencer()
+    for times in filter(None, chunks):
+        # When the sequences of a chunk are made at once, then they are as if made one by one
+        assert at_once.next_many(times, len(times)) == [alone.next(time) for time in times]
+    assert at_once.held_to_clock == alone.held_to_clock
+
+
+@pytest.mark.usefixtures("_clock")
+def test_many_sequences_without_times_begin_with_the_time_of_receipt() -> None:
+    assert Sequencer().next_many(None, 3) == [NOW, NOW + 1, NOW + 2]

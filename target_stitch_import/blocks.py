@@ -1,0 +1,165 @@
+"""The lines of a chunk, many at a time where their form is known.
+
+Lines of one stream in a row go together. Where streams, or records and STATEs, take turns, the lines
+up to the next other message are a block: the records of each stream go together, and the STATEs
+behind them. That is done only where it comes to the same as line by line: all of them are beyond
+doubt, no two forms load one table, and where there are STATEs, no batch is sealed on the way. Knows lines, lanes and the
+quick way; nothing of what is in a record.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import takewhile
+from operator import methodcaller
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from target_stitch_import.errors import InputError
+from target_stitch_import.lanes import Lane, lane_of, lane_start
+from target_stitch_import.messages import StateMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from target_stitch_import.messages import RecordMessage
+    from target_stitch_import.quick import QuickWay, Records
+
+__all__ = ["MAX_LANES", "Blocks"]
+
+MAX_LANES: Final = 20_000
+"""Forms of RECORD lines that are looked at: more than streams have, unless each line differs."""
+
+_ROW: Final = 8
+"""From so many lines of one stream in a row on, they are no block of several."""
+_STATE: Final = (b'{"type":"STATE"', b'{"type": "STATE"')
+
+_decode_state = msgspec.json.Decoder(StateMessage).decode
+
+
+class Blocks:
+    """Takes lines by the lanes that it knows, and hands over the others."""
+
+    def __init__(
+        self, usual: Callable[[bytes, int], None], take_state: Callable[[StateMessage], None]
+    ) -> None:
+        """Hand what goes the usual way to ``usual``: a line and its number."""
+        self._usual = usual
+        self._take_state = take_state
+        self.taken: Counter[str] = Counter()
+        """How many messages did not go the usual way."""
+        self._lanes: dict[bytes, Lane | None] = {}
+
+    def forget(self) -> None:
+        """Take no line of any form for known any longer."""
+        self._lanes.clear()
+
+    def learn(
+        self,
+        line: bytes,
+        message: RecordMessage,
+        way_of: Callable[[RecordMessage], QuickWay | None],
+    ) -> None:
+        """Take note of the form of a line, which was decoded to ``message``."""
+        start = lane_start(line)
+        if start not in self._lanes and len(self._lanes) < MAX_LANES:
+            way = way_of(message)
+            self._lanes[start] = None if way is None else lane_of(line, message, way)
+
+    def take(self, lines: Sequence[bytes], first: int) -> None:
+        """Take the lines of a chunk; ``first`` is the number of the first one."""
+        at = 0
+        while at < len(lines):
+            lane = self._lanes.get(lane_start(lines[at]))
+            if lane is None:
+                self._usual(lines[at], first + at)
+                at += 1
+                continue
+            rest = lines[at:] if at else lines
+            row = list(takewhile(methodcaller("startswith", lane.start), rest))
+            if len(row) == len(rest) or len(row) >= _ROW:
+                self._take_row(lane, row, first + at)
+                at += len(row)
+            else:
+                at += self._take_block(rest, first + at)
+
+    def _take_row(self, lane: Lane, lines: Sequence[bytes], first: int) -> None:
+        """Take lines of one stream."""
+        if (records := _records(lane, lines)) is None:
+            self._take_alone(lines, first)
+            return
+        self._add(lane.way, records, lines, range(first, first + len(lines)))
+
+    def _add(
+        self, way: QuickWay, records: Records, lines: Sequence[bytes], numbers: Sequence[int]
+    ) -> None:
+        """Add records; those in doubt, and those that seal or open a batch, go the usual way."""
+        at = 0
+        while at < len(lines):
+            added = way.add(records, numbers, at)
+            self.taken["RECORD"] += added
+            at += added
+            if at < len(lines):
+                self._usual(lines[at], numbers[at])
+                at += 1
+            if at > records.good:
+                records.good = at + way.good_ones(records.data[at:])
+
+    def _take_block(self, lines: Sequence[bytes], first: int) -> int:
+        """Take the lines up to the next message that is no RECORD or STATE; return how many."""
+        groups: dict[Lane, tuple[list[bytes], list[int]]] = {}
+        states: list[bytes] = []
+        count = 0
+        for number, line in enumerate(lines, first):
+            lane = self._lanes.get(lane_start(line))
+            if lane is not None:
+                of_lane = groups.get(lane)
+                if of_lane is None:
+                    of_lane = groups[lane] = ([], [])
+                of_lane[0].append(line)
+                of_lane[1].append(number)
+            elif line.startswith(_STATE):
+                states.append(line)
+            else:
+                break
+            count += 1
+        if not self._take_groups(groups, states):
+            self._take_alone(lines[:count], first)
+        return count
+
+    def _take_groups(
+        self, groups: dict[Lane, tuple[list[bytes], list[int]]], states: Sequence[bytes]
+    ) -> bool:
+        """Take all of them, or do nothing and return False."""
+        if len({id(lane.way.table) for lane in groups}) < len(groups):
+            return False
+        found: list[tuple[QuickWay, Records, list[bytes], list[int]]] = []
+        for lane, (lines, numbers) in groups.items():
+            records = _records(lane, lines)
+            if records is None or records.good < len(lines):
+                return False
+            if states and not lane.way.has_room_for(records):
+                return False
+            found.append((lane.way, records, lines, numbers))
+        try:
+            messages = [_decode_state(line) for line in states]
+            for message in messages:
+                message.state()
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InputError):
+            return False
+        for way, records, lines, numbers in found:
+            self._add(way, records, lines, numbers)
+        for message in messages:
+            self._take_state(message)
+        self.taken["STATE"] += len(messages)
+        return True
+
+    def _take_alone(self, lines: Iterable[bytes], first: int) -> None:
+        for number, line in enumerate(lines, first):
+            self._usual(line, number)
+
+
+def _records(lane: Lane, lines: Sequence[bytes]) -> Records | None:
+    cut = lane.cut(lines)
+    return None if cut is None else lane.way.look_at(*cut)

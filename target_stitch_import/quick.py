@@ -1,0 +1,115 @@
+"""The quick way: many records of one stream and version at once.
+
+What is done for a record alone is done here for all records of a chunk by calls that loop in C, since
+the interpreter's own steps would take longer than the work. It takes only what is beyond doubt;
+anything else goes the usual way, record by record. Knows checks, times, sequences and the open
+batch; nothing of lines or messages.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from operator import length_hint
+from typing import TYPE_CHECKING, Protocol
+
+from target_stitch_import.validation import NOT_QUICKLY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from target_stitch_import.batch import OpenBatch
+    from target_stitch_import.sequence import Sequencer, TimeReader
+
+__all__ = ["QuickWay", "Records"]
+
+
+class Table(Protocol):
+    """Where sequences are counted."""
+
+    sequencer: Sequencer
+
+
+class Growing(Protocol):
+    """Has the open batch that records go into."""
+
+    def open_batch(self, version: int | None) -> OpenBatch | None:
+        """Return the open batch of a version, if there is one."""
+
+    def has_grown(self, batch: OpenBatch, added: int) -> None:
+        """Take note that the open batch has so many more bytes."""
+
+
+class Records:
+    """Records that were cut from lines, and their times."""
+
+    def __init__(
+        self, data: list[bytes], times: tuple[list[int], list[bytes]] | None, good: int
+    ) -> None:
+        self.data = data
+        self.moments = times[0] if times else None
+        self.texts = times[1] if times else None
+        self.good = good
+        """So many, from the first one on, are beyond doubt."""
+
+
+class QuickWay:
+    """Takes records of one version into the open batch of a sink."""
+
+    def __init__(
+        self,
+        sink: Growing,
+        version: int | None,
+        *,
+        table: Table,
+        check: Callable[[bytes], object],
+        times: TimeReader,
+    ) -> None:
+        """Take what ``check`` takes, which raises one of ``NOT_QUICKLY`` where it is in doubt."""
+        self.table = table
+        """Records of one table may not overtake each other."""
+        self._sink = sink
+        self._version = version
+        self._check = check
+        self._times = times
+
+    def look_at(self, data: list[bytes], times: list[bytes] | None) -> Records:
+        """Return the records with what is known of them; nothing has happened to them yet."""
+        read = None
+        if times is not None and (read := self._times.read_many(times)) is None:
+            return Records(data, None, 0)
+        return Records(data, read, self.good_ones(data))
+
+    def good_ones(self, data: Sequence[bytes]) -> int:
+        """Return how many records, from the first one on, are beyond doubt."""
+        waiting = iter(data)
+        try:
+            deque(map(self._check, waiting), maxlen=0)
+        except NOT_QUICKLY:
+            return len(data) - length_hint(waiting) - 1
+        return len(data)
+
+    def has_room_for(self, records: Records) -> bool:
+        """Return True if all would fit into the batch that is open."""
+        return self._room(records.data, records.texts) == len(records.data)
+
+    def add(self, records: Records, lines: Sequence[int], begin: int = 0) -> int:
+        """Add records from ``begin`` on, as many as are good and fit; return how many these are."""
+        data = records.data[begin : records.good]
+        texts = records.texts and records.texts[begin : records.good]
+        room = self._room(data, texts)
+        batch = self._sink.open_batch(self._version)
+        if batch is None or not room:
+            return 0
+        end = begin + room
+        moments = records.moments and records.moments[begin:end]
+        sequences = self.table.sequencer.next_many(moments, room)
+        texts = texts and texts[:room]
+        added = batch.add_records(data[:room], sequences, texts, lines[begin:end])
+        self._sink.has_grown(batch, added)
+        return room
+
+    def _room(self, data: Sequence[bytes], texts: Sequence[bytes] | None) -> int:
+        batch = self._sink.open_batch(self._version)
+        if batch is None:
+            return 0
+        return batch.room_for(data, texts)
