@@ -171,15 +171,15 @@ class OpenBatch:
 
     def room_for(self, records: Sequence[bytes], extracted: Sequence[bytes] | None) -> int:
         """Return how many records, from the first one on, are sure to fit; none fills the body."""
-        rows = min(len(records), self._max_rows - len(self.lines))
+        records = records[: self._max_rows - len(self.lines)]
         left = self._max_bytes - self.size - 2
         around = _AROUND
         if extracted:
             around = _AROUND_TIMED + max(map(len, extracted))
         if sum(map(len, records)) + around * len(records) <= left:
-            return rows
+            return len(records)
         sizes = accumulate(len(record) + around for record in records)
-        return min(rows, bisect_right(list(sizes), left))
+        return bisect_right(list(sizes), left)
 
     def add_records(
         self,

@@ -33,6 +33,8 @@ MAX_LANES: Final = 20_000
 
 _ROW: Final = 8
 """From so many lines of one stream in a row on, they are no block of several."""
+_DOUBTED: Final = 16
+"""So many records go alone from one on that is in doubt."""
 _STATE: Final = (b'{"type":"STATE"', b'{"type": "STATE"')
 
 _decode_state = msgspec.json.Decoder(StateMessage).decode
@@ -86,7 +88,7 @@ class Blocks:
 
     def _take_row(self, lane: Lane, lines: Sequence[bytes], first: int) -> None:
         """Take lines of one stream."""
-        if (records := _records(lane, lines)) is None:
+        if (records := self._records(lane, lines)) is None:
             self._take_alone(lines, first)
             return
         self._add(lane.way, records, lines, range(first, first + len(lines)))
@@ -100,9 +102,11 @@ class Blocks:
             added = way.add(records, numbers, at)
             self.taken["RECORD"] += added
             at += added
-            if at < len(lines):
-                self._usual(lines[at], numbers[at])
-                at += 1
+            # Where one is in doubt, more are likely to be: looking twice at each would take longer.
+            end = at + (_DOUBTED if at == records.good else 1)
+            for line, number in zip(lines[at:end], numbers[at:end], strict=True):
+                self._usual(line, number)
+            at = end
             if at > records.good:
                 records.good = at + way.good_ones(records.data[at:])
 
@@ -136,7 +140,7 @@ class Blocks:
             return False
         found: list[tuple[QuickWay, Records, list[bytes], list[int]]] = []
         for lane, (lines, numbers) in groups.items():
-            records = _records(lane, lines)
+            records = self._records(lane, lines)
             if records is None or records.good < len(lines):
                 return False
             if states and not lane.way.has_room_for(records):
@@ -159,7 +163,10 @@ class Blocks:
         for number, line in enumerate(lines, first):
             self._usual(line, number)
 
-
-def _records(lane: Lane, lines: Sequence[bytes]) -> Records | None:
-    cut = lane.cut(lines)
-    return None if cut is None else lane.way.look_at(*cut)
+    def _records(self, lane: Lane, lines: Sequence[bytes]) -> Records | None:
+        """Return the records of lines; None, and have the form learned anew, if one has another."""
+        cut = lane.cut(lines)
+        if cut is None:
+            del self._lanes[lane_start(lines[0])]
+            return None
+        return lane.way.look_at(*cut)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -11,15 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_stitch_import import blocks
-from target_stitch_import.lanes import lane_of, lane_start
+from target_stitch_import.blocks import Blocks
+from target_stitch_import.lanes import Lane, lane_of, lane_start
 from target_stitch_import.messages import RecordMessage
+from target_stitch_import.quick import Records
 from target_stitch_import.reader import MessageReader
 from tests.support.messages import activate, record, schema, state, stream_of
 from tests.support.running import loaded
 from tests.support.service import running_service
-
-if TYPE_CHECKING:
-    from target_stitch_import.lanes import Lane
 
 AT = "2024-02-29T23:59:58.123456+00:00"
 
@@ -196,3 +195,26 @@ def test_forms_beyond_measure_are_not_remembered() -> None:
     assert counts["RECORD"] == 50
     assert messages._blocks is not None
     assert len(messages._blocks._lanes) == 10
+
+
+def test_a_form_is_learned_again_where_it_has_changed() -> None:
+    # Given a tap that leaves the fraction out where it is zero, as it is in its first line
+    short = record({"id": 1}, time_extracted=AT.replace(".123456", ""))
+    lines = [each.encode() for each in [short, *[record({"id": 2}, time_extracted=AT)] * 20]]
+    way = mock.Mock()
+    way.look_at = lambda data, _: Records(data, None, len(data))
+    way.add = lambda records, _, at=0: len(records.data) - at
+    alone = []
+
+    def usual(line: bytes, number: int) -> None:
+        alone.append(number)
+        message = MessageReader().deserialize_json(line)
+        taken.learn(line, message, lambda _: way)
+
+    # When its lines come in chunks
+    taken = Blocks(usual, mock.Mock())
+    for first in (1, 22, 43):
+        taken.take(lines if first == 1 else lines[1:] + lines[1:2], first)
+    # Then the form of most of them is known from the second chunk on
+    assert alone == list(range(1, 22))
+    assert taken.taken == {"RECORD": 42}
