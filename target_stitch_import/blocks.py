@@ -102,6 +102,8 @@ class Blocks:
             added = way.add(records, numbers, at)
             self.taken["RECORD"] += added
             at += added
+            if at == len(lines):
+                return
             # Where one is in doubt, more are likely to be: looking twice at each would take longer.
             end = at + (_DOUBTED if at == records.good else 1)
             for line, number in zip(lines[at:end], numbers[at:end], strict=True):
