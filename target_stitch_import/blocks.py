@@ -166,7 +166,10 @@ class Blocks:
             self._usual(line, number)
 
     def _records(self, lane: Lane, lines: Sequence[bytes]) -> Records | None:
-        """Return the records of lines; None, and have the form learned anew, if one has another."""
+        """Return the records of lines; None if one is of another form, or has no readable time.
+
+        Where the form has changed, it is learned anew.
+        """
         cut = lane.cut(lines)
         if cut is None:
             del self._lanes[lane_start(lines[0])]

@@ -72,11 +72,14 @@ class QuickWay:
         self._check = check
         self._times = times
 
-    def look_at(self, data: list[bytes], times: list[bytes] | None) -> Records:
-        """Return the records with what is known of them; nothing has happened to them yet."""
+    def look_at(self, data: list[bytes], times: list[bytes] | None) -> Records | None:
+        """Return the records with what is known of them; None if one has an unreadable time.
+
+        Nothing has happened to them yet.
+        """
         read = None
         if times is not None and (read := self._times.read_many(times)) is None:
-            return Records(data, None, 0)
+            return None
         return Records(data, read, self.good_ones(data))
 
     def good_ones(self, data: Sequence[bytes]) -> int:

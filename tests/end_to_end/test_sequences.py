@@ -145,3 +145,16 @@ def test_an_activation_may_be_ignored(emulator: Emulator) -> None:
     # then nothing disappears
     assert error is None
     assert sorted(row["id"] for row in read_table(emulator.database, "orders")) == [0, 1]
+
+
+def test_an_unreadable_time_leaves_the_others_as_they_are(service: Service) -> None:
+    # given many records in a row, one of them with a time that is none
+    times = [f"2024-05-06T07:08:09.{place:06}Z" for place in range(60)]
+    times[7] = times[7].replace("05-06", "02-30")
+    lines = [record({"id": at}, time_extracted=time) for at, time in enumerate(times)]
+    # when they are loaded
+    loaded(service.config(), stream_of(schema(), *lines))
+    # then each of the others has its own time
+    messages = service.requests[0].batch["messages"]
+    found = [message.get("time_extracted") for message in messages]
+    assert found == [None if at == 7 else time for at, time in enumerate(times)]

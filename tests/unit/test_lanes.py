@@ -21,6 +21,7 @@ from tests.support.running import loaded
 from tests.support.service import running_service
 
 AT = "2024-02-29T23:59:58.123456+00:00"
+UNREADABLE = AT.replace("29T", "30T")
 
 
 def learned(line: str) -> Lane | None:
@@ -134,7 +135,7 @@ events = st.one_of(
 rows = st.tuples(
     st.just("rows"),
     st.sampled_from(["keyed", "other"]),
-    st.integers(1, 20),
+    st.integers(1, 50),
     st.sampled_from(["{}", '{"id": 1}', '{"id": 8.0}']),
 )
 
@@ -149,6 +150,8 @@ def lines_of(story: list[tuple[Any, ...]]) -> bytes:
             stream, count, second = rest
             texts = ['{"id": 7}', second] + [f'{{"id": {place}}}' for place in range(count)]
             lines += [record(text, stream, time_extracted=AT) for text in texts]
+            if count > 25:
+                lines[-count] = lines[-count].replace(AT, UNREADABLE)
         else:
             stream, text, time = rest
             more = {} if time is None else {"time_extracted": time}
