@@ -20,7 +20,7 @@ from target_stitch_import.jsontext import encode_exactly
 from target_stitch_import.limits import MAX_BATCH_BYTES, MAX_SEQUENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import msgspec
 
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "BodyLimit", "OpenBatch", "batch_head"]
 
 
-PIECE_BYTES: Final = 1 << 17
-
+_PIECE_BYTES: Final = 1 << 17
 _START: Final = b'{"action":"upsert","sequence":%d,"data":'
 _START_TIMED: Final = b'{"action":"upsert","sequence":%d,"time_extracted":"%b","data":'
 _END: Final = b"},"
@@ -188,14 +187,14 @@ class OpenBatch:
         extracted: Sequence[bytes] | None,
         lines: Sequence[int],
     ) -> int:
-        """Add as many upserts as there is room for; return the bytes they take."""
+        """Add upserts, for all of which there is room; return the bytes they take."""
+        parts: Iterable[tuple[Any, ...]]
         if extracted is None:
-            form = _START + b"%b" + _END
-            messages = [form % each for each in zip(sequences, records, strict=True)]
+            start, parts = _START, zip(sequences, records, strict=True)
         else:
-            form = _START_TIMED + b"%b" + _END
-            parts = zip(sequences, extracted, records, strict=True)
-            messages = [form % each for each in parts]
+            start, parts = _START_TIMED, zip(sequences, extracted, records, strict=True)
+        form = start + b"%b" + _END
+        messages = [form % each for each in parts]
         self._end_of_body().writelines(messages)
         added = sum(map(len, messages))
         self.size += added
@@ -226,7 +225,7 @@ class OpenBatch:
 
     def _end_of_body(self) -> io.BytesIO:
         """Return what the next message is written to."""
-        if self.size - self._in_pieces > PIECE_BYTES:
+        if self.size - self._in_pieces > _PIECE_BYTES:
             self._pieces.append(self._body.getvalue())
             self._in_pieces = self.size
             self._body = io.BytesIO()

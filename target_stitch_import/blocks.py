@@ -3,8 +3,8 @@
 Lines of one stream in a row go together. Where streams, or records and STATEs, take turns, the lines
 up to the next other message are a block: the records of each stream go together, and the STATEs
 behind them. That is done only where it comes to the same as line by line: all of them are beyond
-doubt, no two forms load one table, and where there are STATEs, no batch is sealed on the way. Knows lines, lanes and the
-quick way; nothing of what is in a record.
+doubt, no two forms load one table, and where there are STATEs, no batch is sealed on the way. Knows
+lines, lanes and the quick way; nothing of what is in a record.
 """
 
 from __future__ import annotations

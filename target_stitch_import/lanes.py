@@ -48,14 +48,12 @@ class Lane:
         """Return the records and times of lines; None if one of them is not of this form."""
         if not all(map(methodcaller("startswith", self.start), lines)):
             return None
-        begin, end = len(self.start), len(self.end)
+        begin, end = len(self.start), len(self.end)  # where they overlap, the record is empty
         tail = len(self.middle) + self.width + end
         tails = [line[-tail:] for line in lines]
         if {each[: len(self.middle)] for each in tails} != {self.middle}:
             return None
         if {each[-end:] for each in tails} != {self.end}:
-            return None
-        if min(map(len, lines)) < begin + tail:
             return None
         records = [line[begin:-tail] for line in lines]
         if not self.width:

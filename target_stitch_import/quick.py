@@ -93,15 +93,18 @@ class QuickWay:
 
     def has_room_for(self, records: Records) -> bool:
         """Return True if all would fit into the batch that is open."""
-        return self._room(records.data, records.texts) == len(records.data)
+        batch = self._sink.open_batch(self._version)
+        return batch is not None and batch.room_for(records.data, records.texts) == len(
+            records.data
+        )
 
     def add(self, records: Records, lines: Sequence[int], begin: int = 0) -> int:
         """Add records from ``begin`` on, as many as are good and fit; return how many these are."""
+        if (batch := self._sink.open_batch(self._version)) is None:
+            return 0
         data = records.data[begin : records.good]
         texts = records.texts and records.texts[begin : records.good]
-        room = self._room(data, texts)
-        batch = self._sink.open_batch(self._version)
-        if batch is None or not room:
+        if not (room := batch.room_for(data, texts)):
             return 0
         end = begin + room
         moments = records.moments and records.moments[begin:end]
@@ -110,9 +113,3 @@ class QuickWay:
         added = batch.add_records(data[:room], sequences, texts, lines[begin:end])
         self._sink.has_grown(batch, added)
         return room
-
-    def _room(self, data: Sequence[bytes], texts: Sequence[bytes] | None) -> int:
-        batch = self._sink.open_batch(self._version)
-        if batch is None:
-            return 0
-        return batch.room_for(data, texts)

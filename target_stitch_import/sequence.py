@@ -33,8 +33,7 @@ _TIME = re.compile(
 _DIGITS_START: Final = 20  # of the microseconds in YYYY-MM-DDTHH:MM:SS.ffffff
 _DIGITS_END: Final = 26
 _UTC: Final = (b"+00:00", b"Z")
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - of times that are UTC anyway
-_DAY: Final = 86_400
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def text_of(time_ns: int) -> str:
@@ -116,8 +115,7 @@ class TimeReader:
             return False
         if f"{second.isoformat()}.".encode() != start:
             return False
-        since = second - _EPOCH
-        self._start, self._start_ns = start, (since.days * _DAY + since.seconds) * SECOND_NS
+        self._start, self._start_ns = start, _unix_seconds(second) * SECOND_NS
         return True
 
     def _read_any(self, text: str) -> tuple[int, bytes] | None:
@@ -125,10 +123,10 @@ class TimeReader:
         if match is None:
             return None
         try:
-            second = datetime.fromisoformat(f"{match['date']}T{match['time'] or '00:00'}+00:00")
+            second = datetime.fromisoformat(f"{match['date']}T{match['time'] or '00:00'}")
         except ValueError:
             return None
-        seconds = int((second - datetime(1970, 1, 1, tzinfo=timezone.utc)).total_seconds())
+        seconds = _unix_seconds(second)
         if match["sign"]:
             offset = int(match["hours"]) * 3600 + int(match["minutes"] or 0) * 60
             seconds += -offset if match["sign"] == "+" else offset
@@ -140,6 +138,11 @@ class TimeReader:
         start = moment.replace(tzinfo=None).isoformat()
         self._start, self._start_ns = f"{start}.".encode(), seconds * SECOND_NS
         return self._start_ns + int(digits), f"{start}.{digits[:6]}Z".encode()
+
+
+def _unix_seconds(second: datetime) -> int:
+    """Return a UTC second, which says no zone, as Unix seconds."""
+    return int((second.replace(tzinfo=timezone.utc) - _EPOCH).total_seconds())
 
 
 class Sequencer:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from target_stitch_import import blocks
 from target_stitch_import.blocks import Blocks
 from target_stitch_import.lanes import Lane, lane_of, lane_start
-from target_stitch_import.messages import RecordMessage
+from target_stitch_import.messages import RecordMessage, StateMessage
 from target_stitch_import.quick import Records
 from target_stitch_import.reader import MessageReader
 from tests.support.messages import activate, record, schema, state, stream_of
@@ -221,3 +221,50 @@ def test_a_form_is_learned_again_where_it_has_changed() -> None:
     # Then the form of most of them is known from the second chunk on
     assert alone == list(range(1, 22))
     assert taken.taken == {"RECORD": 42}
+
+
+def block(
+    streams: int = 2,
+    *,
+    good: bool = True,
+    room: bool = True,
+    one_table: bool = False,
+    value: Any = None,
+) -> tuple[list[int], list[StateMessage], Blocks]:
+    """Return what went alone, the STATEs, and what was taken, of streams that take turns."""
+    table, alone = mock.Mock(), []
+    states: list[StateMessage] = []
+
+    def way_of(_: RecordMessage) -> mock.Mock:
+        way = mock.Mock(table=table if one_table else mock.Mock())
+        way.look_at = lambda data, _: Records(data, None, len(data) if good else 0)
+        way.has_room_for = lambda _: room
+        way.add = lambda records, _, at=0: len(records.data) - at
+        return way
+
+    def usual(line: bytes, number: int) -> None:
+        alone.append(number)
+        message = MessageReader().deserialize_json(line)
+        if isinstance(message, RecordMessage):
+            taken.learn(line, message, way_of)
+
+    taken = Blocks(usual, states.append)
+    turn = [record({"id": 1}, f"s{place}").encode() for place in range(streams)]
+    taken.take(turn, 1)
+    taken.take([*turn * 3, state(value or {"a": 1}).encode(), *turn], streams + 1)
+    return alone, states, taken
+
+
+def test_streams_and_states_that_take_turns_are_taken_together() -> None:
+    alone, states, taken = block()
+    assert alone == [1, 2]
+    assert [bytes(each.value) for each in states] == [b'{"a": 1}']
+    assert taken.taken == {"RECORD": 8, "STATE": 1}
+
+
+@pytest.mark.parametrize(
+    "reason", [{"good": False}, {"room": False}, {"one_table": True}, {"value": [1]}]
+)
+def test_they_go_line_by_line_where_that_may_be_something_else(reason: dict[str, Any]) -> None:
+    alone, states, taken = block(**reason)
+    assert (alone, states, taken.taken) == (list(range(1, 12)), [], {})
