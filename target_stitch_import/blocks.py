@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from target_stitch_import.errors import InputError
-from target_stitch_import.lanes import Lane, lane_of, lane_start
+from target_stitch_import.lanes import FAR, KEY, Lane, lane_of, lane_start
 from target_stitch_import.messages import StateMessage
 
 if TYPE_CHECKING:
@@ -116,17 +116,16 @@ class Blocks:
         """Take the lines up to the next message that is no RECORD or STATE; return how many."""
         groups: dict[Lane, tuple[list[bytes], list[int]]] = {}
         states: list[bytes] = []
-        count = 0
-        for number, line in enumerate(lines, first):
-            lane = self._lanes.get(lane_start(line))
-            if lane is not None:
-                of_lane = groups.get(lane)
-                if of_lane is None:
+        lane_at, count = self._lanes.get, 0
+        for line in lines:
+            if line.startswith(_STATE):
+                states.append(line)
+            # As ``lane_start`` does it: to call it here would take as long as all the rest.
+            elif lane := lane_at(line[: line.find(KEY, 0, FAR) + len(KEY)]):
+                if (of_lane := groups.get(lane)) is None:
                     of_lane = groups[lane] = ([], [])
                 of_lane[0].append(line)
-                of_lane[1].append(number)
-            elif line.startswith(_STATE):
-                states.append(line)
+                of_lane[1].append(first + count)
             else:
                 break
             count += 1
@@ -149,16 +148,14 @@ class Blocks:
                 return False
             found.append((lane.way, records, lines, numbers))
         try:
-            messages = [_decode_state(line) for line in states]
-            for message in messages:
-                message.state()
+            state = _newest(states)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InputError):
             return False
         for way, records, lines, numbers in found:
             self._add(way, records, lines, numbers)
-        for message in messages:
-            self._take_state(message)
-        self.taken["STATE"] += len(messages)
+        if state is not None:
+            self._take_state(state)
+        self.taken["STATE"] += len(states)
         return True
 
     def _take_alone(self, lines: Iterable[bytes], first: int) -> None:
@@ -175,3 +172,17 @@ class Blocks:
             del self._lanes[lane_start(lines[0])]
             return None
         return lane.way.look_at(*cut)
+
+
+def _newest(lines: Sequence[bytes]) -> StateMessage | None:
+    """Return the newest STATE that is not empty: no batch is sealed on the way, so it counts alone.
+
+    Raises:
+        InputError: One of them is none, as do the errors of decoding.
+    """
+    messages = [_decode_state(line) for line in lines]
+    plain = b"".join(lines).isascii() and {bytes(each.value)[:1] for each in messages} <= {b"{"}
+    if not plain:
+        for message in messages:
+            message.state()
+    return next((each for each in reversed(messages) if each.state() is not None), None)

@@ -7,6 +7,7 @@ message, or of the service.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import re
@@ -32,7 +33,8 @@ __all__ = ["Background", "MessageReader"]
 
 logger = logging.getLogger("target-stitch-import")
 
-CHUNK_BYTES: Final = 1 << 18
+CHUNK_BYTES: Final = 1 << 19
+"""Read at once where there is so much: what streams that take turns have in it goes together."""
 MAX_LINE_BYTES: Final = 128_000_000
 """A longer line is refused, so that an input without line ends does not fill the memory."""
 
@@ -152,6 +154,7 @@ class MessageReader(GenericSingerReader[Any]):
                 yield chunk.encode() if isinstance(chunk, str) else chunk
                 self._tick()
             return
+        _widen(descriptor)
         while self._wait(descriptor):
             chunk = os.read(descriptor, CHUNK_BYTES)
             if not chunk:
@@ -216,3 +219,9 @@ class MessageReader(GenericSingerReader[Any]):
         error = InputError(f"it {printable:.{_SHOWN}}")
         error.line = self.line
         return error
+
+
+def _widen(descriptor: int) -> None:
+    """Let a pipe hold as much as is read at once, where the system can; by itself it holds 64 KiB."""
+    with contextlib.suppress(OSError, AttributeError):
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, CHUNK_BYTES)

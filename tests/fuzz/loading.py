@@ -34,7 +34,7 @@ class Loaded:
     error: TargetStitchImportError | None = None
 
 
-def load(data: bytes, size: int = 1 << 18, **settings: Any) -> Loaded:
+def load(data: bytes, size: int = 1 << 19, **settings: Any) -> Loaded:
     """Load an input; an error that is not the target's own is not caught."""
     result = Loaded()
 

@@ -59,7 +59,7 @@ def test_each_file_of_the_corpus_is_taken_or_refused_as_its_name_says(name: str)
 )
 @given(
     data=mutations(list(CORPUS.values())),
-    size=st.sampled_from([1 << 18, 1, 7, 100]),
+    size=st.sampled_from([1 << 19, 1, 7, 100]),
     rows=st.integers(1, 3),
     validate=st.booleans(),
 )

@@ -229,7 +229,7 @@ def block(
     good: bool = True,
     room: bool = True,
     one_table: bool = False,
-    value: Any = None,
+    values: tuple[Any, ...] = ({"a": 1},),
 ) -> tuple[list[int], list[StateMessage], Blocks]:
     """Return what went alone, the STATEs, and what was taken, of streams that take turns."""
     table, alone = mock.Mock(), []
@@ -251,7 +251,7 @@ def block(
     taken = Blocks(usual, states.append)
     turn = [record({"id": 1}, f"s{place}").encode() for place in range(streams)]
     taken.take(turn, 1)
-    taken.take([*turn * 3, state(value or {"a": 1}).encode(), *turn], streams + 1)
+    taken.take([*turn * 3, *(state(value).encode() for value in values), *turn], streams + 1)
     return alone, states, taken
 
 
@@ -263,7 +263,24 @@ def test_streams_and_states_that_take_turns_are_taken_together() -> None:
 
 
 @pytest.mark.parametrize(
-    "reason", [{"good": False}, {"room": False}, {"one_table": True}, {"value": [1]}]
+    ("values", "newest"),
+    [
+        (({"a": 1}, {"a": 2}), b'{"a": 2}'),
+        (({"a": 1}, {}, None), b'{"a": 1}'),
+        (({"a": "é"}, {"a": 3}), b'{"a": 3}'),
+    ],
+)
+def test_of_states_in_a_block_the_newest_that_is_not_empty_counts(
+    values: tuple[Any, ...], newest: bytes
+) -> None:
+    alone, states, taken = block(values=values)
+    assert alone == [1, 2]
+    assert [bytes(each.value) for each in states] == [newest]
+    assert taken.taken == {"RECORD": 8, "STATE": len(values)}
+
+
+@pytest.mark.parametrize(
+    "reason", [{"good": False}, {"room": False}, {"one_table": True}, {"values": ([1],)}]
 )
 def test_they_go_line_by_line_where_that_may_be_something_else(reason: dict[str, Any]) -> None:
     alone, states, taken = block(**reason)

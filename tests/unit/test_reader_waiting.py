@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from functools import partial
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_stitch_import.reader import MessageReader
+from target_stitch_import.reader import CHUNK_BYTES, MessageReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,3 +137,11 @@ def test_without_a_background_a_pipe_is_read_to_its_end(pipe: tuple[int, int]) -
     counted = {kind: (lambda _message: None) for kind in TYPES}
     with os.fdopen(os.dup(read_end), "rb") as source:
         assert reader.process_lines(source, counted) == {"STATE": 2}
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_GETPIPE_SZ"), reason="only Linux tells")
+def test_a_pipe_is_made_to_hold_as_much_as_is_read_at_once(pipe: tuple[int, int]) -> None:
+    read_end, write_end = pipe
+    os.close(write_end)
+    listen(read_end, Background(lambda _: None), [])
+    assert fcntl.fcntl(read_end, fcntl.F_GETPIPE_SZ) >= CHUNK_BYTES
