@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from target_stitch_import.errors import InputError
-from target_stitch_import.lanes import FAR, KEY, Lane, lane_of, lane_start
+from target_stitch_import.lanes import Lane, lane_of, lane_start
 from target_stitch_import.messages import StateMessage
 
 if TYPE_CHECKING:
@@ -116,16 +116,15 @@ class Blocks:
         """Take the lines up to the next message that is no RECORD or STATE; return how many."""
         groups: dict[Lane, tuple[list[bytes], list[int]]] = {}
         states: list[bytes] = []
-        lane_at, count = self._lanes.get, 0
-        for line in lines:
+        count = 0
+        for number, line in enumerate(lines, first):
             if line.startswith(_STATE):
                 states.append(line)
-            # As ``lane_start`` does it: to call it here would take as long as all the rest.
-            elif lane := lane_at(line[: line.find(KEY, 0, FAR) + len(KEY)]):
+            elif lane := self._lanes.get(lane_start(line)):
                 if (of_lane := groups.get(lane)) is None:
                     of_lane = groups[lane] = ([], [])
                 of_lane[0].append(line)
-                of_lane[1].append(first + count)
+                of_lane[1].append(number)
             else:
                 break
             count += 1

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from target_stitch_import.messages import RecordMessage
     from target_stitch_import.quick import QuickWay
 
-__all__ = ["FAR", "KEY", "Lane", "lane_of", "lane_start"]
+__all__ = ["Lane", "lane_of", "lane_start"]
 
-KEY: Final = b'"record":'
-FAR: Final = 1_000  # bytes in which a line says of which stream it is
+_KEY: Final = b'"record":'
+_FAR: Final = 1_000  # bytes in which a line says of which stream it is
 _BEFORE_TIME: Final = re.compile(rb'"time_extracted"\s*:\s*"$')
 
 
 def lane_start(line: bytes) -> bytes:
     """Return the part of a line by which its lane is found."""
-    return line[: line.find(KEY, 0, FAR) + len(KEY)]
+    return line[: line.find(_KEY, 0, _FAR) + len(_KEY)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ def lane_of(line: bytes, message: RecordMessage, way: QuickWay) -> Lane | None:
     start, _, rest = line.partition(bytes(message.record))
     middle, _, end = rest.partition(time.encode()) if time else (b"", b"", rest)
     around = start + middle + end
-    if not start.rstrip().endswith(KEY) or around.count(b'"record"') != 1 or b"\\" in around:
+    if not start.rstrip().endswith(_KEY) or around.count(b'"record"') != 1 or b"\\" in around:
         return None
     if time and not (
         _BEFORE_TIME.search(middle)

@@ -224,4 +224,5 @@ class MessageReader(GenericSingerReader[Any]):
 def _widen(descriptor: int) -> None:
     """Let a pipe hold as much as is read at once, where the system can; by itself it holds 64 KiB."""
     with contextlib.suppress(OSError, AttributeError):
-        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, CHUNK_BYTES)
+        if fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ) < CHUNK_BYTES:
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, CHUNK_BYTES)

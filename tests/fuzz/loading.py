@@ -10,6 +10,7 @@ from unittest import mock
 
 from target_stitch_import.client import ImportClient
 from target_stitch_import.errors import TargetStitchImportError
+from target_stitch_import.reader import CHUNK_BYTES
 from target_stitch_import.target import TargetStitchImport
 
 
@@ -34,7 +35,7 @@ class Loaded:
     error: TargetStitchImportError | None = None
 
 
-def load(data: bytes, size: int = 1 << 19, **settings: Any) -> Loaded:
+def load(data: bytes, size: int = CHUNK_BYTES, **settings: Any) -> Loaded:
     """Load an input; an error that is not the target's own is not caught."""
     result = Loaded()
 

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from target_stitch_import.errors import InputError
+from target_stitch_import.reader import CHUNK_BYTES
 from tests.fuzz.loading import load
 from tests.fuzz.mutations import mutations
 from tests.fuzz.reading import (
@@ -59,7 +60,7 @@ def test_each_file_of_the_corpus_is_taken_or_refused_as_its_name_says(name: str)
 )
 @given(
     data=mutations(list(CORPUS.values())),
-    size=st.sampled_from([1 << 19, 1, 7, 100]),
+    size=st.sampled_from([CHUNK_BYTES, 1, 7, 100]),
     rows=st.integers(1, 3),
     validate=st.booleans(),
 )

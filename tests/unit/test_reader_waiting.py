@@ -140,8 +140,12 @@ def test_without_a_background_a_pipe_is_read_to_its_end(pipe: tuple[int, int]) -
 
 
 @pytest.mark.skipif(not hasattr(fcntl, "F_GETPIPE_SZ"), reason="only Linux tells")
-def test_a_pipe_is_made_to_hold_as_much_as_is_read_at_once(pipe: tuple[int, int]) -> None:
+@pytest.mark.parametrize("before", [CHUNK_BYTES // 8, CHUNK_BYTES * 2])
+def test_a_pipe_holds_as_much_as_is_read_at_once_or_more(
+    pipe: tuple[int, int], before: int
+) -> None:
     read_end, write_end = pipe
+    fcntl.fcntl(read_end, fcntl.F_SETPIPE_SZ, before)
     os.close(write_end)
     listen(read_end, Background(lambda _: None), [])
-    assert fcntl.fcntl(read_end, fcntl.F_GETPIPE_SZ) >= CHUNK_BYTES
+    assert fcntl.fcntl(read_end, fcntl.F_GETPIPE_SZ) == max(before, CHUNK_BYTES)
