@@ -20,7 +20,7 @@ from target_stitch_import.jsontext import encode_exactly
 from target_stitch_import.limits import MAX_BATCH_BYTES, MAX_SEQUENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import msgspec
 
@@ -33,10 +33,10 @@ __all__ = ["Batch", "BodyLimit", "OpenBatch", "batch_head"]
 
 _PIECE_BYTES: Final = 1 << 17
 _START: Final = b'{"action":"upsert","sequence":%d,"data":'
-_START_TIMED: Final = b'{"action":"upsert","sequence":%d,"time_extracted":"%b","data":'
+_START_TIMED: Final = b'{"action":"upsert","sequence":%d,"time_extracted":"%.26bZ","data":'
 _END: Final = b"},"
 _AROUND: Final = len(_START % MAX_SEQUENCE + _END)
-_AROUND_TIMED: Final = len(_START_TIMED % (MAX_SEQUENCE, b"") + _END)
+_AROUND_TIMED: Final = len(_START_TIMED % (MAX_SEQUENCE, b"0" * 26) + _END)
 """Bytes around a record, and its time, at most."""
 
 
@@ -172,9 +172,7 @@ class OpenBatch:
         """Return how many records, from the first one on, are sure to fit; none fills the body."""
         records = records[: self._max_rows - len(self.lines)]
         left = self._max_bytes - self.size - 2
-        around = _AROUND
-        if extracted:
-            around = _AROUND_TIMED + max(map(len, extracted))
+        around = _AROUND_TIMED if extracted else _AROUND
         if sum(map(len, records)) + around * len(records) <= left:
             return len(records)
         sizes = accumulate(len(record) + around for record in records)
@@ -188,15 +186,13 @@ class OpenBatch:
         lines: Sequence[int],
     ) -> int:
         """Add upserts, for all of which there is room; return the bytes they take."""
-        parts: Iterable[tuple[Any, ...]]
-        if extracted is None:
-            start, parts = _START, zip(sequences, records, strict=True)
-        else:
-            start, parts = _START_TIMED, zip(sequences, extracted, records, strict=True)
-        form = start + b"%b" + _END
-        messages = [form % each for each in parts]
-        self._end_of_body().writelines(messages)
-        added = sum(map(len, messages))
+        count = len(records)
+        columns = [sequences, records] if extracted is None else [sequences, extracted, records]
+        fields: list[Any] = [None] * (count * len(columns))
+        for place, column in enumerate(columns):
+            fields[place :: len(columns)] = column
+        start = _START if extracted is None else _START_TIMED
+        added = self._end_of_body().write((start + b"%b" + _END) * count % tuple(fields))
         self.size += added
         self.lines.extend(lines)
         if len(self.lines) >= self._max_rows:

@@ -22,9 +22,12 @@ from target_stitch_import.messages import StateMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import TypeAlias
 
     from target_stitch_import.messages import RecordMessage
     from target_stitch_import.quick import QuickWay, Records
+
+    _Group: TypeAlias = tuple[QuickWay, Records, list[bytes], list[int]]
 
 __all__ = ["MAX_LANES", "Blocks"]
 
@@ -113,45 +116,56 @@ class Blocks:
                 records.good = at + way.good_ones(records.data[at:])
 
     def _take_block(self, lines: Sequence[bytes], first: int) -> int:
-        """Take the lines up to the next message that is no RECORD or STATE; return how many."""
+        """Take the lines up to the next message that is no RECORD or STATE; return how many.
+
+        Where a batch would be sealed on the way, take fewer, but an eighth of them at least: so
+        often can the others be looked at again and cost little.
+        """
         groups: dict[Lane, tuple[list[bytes], list[int]]] = {}
         states: list[bytes] = []
         count = 0
         for number, line in enumerate(lines, first):
-            if line.startswith(_STATE):
-                states.append(line)
-            elif lane := self._lanes.get(lane_start(line)):
+            if lane := self._lanes.get(lane_start(line)):
                 if (of_lane := groups.get(lane)) is None:
                     of_lane = groups[lane] = ([], [])
                 of_lane[0].append(line)
                 of_lane[1].append(number)
+            elif line.startswith(_STATE):
+                states.append(line)
             else:
                 break
             count += 1
-        if not self._take_groups(groups, states):
-            self._take_alone(lines[:count], first)
+        found = self._look_at(groups)
+        fit = _fitting(found, first, count) if states and found else count
+        if fit < count:
+            if fit * 8 >= count:
+                return self._take_block(lines[:fit], first)
+            count = max(fit + 1, count // 8)
+        elif found is not None and self._add_all(found, states):
+            return count
+        self._take_alone(lines[:count], first)
         return count
 
-    def _take_groups(
-        self, groups: dict[Lane, tuple[list[bytes], list[int]]], states: Sequence[bytes]
-    ) -> bool:
-        """Take all of them, or do nothing and return False."""
+    def _look_at(self, groups: dict[Lane, tuple[list[bytes], list[int]]]) -> list[_Group] | None:
+        """Return the records of each stream; None if they can't be taken out of their turn."""
         if len({id(lane.way.table) for lane in groups}) < len(groups):
-            return False
-        found: list[tuple[QuickWay, Records, list[bytes], list[int]]] = []
+            return None
+        found: list[_Group] = []
         for lane, (lines, numbers) in groups.items():
             records = self._records(lane, lines)
             if records is None or records.good < len(lines):
-                return False
-            if states and not lane.way.has_room_for(records):
-                return False
+                return None
             found.append((lane.way, records, lines, numbers))
+        return found
+
+    def _add_all(self, found: Iterable[_Group], states: Sequence[bytes]) -> bool:
+        """Add the records and the newest STATE, or do nothing and return False."""
         try:
             state = _newest(states)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InputError):
             return False
-        for way, records, lines, numbers in found:
-            self._add(way, records, lines, numbers)
+        for group in found:
+            self._add(*group)
         if state is not None:
             self._take_state(state)
         self.taken["STATE"] += len(states)
@@ -171,6 +185,16 @@ class Blocks:
             del self._lanes[lane_start(lines[0])]
             return None
         return lane.way.look_at(*cut)
+
+
+def _fitting(found: Iterable[_Group], first: int, count: int) -> int:
+    """Return how many lines, of ``count`` from ``first`` on, are taken without sealing a batch."""
+    short = [
+        numbers[room]
+        for way, records, _, numbers in found
+        if (room := way.room_for(records)) < len(numbers)
+    ]
+    return min(short) - first if short else count
 
 
 def _newest(lines: Sequence[bytes]) -> StateMessage | None:

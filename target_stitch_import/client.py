@@ -14,10 +14,12 @@ import re
 import ssl
 import time
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import requests
 from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
 
 from target_stitch_import.errors import (
     AccessError,
@@ -27,6 +29,11 @@ from target_stitch_import.errors import (
     TooLargeError,
     TransientError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Auth: TypeAlias = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
 __all__ = ["ImportClient"]
 
@@ -92,6 +99,7 @@ class ImportClient:
         if api_url.lower().startswith("http:"):
             self._session.trust_env = False  # this machine alone: the token goes past any proxy
         self._session.headers.update({"User-Agent": agent, "Content-Type": "application/json"})
+        self._prepared: dict[str, requests.PreparedRequest] = {}
 
     def close(self) -> None:
         """Close the kept-alive connection."""
@@ -105,7 +113,7 @@ class ImportClient:
             DeliveryError: It does not say.
         """
         try:
-            response, answer = self._send("GET", STATUS_PATH, auth=_without_auth)
+            response, answer = self._send("GET", STATUS_PATH, _without_auth)
         except TransientError as error:
             raise DeliveryError(str(error)) from None
         if response.status_code == 503:  # noqa: PLR2004
@@ -120,23 +128,40 @@ class ImportClient:
             TransientError: Another try may help.
             AccessError, RejectedError: Another try would not help.
         """
-        self._check(*self._send("POST", BATCH_PATH, data=body, auth=self._auth))
+        self._check(*self._send("POST", BATCH_PATH, self._auth, body))
 
-    def _send(self, method: str, path: str, **options: Any) -> tuple[requests.Response, _Answer]:
+    def _send(
+        self, method: str, path: str, auth: _Auth, body: bytes | None = None
+    ) -> tuple[requests.Response, _Answer]:
         """Return what the service answers."""
         try:
-            response = self._session.request(
-                method,
-                self._api_url + path,
+            response = self._session.send(
+                self._request(method, path, auth, body),
                 timeout=self._timeout,
                 allow_redirects=False,
-                stream=True,
-                **options,
+                **self._environment,
             )
             return response, self._read(response.status_code, self._content(response))
-        except (ValueError, requests.RequestException) as error:
+        except (ValueError, requests.RequestException, HTTPError) as error:
             failure = self._failure(error)
         raise failure  # here, without the context: its frames have the header with the token
+
+    def _request(
+        self, method: str, path: str, auth: _Auth, body: bytes | None
+    ) -> requests.PreparedRequest:
+        """Return a request; what is the same in each is put together once, for it takes long."""
+        if path not in self._prepared:
+            same = requests.Request(method, self._api_url + path, auth=auth)
+            self._prepared[path] = self._session.prepare_request(same)
+        request = self._prepared[path].copy()
+        request.body = body
+        request.headers["Content-Length"] = str(len(body or b""))
+        return request
+
+    @cached_property
+    def _environment(self) -> dict[str, Any]:
+        """What the environment says of proxies and certificates; bodies are read as they come."""
+        return {**self._session.merge_environment_settings(self._api_url, {}, True, None, None)}
 
     def _failure(self, error: Exception) -> DeliveryError:
         if isinstance(error, ValueError):  # its message may quote the header
@@ -151,11 +176,12 @@ class ImportClient:
         return TransientError(told)
 
     def _content(self, response: requests.Response) -> bytes:
-        """Read an answer, but none that has no end: by byte, so that one that drips is noticed."""
+        """Read an answer, but none that has no end: as it comes, so that a drip is noticed."""
         content = bytearray()
         deadline = time.monotonic() + self._timeout
-        for byte in response.iter_content(1):
-            content += byte
+        response.raw.decode_content = True
+        while piece := response.raw.read1(MAX_ANSWER_BYTES):
+            content += piece
             if len(content) >= MAX_ANSWER_BYTES or time.monotonic() > deadline:
                 response.close()
                 break

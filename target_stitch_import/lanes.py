@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -45,20 +44,19 @@ class Lane:
     way: QuickWay
 
     def cut(self, lines: Sequence[bytes]) -> tuple[list[bytes], list[bytes] | None] | None:
-        """Return the records and times of lines; None if one of them is not of this form."""
-        if not all(map(methodcaller("startswith", self.start), lines)):
-            return None
+        """Return the records and times of lines that begin as this form does.
+
+        None if one of them is not of this form.
+        """
         begin, end = len(self.start), len(self.end)  # where they overlap, the record is empty
         tail = len(self.middle) + self.width + end
-        tails = [line[-tail:] for line in lines]
-        if {each[: len(self.middle)] for each in tails} != {self.middle}:
+        tails = b"".join([line[-tail:] for line in lines])
+        if not (tails.startswith(self.middle) and tails.endswith(self.end)):
             return None
-        if {each[-end:] for each in tails} != {self.end}:
+        times = tails[len(self.middle) : -end].split(self.end + self.middle)
+        if len(times) != len(lines) or {*map(len, times)} != {self.width}:
             return None
-        records = [line[begin:-tail] for line in lines]
-        if not self.width:
-            return records, None
-        return records, [each[len(self.middle) : -end] for each in tails]
+        return [line[begin:-tail] for line in lines], times if self.width else None
 
 
 def lane_of(line: bytes, message: RecordMessage, way: QuickWay) -> Lane | None:

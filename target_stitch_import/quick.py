@@ -8,15 +8,12 @@ batch; nothing of lines or messages.
 
 from __future__ import annotations
 
-from collections import deque
-from operator import length_hint
 from typing import TYPE_CHECKING, Protocol
 
-from target_stitch_import.validation import NOT_QUICKLY
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from target_stitch_import.accept import GoodOnes
     from target_stitch_import.batch import OpenBatch
     from target_stitch_import.sequence import Sequencer, TimeReader
 
@@ -43,7 +40,7 @@ class Records:
     """Records that were cut from lines, and their times."""
 
     def __init__(
-        self, data: list[bytes], times: tuple[list[int], list[bytes]] | None, good: int
+        self, data: list[bytes], times: tuple[list[int], Sequence[bytes]] | None, good: int
     ) -> None:
         self.data = data
         self.moments = times[0] if times else None
@@ -61,15 +58,16 @@ class QuickWay:
         version: int | None,
         *,
         table: Table,
-        check: Callable[[bytes], object],
+        good_ones: GoodOnes,
         times: TimeReader,
     ) -> None:
-        """Take what ``check`` takes, which raises one of ``NOT_QUICKLY`` where it is in doubt."""
+        """Take what ``good_ones`` says are beyond doubt."""
         self.table = table
         """Records of one table may not overtake each other."""
         self._sink = sink
         self._version = version
-        self._check = check
+        self.good_ones = good_ones
+        """Says how many records, from the first one on, are beyond doubt."""
         self._times = times
 
     def look_at(self, data: list[bytes], times: list[bytes] | None) -> Records | None:
@@ -82,21 +80,11 @@ class QuickWay:
             return None
         return Records(data, read, self.good_ones(data))
 
-    def good_ones(self, data: Sequence[bytes]) -> int:
-        """Return how many records, from the first one on, are beyond doubt."""
-        waiting = iter(data)
-        try:
-            deque(map(self._check, waiting), maxlen=0)
-        except NOT_QUICKLY:
-            return len(data) - length_hint(waiting) - 1
-        return len(data)
-
-    def has_room_for(self, records: Records) -> bool:
-        """Return True if all would fit into the batch that is open."""
-        batch = self._sink.open_batch(self._version)
-        return batch is not None and batch.room_for(records.data, records.texts) == len(
-            records.data
-        )
+    def room_for(self, records: Records) -> int:
+        """Return how many, from the first one on, would fit into the batch that is open."""
+        if (batch := self._sink.open_batch(self._version)) is None:
+            return 0
+        return batch.room_for(records.data, records.texts)
 
     def add(self, records: Records, lines: Sequence[int], begin: int = 0) -> int:
         """Add records from ``begin`` on, as many as are good and fit; return how many these are."""

@@ -10,6 +10,7 @@ import re
 import time
 from datetime import datetime, timezone
 from itertools import repeat
+from operator import lt
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -64,8 +65,10 @@ class TimeReader:
             self._text, self._result = text, self._read_any(text)
         return self._result
 
-    def read_many(self, texts: Sequence[bytes]) -> tuple[list[int], list[bytes]] | None:
+    def read_many(self, texts: Sequence[bytes]) -> tuple[list[int], Sequence[bytes]] | None:
         """Read times of one length, as ``read`` does each; None if one is unreadable.
+
+        The texts may have another zone behind the microseconds, as long as it is UTC.
 
         They stand in a line that nobody has decoded, so what may be no JSON is not read.
         """
@@ -81,7 +84,7 @@ class TimeReader:
             return None
         return [each[0] for each in found if each], [each[1] for each in found if each]
 
-    def _read_same_second(self, texts: Sequence[bytes]) -> tuple[list[int], list[bytes]] | None:
+    def _read_same_second(self, texts: Sequence[bytes]) -> tuple[list[int], Sequence[bytes]] | None:
         """Read plain times of the second that is known, as most of a tap's are, all at once."""
         start, zone = self._start, texts[0][_DIGITS_END:]
         joined = b"".join(texts)
@@ -95,8 +98,7 @@ class TimeReader:
         if not b"".join(digits).isdigit():
             return None
         start_ns = self._start_ns
-        moments = [start_ns + number * 1_000 for number in map(int, digits)]
-        return moments, [b"%b%bZ" % (start, each) for each in digits]
+        return [start_ns + number * 1_000 for number in map(int, digits)], texts
 
     def _read_plain(self, text: bytes) -> tuple[int, bytes] | None:
         """Read the form that most taps write: where the second is known, its digits only."""
@@ -172,12 +174,16 @@ class Sequencer:
         self._last = time_ns if time_ns > self._last else self._last + 1
         return self._last
 
-    def next_many(self, times_ns: Sequence[int] | None, count: int) -> list[int]:
+    def next_many(self, times_ns: list[int] | None, count: int) -> list[int]:
         """Return the sequences of several records, as ``next`` does each."""
         now = time.time_ns()
         if times_ns is not None and (min(times_ns) <= 0 or max(times_ns) > now + MAX_AHEAD_NS):
             return [self.next(time_ns) for time_ns in times_ns]
-        last, found = self._last, []
+        last = self._last
+        if times_ns is not None and times_ns[0] > last and all(map(lt, times_ns, times_ns[1:])):
+            self._last = times_ns[-1]
+            return times_ns
+        found = []
         times: Iterable[int] = repeat(now, count) if times_ns is None else times_ns
         for time_ns in times:
             last = time_ns if time_ns > last else last + 1

@@ -154,10 +154,10 @@ class StitchSink(Sink):
 
     def quick_way(self, version: int | None) -> QuickWay | None:
         """Return a way for many records of a version at once; None if there is none."""
-        check = self._check.quick
-        if check is None:
+        good_ones = self._check.good_ones
+        if good_ones is None:
             return None
-        return QuickWay(self, version, table=self._table, check=check, times=self._times)
+        return QuickWay(self, version, table=self._table, good_ones=good_ones, times=self._times)
 
     def open_batch(self, version: int | None) -> OpenBatch | None:
         """Return the open batch of a version, if there is one."""

@@ -19,32 +19,31 @@ from typing import TYPE_CHECKING, Any, Final
 import jsonschema_rs
 import msgspec
 
+from target_stitch_import.accept import (
+    IN_DOUBT,
+    RESERVED_NAME,
+    Data,
+    accept_of,
+    good_ones_of,
+    is_large,
+)
 from target_stitch_import.errors import InvalidRecordError, MissingKeyError
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, RESERVED_PREFIX
 from target_stitch_import.schema import subschemas
-from target_stitch_import.typed import key_decoder, kinds_of, record_decoder
+from target_stitch_import.typed import key_decoder
 from target_stitch_import.verdict import exact_verdict, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["NOT_QUICKLY", "RecordCheck"]
-
-NOT_QUICKLY: Final = (msgspec.MsgspecError, ValueError, RecursionError)
-"""What the quick test of a record raises where others have to judge."""
-
-Data = bytes | msgspec.Raw
+__all__ = ["RecordCheck"]
 
 _EXACT_KEYWORDS: Final = frozenset({"enum", "maximum", "minimum", "multipleOf", "uniqueItems"})
 """Where a float would be rounded before it is judged, numbers are decoded as decimals."""
 
 _REGEX_KEYWORDS: Final = frozenset({"pattern", "patternProperties"})
 """The two libraries read some patterns differently, so only the exact one may judge them."""
-
-_RESERVED_NAME: Final = re.compile(rb'"(?:_|\\u005[fF])(?:s|\\u0073)(?:d|\\u0064)(?:c|\\u0063)')
-
-_CAN_HOLD_TOO_MANY: Final = 2 * MAX_DATA_POINTS  # bytes: a value and its comma take two
 
 
 class RecordCheck:
@@ -60,9 +59,9 @@ class RecordCheck:
         self._known = frozenset(schema["properties"])
         self._schema = schema
         self._validate = validate
-        self.quick = _quick_check(schema, self._keys)
-        """Returns for a record that needs no closer look, and raises one of ``NOT_QUICKLY`` for
-        any other; None if there is no such test."""
+        self._accept = accept_of(schema, self._keys)
+        self.good_ones = good_ones_of(self._accept, self._keys, validate=validate)
+        """Says how many records, from the first one on, need no closer look; None if nothing can."""
 
     def __call__(self, data: Data) -> Data:
         """Return the record's bytes as they may be posted.
@@ -73,10 +72,10 @@ class RecordCheck:
             MissingKeyError: A key property is missing, null, or too long a string.
             InvalidRecordError: The service would refuse the record for another reason.
         """
-        if self.quick is not None:
+        if self._accept is not None:
             try:
-                self.quick(data)
-            except NOT_QUICKLY:
+                self._accept(data)
+            except IN_DOUBT:
                 pass
             else:
                 return data
@@ -128,9 +127,9 @@ class RecordCheck:
             if not text.isascii():
                 text.decode()
             self._decode_keys(text)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+        except IN_DOUBT:
             return self._judge(text)
-        if _RESERVED_NAME.search(text) and _reserved(_object(text)):
+        if RESERVED_NAME.search(text) and _reserved(_object(text)):
             return self._leave_out(text)
         _check_data_points(text)
         return data
@@ -150,19 +149,6 @@ class RecordCheck:
             raise InvalidRecordError(f"does not fit its schema: {broken}")
         _check_data_points(text)
         return text
-
-
-def _quick_check(schema: Mapping[str, Any], keys: Sequence[str]) -> Callable[[Data], object] | None:
-    decode = record_decoder(schema, keys)
-    if decode is None or not _may_hold_too_many(schema):
-        return decode
-
-    def check(data: Data) -> None:
-        decode(data)
-        if _is_large(data):
-            raise ValueError("others judge")
-
-    return check
 
 
 def _check_key(key: str, value: Any) -> None:
@@ -192,14 +178,6 @@ def _decoder(schema: Mapping[str, Any]) -> Callable[[Data], dict[str, Any]]:
     exact = any(_EXACT_KEYWORDS & part.keys() for part in subschemas(schema))
     float_hook = Decimal if exact else None
     return msgspec.json.Decoder(dict[str, Any], float_hook=float_hook).decode
-
-
-def _may_hold_too_many(schema: Mapping[str, Any]) -> bool:
-    """Return False if a record that decodes as its type can't have too many data points."""
-    properties = schema["properties"].values()
-    return len(properties) > MAX_DATA_POINTS or any(
-        not {"array", "object"}.isdisjoint(kinds_of(part, "object")) for part in properties
-    )
 
 
 def _object(text: bytes) -> dict[str, Any]:
@@ -236,15 +214,8 @@ def _without_reserved(text: bytes) -> bytes:
     return encode_exactly(kept)
 
 
-def _is_large(data: Data) -> bool:
-    """Return False if a record can't have too many data points: n leaves need n - 1 commas."""
-    return (
-        memoryview(data).nbytes >= _CAN_HOLD_TOO_MANY and bytes(data).count(b",") >= MAX_DATA_POINTS
-    )
-
-
 def _check_data_points(data: Data) -> None:
-    if not _is_large(data):
+    if not is_large(data):
         return
     points = sum(1 for _ in _leaves(_object(bytes(data))))
     if points > MAX_DATA_POINTS:

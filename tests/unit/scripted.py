@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import BaseAdapter
+from urllib3 import HTTPResponse
 
 from target_stitch_import.client import ImportClient
 
@@ -39,7 +40,7 @@ class ScriptedAdapter(BaseAdapter):
             raise answer
         response = requests.Response()
         response.status_code = answer[0]
-        response.raw = io.BytesIO(answer[1])
+        response.raw = HTTPResponse(io.BytesIO(answer[1]), preload_content=False)
         response.headers.update(answer[2] if len(answer) > 2 else {})
         response.url = str(request.url)
         response.request = request

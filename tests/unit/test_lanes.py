@@ -67,7 +67,6 @@ def test_lines_without_a_time_are_cut() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        FORMS[0].replace('"s"', '"t"') % ("{}", AT),
         FORMS[0].replace("time_ex", "TIME_ex") % ("{}", AT),
         FORMS[1] % ("{}", AT),
         FORMS[0] % ("{}", AT[:-1]),
@@ -227,7 +226,7 @@ def block(
     streams: int = 2,
     *,
     good: bool = True,
-    room: bool = True,
+    room: int | None = None,
     one_table: bool = False,
     values: tuple[Any, ...] = ({"a": 1},),
 ) -> tuple[list[int], list[StateMessage], Blocks]:
@@ -238,7 +237,7 @@ def block(
     def way_of(_: RecordMessage) -> mock.Mock:
         way = mock.Mock(table=table if one_table else mock.Mock())
         way.look_at = lambda data, _: Records(data, None, len(data) if good else 0)
-        way.has_room_for = lambda _: room
+        way.room_for = lambda records: len(records.data) if room is None else room
         way.add = lambda records, _, at=0: len(records.data) - at
         return way
 
@@ -279,9 +278,20 @@ def test_of_states_in_a_block_the_newest_that_is_not_empty_counts(
     assert taken.taken == {"RECORD": 8, "STATE": len(values)}
 
 
-@pytest.mark.parametrize(
-    "reason", [{"good": False}, {"room": False}, {"one_table": True}, {"values": ([1],)}]
-)
+@pytest.mark.parametrize("reason", [{"good": False}, {"one_table": True}, {"values": ([1],)}])
 def test_they_go_line_by_line_where_that_may_be_something_else(reason: dict[str, Any]) -> None:
     alone, states, taken = block(**reason)
     assert (alone, states, taken.taken) == (list(range(1, 12)), [], {})
+
+
+def test_before_a_state_no_more_is_taken_than_fits_into_the_open_batches() -> None:
+    # Given records of two streams, a STATE, and two more records
+    # When a batch has to be sealed at once
+    alone, _, taken = block(room=0)
+    # Then what the STATE waits for goes line by line, and what comes behind it together
+    assert alone == list(range(1, 10))
+    assert taken.taken == {"RECORD": 2, "STATE": 0}
+    # And when there is room for two records of each stream at a time, so many go together
+    alone, _, taken = block(room=2)
+    assert alone == [1, 2]
+    assert taken.taken == {"RECORD": 8, "STATE": 1}

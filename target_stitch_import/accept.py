@@ -1,0 +1,119 @@
+"""Fast accept: which records are beyond doubt, one at a time and many.
+
+A record is beyond doubt if it decodes into the type made from its schema, or, where nothing is to be
+validated, if it has its keys and no column of Stitch's own. What is in doubt is for others to judge.
+Knows schemas and bytes (Import API reference, section The batch body); nothing of messages.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections import deque
+from operator import length_hint
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import msgspec
+
+from target_stitch_import.limits import MAX_DATA_POINTS
+from target_stitch_import.typed import key_decoder, kinds_of, record_decoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    Accept: TypeAlias = Callable[["Data"], object]
+    """Returns for a record beyond doubt; raises one of ``IN_DOUBT`` for any other."""
+    GoodOnes: TypeAlias = Callable[[Sequence[bytes]], int]
+    """Says how many records, from the first one on, are beyond doubt."""
+
+__all__ = ["IN_DOUBT", "RESERVED_NAME", "accept_of", "good_ones_of", "is_large"]
+
+Data: TypeAlias = bytes | msgspec.Raw
+
+IN_DOUBT: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+
+RESERVED_NAME: Final = re.compile(rb'"(?:_|\\u005[fF])(?:s|\\u0073)(?:d|\\u0064)(?:c|\\u0063)')
+"""A text that may be a column's name which is Stitch's own."""
+
+# The C library searches ten times as fast as the interpreter, which would take longer than the rest.
+_strstr = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p)(
+    ("strstr", ctypes.pythonapi)
+)
+
+_CAN_HOLD_TOO_MANY: Final = 2 * MAX_DATA_POINTS  # bytes: a value and its comma take two
+
+
+def accept_of(schema: Mapping[str, Any], keys: Sequence[str]) -> Accept | None:
+    """Return the test whether a record is beyond doubt; None if the schema has none."""
+    decode = record_decoder(schema, keys)
+    if decode is None or not _may_hold_too_many(schema):
+        return decode
+
+    def accept(data: Data) -> None:
+        decode(data)
+        if is_large(data):
+            raise ValueError("others judge")
+
+    return accept
+
+
+def good_ones_of(accept: Accept | None, keys: Sequence[str], *, validate: bool) -> GoodOnes | None:
+    """Return what tells how many records are beyond doubt, by ``accept`` or something quicker.
+
+    None if nothing can tell.
+    """
+    quicker = None if validate else key_decoder(keys)
+    if quicker is None:
+        return accept and (lambda data: _accepted(accept, data))
+
+    def good_ones(data: Sequence[bytes]) -> int:
+        if _is_plain(data):
+            return _accepted(quicker, data)
+        return _accepted(accept, data) if accept else 0
+
+    return good_ones
+
+
+def is_large(data: Data) -> bool:
+    """Return False if a record can't have too many data points: n leaves need n - 1 commas."""
+    return (
+        memoryview(data).nbytes >= _CAN_HOLD_TOO_MANY and bytes(data).count(b",") >= MAX_DATA_POINTS
+    )
+
+
+def _accepted(accept: Accept, data: Sequence[bytes]) -> int:
+    waiting = iter(data)
+    try:
+        deque(map(accept, waiting), maxlen=0)
+    except IN_DOUBT:
+        return len(data) - length_hint(waiting) - 1
+    return len(data)
+
+
+def _is_plain(data: Sequence[bytes]) -> bool:
+    """Return True if records of JSON are text, none too large, without a column of Stitch's own."""
+    text = b"".join(data)
+    if not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            return False
+    if max(map(len, data), default=0) >= _CAN_HOLD_TOO_MANY:
+        return False
+    return not (_may_be_in(text) and RESERVED_NAME.search(text))
+
+
+def _may_be_in(text: bytes) -> bool:
+    """Return False if no name in ``text`` can be Stitch's own.
+
+    It is searched up to a byte of zero, which no JSON has.
+    """
+    return bool(_strstr(text, b'"_') or _strstr(text, b'"\\u005'))
+
+
+def _may_hold_too_many(schema: Mapping[str, Any]) -> bool:
+    """Return False if a record that decodes as its type can't have too many data points."""
+    properties = schema["properties"].values()
+    return len(properties) > MAX_DATA_POINTS or any(
+        not {"array", "object"}.isdisjoint(kinds_of(part, "object")) for part in properties
+    )
