@@ -6,7 +6,6 @@ worked out once; the rules are the SDK's own. Knows stream maps; nothing of stre
 
 from __future__ import annotations
 
-import codecs
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Flattener"]
 
-_ESCAPING: Final = "target-stitch-import.escaping"
 _MANY: Final = 100_000  # names that are remembered: records may have other keys each
 
 
@@ -72,15 +70,27 @@ def _text(value: Any) -> str:
     """Return the JSON text that the SDK writes, which is ASCII."""
     text = encode_exactly(value).decode()
     if not text.isascii():
-        text = text.encode("ascii", _ESCAPING).decode()
+        # By the parts between backslashes, so that those that come in are told from the text's own.
+        text = "\\".join(map(_escaped, text.split("\\")))
     return text.replace("\x7f", "\\u007f")
 
 
-def _escaped(error: UnicodeError) -> tuple[str, int]:
-    """Be what the codec does with what is not ASCII: ten times as fast as a regular expression."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    return encode_basestring_ascii(error.object[error.start : error.end])[1:-1], error.end
+def _escaped(text: str) -> str:
+    """Escape what is not ASCII in JSON text without backslashes.
+
+    Python's own escapes are made ten times as fast, and become JSON's.
+    """
+    if text.isascii():
+        return text
+    first, *others = text.encode("ascii", "backslashreplace").decode().split("\\")
+    return "\\".join([first, *map(_of_json, others)])
 
 
-codecs.register_error(_ESCAPING, _escaped)
+def _of_json(escape: str) -> str:
+    """Return JSON's escape for Python's, both without the backslash, and with what follows."""
+    if escape[0] == "x":
+        return "u00" + escape[1:]
+    if escape[0] == "u":
+        return escape
+    character = chr(int(escape[1:9], 16))  # two of JSON's
+    return encode_basestring_ascii(character)[2:-1] + escape[9:]

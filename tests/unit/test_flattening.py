@@ -19,6 +19,7 @@ scalars = st.one_of(
     st.integers(-(10**20), 10**20),
     st.decimals(allow_nan=False, allow_infinity=False),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
+    st.text('\\"xUun0\x7f\x80éÿĀ😀', max_size=12),  # what escapes are made of
 )
 values = st.recursive(
     scalars,
