@@ -36,6 +36,8 @@ MAX_LANES: Final = 20_000
 
 _ROW: Final = 8
 """From so many lines of one stream in a row on, they are no block of several."""
+_FEW: Final = 3
+"""With fewer lines of a stream, it would take longer to take them together than one by one."""
 _DOUBTED: Final = 16
 """So many records go alone from one on that is in doubt."""
 _STATE: Final = (b'{"type":"STATE"', b'{"type": "STATE"')
@@ -135,6 +137,9 @@ class Blocks:
             else:
                 break
             count += 1
+        if count < len(groups) * _FEW:
+            self._take_alone(lines[:count], first)
+            return count
         found = self._look_at(groups)
         fit = _fitting(found, first, count) if states and found else count
         if fit < count:

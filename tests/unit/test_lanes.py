@@ -250,7 +250,8 @@ def block(
     taken = Blocks(usual, states.append)
     turn = [record({"id": 1}, f"s{place}").encode() for place in range(streams)]
     taken.take(turn, 1)
-    taken.take([*turn * 3, *(state(value).encode() for value in values), *turn], streams + 1)
+    lines = [*turn * 3, *(state(value).encode() for value in values), *turn * 3]
+    taken.take(lines, streams + 1)
     return alone, states, taken
 
 
@@ -258,7 +259,7 @@ def test_streams_and_states_that_take_turns_are_taken_together() -> None:
     alone, states, taken = block()
     assert alone == [1, 2]
     assert [bytes(each.value) for each in states] == [b'{"a": 1}']
-    assert taken.taken == {"RECORD": 8, "STATE": 1}
+    assert taken.taken == {"RECORD": 12, "STATE": 1}
 
 
 @pytest.mark.parametrize(
@@ -275,23 +276,40 @@ def test_of_states_in_a_block_the_newest_that_is_not_empty_counts(
     alone, states, taken = block(values=values)
     assert alone == [1, 2]
     assert [bytes(each.value) for each in states] == [newest]
-    assert taken.taken == {"RECORD": 8, "STATE": len(values)}
+    assert taken.taken == {"RECORD": 12, "STATE": len(values)}
 
 
 @pytest.mark.parametrize("reason", [{"good": False}, {"one_table": True}, {"values": ([1],)}])
 def test_they_go_line_by_line_where_that_may_be_something_else(reason: dict[str, Any]) -> None:
     alone, states, taken = block(**reason)
-    assert (alone, states, taken.taken) == (list(range(1, 12)), [], {})
+    assert (alone, states, taken.taken) == (list(range(1, 16)), [], {})
+
+
+def test_a_few_lines_of_each_stream_go_one_by_one() -> None:
+    # Given nine streams that take turns, and a chunk in which each has its turn twice
+    lines = [record({"id": 1}, f"s{place}").encode() for place in range(9)] * 2
+    alone = []
+
+    def usual(line: bytes, number: int) -> None:
+        alone.append(number)
+        message = MessageReader().deserialize_json(line)
+        taken.learn(line, message, lambda _: mock.Mock())
+
+    taken = Blocks(usual, mock.Mock())
+    taken.take(lines[:9], 1)
+    # When it is taken, then no lines are taken together
+    taken.take(lines, 10)
+    assert alone == list(range(1, 28))
 
 
 def test_before_a_state_no_more_is_taken_than_fits_into_the_open_batches() -> None:
-    # Given records of two streams, a STATE, and two more records
+    # Given records of two streams, a STATE, and more records
     # When a batch has to be sealed at once
     alone, _, taken = block(room=0)
     # Then what the STATE waits for goes line by line, and what comes behind it together
     assert alone == list(range(1, 10))
-    assert taken.taken == {"RECORD": 2, "STATE": 0}
-    # And when there is room for two records of each stream at a time, so many go together
-    alone, _, taken = block(room=2)
+    assert taken.taken == {"RECORD": 6, "STATE": 0}
+    # And when there is room for three records of each stream at a time, so many go together
+    alone, _, taken = block(room=3)
     assert alone == [1, 2]
-    assert taken.taken == {"RECORD": 8, "STATE": 1}
+    assert taken.taken == {"RECORD": 12, "STATE": 1}
