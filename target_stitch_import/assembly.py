@@ -9,17 +9,20 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from target_stitch_import.api_url import base_url
-from target_stitch_import.client import ImportClient
+from target_stitch_import.client import BATCH, PUSH, PUSH_TRANSIT, Endpoint, ImportClient
+from target_stitch_import.errors import InvalidSchemaError
+from target_stitch_import.forms import BodyForm, batch_body, push_body
 from target_stitch_import.pipeline import Pipeline
 from target_stitch_import.quarantine import Quarantine
 from target_stitch_import.retries import Attempts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from target_stitch_import.batch import Batch
+    from target_stitch_import.streams import Declared
 
-__all__ = ["pipeline_of", "quarantine_of"]
+__all__ = ["body_form", "pipeline_of", "quarantine_of"]
 
 MAX_TIMEOUTS: Final = 5
 """A request is given up after so many timeouts, whatever signs of life there are: some drip."""
@@ -40,6 +43,7 @@ def pipeline_of(
         ImportClient,
         base_url(config),
         config["token"],
+        endpoint=endpoint_of(config),
         timeout=float(config["request_timeout_seconds"]),
         agent=agent,
     )
@@ -48,11 +52,42 @@ def pipeline_of(
         connect,
         write_state,
         attempts=partial(Attempts, float(config["max_retry_seconds"]), longest),
+        max_rows=config["batch_size_rows"],
         max_bytes=config["max_batch_bytes"],
         max_age=float(config["max_batch_age_seconds"]),
         parallel=config["max_parallel_requests"],
         set_aside=set_aside if _has_quarantine(config) else None,
         check_status=config["check_status"],
+        shared=config["endpoint"] == "push",
+    )
+
+
+def endpoint_of(config: Mapping[str, Any]) -> Endpoint:
+    """Return where bodies are posted to."""
+    if config["endpoint"] == "batch":
+        return BATCH
+    return PUSH_TRANSIT if config["push_format"] == "transit" else PUSH
+
+
+def body_form(config: Mapping[str, Any], stream: Declared, keys: Sequence[str]) -> BodyForm:
+    """Return how the records of a table are written into a body.
+
+    Raises:
+        InvalidSchemaError: It has no ``keys``, and the endpoint takes no record without.
+    """
+    if config["endpoint"] == "batch":
+        return batch_body(stream.name, stream.schema, keys, stream.bookmark_properties)
+    if not keys:
+        raise InvalidSchemaError(
+            f"stream {stream.name!r} has no key properties, and push takes no record without: "
+            "set endpoint to 'batch', which appends such records"
+        )
+    return push_body(
+        config["client_id"],
+        stream.name,
+        stream.schema,
+        keys,
+        transit=config["push_format"] == "transit",
     )
 
 

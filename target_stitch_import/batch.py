@@ -1,8 +1,8 @@
 """Request bodies: what fits, the exact size, sealing.
 
 A body grows as bytes and its size is known to the byte before it is sealed, so a batch is never
-serialised twice (Import API reference, section The batch body). Knows the form of a body; nothing
-of the records in it, of STATEs or of the network.
+serialised twice. What stands around the records is given by its form. Knows sizes and limits;
+nothing of the records in a body, of STATEs or of the network.
 """
 
 from __future__ import annotations
@@ -11,49 +11,27 @@ import io
 import math
 from array import array
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.errors import InvalidRecordError
-from target_stitch_import.jsontext import encode_exactly
-from target_stitch_import.limits import MAX_BATCH_BYTES, MAX_SEQUENCE
+from target_stitch_import.forms import BATCH_FORM, BATCH_TAIL
+from target_stitch_import.limits import MAX_BATCH_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import msgspec
 
+    from target_stitch_import.forms import MessageForm
     from target_stitch_import.messages import RecordMessage, SchemaMessage
 
     Origins = Mapping[int, tuple[SchemaMessage, RecordMessage]]
 
-__all__ = ["Batch", "BodyLimit", "OpenBatch", "batch_head"]
-
+__all__ = ["Batch", "BodyLimit", "OpenBatch"]
 
 _PIECE_BYTES: Final = 1 << 17
-_START: Final = b'{"action":"upsert","sequence":%d,"data":'
-_START_TIMED: Final = b'{"action":"upsert","sequence":%d,"time_extracted":"%.26bZ","data":'
-_END: Final = b"},"
-_AROUND: Final = len(_START % MAX_SEQUENCE + _END)
-_AROUND_TIMED: Final = len(_START_TIMED % (MAX_SEQUENCE, b"0" * 26) + _END)
-"""Bytes around a record, and its time, at most."""
-
-
-def batch_head(
-    table_name: str,
-    schema: Mapping[str, Any],
-    key_names: Sequence[str],
-    bookmark_names: Sequence[str] = (),
-    table_version: int | None = None,
-) -> bytes:
-    """Return the body's start, up to the first message."""
-    head: dict[str, Any] = {"table_name": table_name, "schema": schema, "key_names": key_names}
-    if bookmark_names:
-        head["bookmark_names"] = bookmark_names
-    if table_version is not None:
-        head["table_version"] = table_version
-    return encode_exactly(head)[:-1] + b',"messages":['
 
 
 @dataclass(frozen=True)
@@ -63,6 +41,7 @@ class Batch:
     number: int
     """Its place in the order of opening, which the checkpoint counts by."""
     table_name: str
+    """Its table; where it holds several, their names."""
     generation: int
     """Sent only once every batch of the table with a smaller generation is acknowledged."""
     body: bytes
@@ -70,6 +49,8 @@ class Batch:
     """For each message, the number of its line in the input."""
     origins: Origins
     """By line, what the tap wrote, where a stream map has made a record of it."""
+    schemas: Mapping[str, SchemaMessage] = field(default_factory=dict)
+    """By table, what its records are, where the body does not say so."""
 
     @property
     def rows(self) -> int:
@@ -110,8 +91,14 @@ class BodyLimit:
 class OpenBatch:
     """A body that still grows."""
 
-    def __init__(self, head: bytes, *, max_bytes: int, max_rows: int) -> None:
-        """Begin with ``head``; the finished body stays below ``max_bytes``, a lone record apart."""
+    def __init__(
+        self, head: bytes, *, tail: bytes = BATCH_TAIL, max_bytes: int, max_rows: int
+    ) -> None:
+        """Begin with ``head``, and end with ``tail`` in the place of the last comma.
+
+        The finished body stays below ``max_bytes``, a lone record apart.
+        """
+        self._tail = tail
         # A buffer that grows is copied again and again: it becomes a piece before it is large.
         self._pieces: list[bytes] = []
         self._in_pieces = 0
@@ -134,7 +121,12 @@ class OpenBatch:
         return len(self.lines) - self._activations
 
     def add_record(
-        self, data: bytes | msgspec.Raw, sequence: int, extracted: bytes | None, line: int
+        self,
+        data: bytes | msgspec.Raw,
+        sequence: int,
+        extracted: bytes | None,
+        line: int,
+        form: MessageForm = BATCH_FORM,
     ) -> int:
         """Add an upsert; return the bytes it takes, or 0 if the body would reach its limit by it.
 
@@ -144,12 +136,12 @@ class OpenBatch:
             InvalidRecordError: The record alone makes a body that is too large for the service.
         """
         write = self._end_of_body().write
-        if extracted is None:
-            added = write(_START % sequence)
+        if extracted is None or form.timed is None:
+            added = write(form.plain % sequence)
         else:
-            added = write(_START_TIMED % (sequence, extracted))
-        added += write(data) + write(_END)
-        size = self.size + added + 1  # when sealed: the last comma becomes two closing brackets
+            added = write(form.timed % (sequence, extracted))
+        added += write(data) + write(form.end)
+        size = self.size + added + len(self._tail) - 1  # when sealed
         if size >= self._max_bytes:
             if self.lines:
                 self._body.seek(self.size - self._in_pieces)
@@ -168,11 +160,16 @@ class OpenBatch:
             self.full = True
         return added
 
-    def room_for(self, records: Sequence[bytes], extracted: Sequence[bytes] | None) -> int:
+    def room_for(
+        self,
+        records: Sequence[bytes],
+        extracted: Sequence[bytes] | None,
+        form: MessageForm = BATCH_FORM,
+    ) -> int:
         """Return how many records, from the first one on, are sure to fit; none fills the body."""
         records = records[: self._max_rows - len(self.lines)]
-        left = self._max_bytes - self.size - 2
-        around = _AROUND_TIMED if extracted else _AROUND
+        left = self._max_bytes - self.size - len(self._tail)
+        around = form.most_around(timed=extracted is not None)
         if sum(map(len, records)) + around * len(records) <= left:
             return len(records)
         sizes = accumulate(len(record) + around for record in records)
@@ -184,15 +181,18 @@ class OpenBatch:
         sequences: Sequence[int],
         extracted: Sequence[bytes] | None,
         lines: Sequence[int],
+        form: MessageForm = BATCH_FORM,
     ) -> int:
         """Add upserts, for all of which there is room; return the bytes they take."""
         count = len(records)
-        columns = [sequences, records] if extracted is None else [sequences, extracted, records]
+        if extracted is None or form.timed is None:
+            start, columns = form.plain, [sequences, records]
+        else:
+            start, columns = form.timed, [sequences, extracted, records]
         fields: list[Any] = [None] * (count * len(columns))
         for place, column in enumerate(columns):
             fields[place :: len(columns)] = column
-        start = _START if extracted is None else _START_TIMED
-        added = self._end_of_body().write((start + b"%b" + _END) * count % tuple(fields))
+        added = self._end_of_body().write((start + b"%b" + form.end) * count % tuple(fields))
         self.size += added
         self.lines.extend(lines)
         if len(self.lines) >= self._max_rows:
@@ -206,10 +206,10 @@ class OpenBatch:
         self.size += self._end_of_body().write(message)
         self.lines.append(line)
 
-    def seal(self, table_name: str) -> Batch:
-        """Return the finished batch."""
+    def seal(self, table_name: str, schemas: Mapping[str, SchemaMessage] | None = None) -> Batch:
+        """Return the finished batch; ``schemas`` as ``Batch`` has them."""
         pieces = [piece for piece in (*self._pieces, self._body.getvalue()) if piece]
-        pieces[-1] = pieces[-1][:-1] + b"]}"
+        pieces[-1] = pieces[-1][:-1] + self._tail
         return Batch(
             self.number,
             table_name,
@@ -217,6 +217,7 @@ class OpenBatch:
             b"".join(pieces),
             self.lines,
             self.origins,
+            schemas or {},
         )
 
     def _end_of_body(self) -> io.BytesIO:

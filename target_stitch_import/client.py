@@ -28,6 +28,7 @@ from target_stitch_import.errors import (
     RejectedRecordError,
     TooLargeError,
     TransientError,
+    UnplacedRecordError,
 )
 
 if TYPE_CHECKING:
@@ -37,8 +38,24 @@ if TYPE_CHECKING:
 
 __all__ = ["ImportClient"]
 
-STATUS_PATH: Final = "/v2/import/status"
-BATCH_PATH: Final = "/v2/import/batch"
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a body is posted to."""
+
+    path: str
+    content_type: str = JSON
+    may_be_empty: bool = False
+    """Whether an answer of 201 needs no body to be a success."""
+
+
+STATUS: Final = Endpoint("/v2/import/status")
+BATCH: Final = Endpoint("/v2/import/batch")
+PUSH: Final = Endpoint("/v2/import/push", may_be_empty=True)
+PUSH_TRANSIT: Final = Endpoint("/v2/import/push", "application/transit+json", may_be_empty=True)
+
 MAX_ANSWER_BYTES: Final = 1 << 16
 """An answer is not read further than this."""
 
@@ -88,8 +105,11 @@ class _Session(requests.Session):
 class ImportClient:
     """Sends one request at a time, and says what became of it."""
 
-    def __init__(self, api_url: str, token: str, *, timeout: float, agent: str) -> None:
+    def __init__(
+        self, api_url: str, token: str, *, timeout: float, agent: str, endpoint: Endpoint = BATCH
+    ) -> None:
         """Speak to ``api_url``; ``timeout`` is in seconds without a sign of life."""
+        self._endpoint = endpoint
         self._api_url = api_url
         self._auth = BearerAuth(token)
         self._timeout = timeout
@@ -98,8 +118,8 @@ class ImportClient:
         logging.getLogger("urllib3").setLevel(logging.ERROR)
         if api_url.lower().startswith("http:"):
             self._session.trust_env = False  # this machine alone: the token goes past any proxy
-        self._session.headers.update({"User-Agent": agent, "Content-Type": "application/json"})
-        self._prepared: dict[str, requests.PreparedRequest] = {}
+        self._session.headers.update({"User-Agent": agent})
+        self._prepared: dict[Endpoint, requests.PreparedRequest] = {}
 
     def close(self) -> None:
         """Close the kept-alive connection."""
@@ -113,7 +133,7 @@ class ImportClient:
             DeliveryError: It does not say.
         """
         try:
-            response, answer = self._send("GET", STATUS_PATH, _without_auth)
+            response, answer = self._send("GET", STATUS, _without_auth)
         except TransientError as error:
             raise DeliveryError(str(error)) from None
         if response.status_code == 503:  # noqa: PLR2004
@@ -121,22 +141,25 @@ class ImportClient:
         if response.status_code != 200 or answer.status != "OK":  # noqa: PLR2004
             raise DeliveryError(answer.told)
 
-    def post_batch(self, body: bytes) -> None:
-        """Post a batch once (Import API reference, section Endpoints).
+    def post(self, body: bytes) -> None:
+        """Post a body once (Import API reference, section Endpoints).
 
         Raises:
             TransientError: Another try may help.
             AccessError, RejectedError: Another try would not help.
         """
-        self._check(*self._send("POST", BATCH_PATH, self._auth, body))
+        response, answer = self._send("POST", self._endpoint, self._auth, body)
+        if self._endpoint.may_be_empty and response.status_code == 201 and answer.is_empty:  # noqa: PLR2004
+            return
+        self._check(response, answer)
 
     def _send(
-        self, method: str, path: str, auth: _Auth, body: bytes | None = None
+        self, method: str, endpoint: Endpoint, auth: _Auth, body: bytes | None = None
     ) -> tuple[requests.Response, _Answer]:
         """Return what the service answers."""
         try:
             response = self._session.send(
-                self._request(method, path, auth, body),
+                self._request(method, endpoint, auth, body),
                 timeout=self._timeout,
                 allow_redirects=False,
                 **self._environment,
@@ -147,13 +170,18 @@ class ImportClient:
         raise failure  # here, without the context: its frames have the header with the token
 
     def _request(
-        self, method: str, path: str, auth: _Auth, body: bytes | None
+        self, method: str, endpoint: Endpoint, auth: _Auth, body: bytes | None
     ) -> requests.PreparedRequest:
         """Return a request; what is the same in each is put together once, for it takes long."""
-        if path not in self._prepared:
-            same = requests.Request(method, self._api_url + path, auth=auth)
-            self._prepared[path] = self._session.prepare_request(same)
-        request = self._prepared[path].copy()
+        if endpoint not in self._prepared:
+            same = requests.Request(
+                method,
+                self._api_url + endpoint.path,
+                headers={"Content-Type": endpoint.content_type},
+                auth=auth,
+            )
+            self._prepared[endpoint] = self._session.prepare_request(same)
+        request = self._prepared[endpoint].copy()
         request.body = body
         request.headers["Content-Length"] = str(len(body or b""))
         return request
@@ -198,7 +226,14 @@ class ImportClient:
         printable = self._auth.hide(words).encode(errors="replace").decode()
         said = " ".join(printable.split())[:_SHOWN] or "(an empty answer)"
         field = self._auth.hide(str((fields or {}).get("status")))
-        return _Answer(fields is not None, field, said, f"{status} {said}")
+        return _Answer(
+            is_object=fields is not None,
+            is_empty=not content.strip(),
+            refuses_a_record=_refuses_a_record(fields),
+            status=field,
+            said=said,
+            told=f"{status} {said}",
+        )
 
     def _check(self, response: requests.Response, answer: _Answer) -> None:
         status, said, told = response.status_code, answer.said, answer.told
@@ -221,6 +256,8 @@ class ImportClient:
             )
         if match := _RECORD.match(said):
             raise RejectedRecordError(told, index=int(match[1]))
+        if status == 422 and answer.refuses_a_record:  # noqa: PLR2004
+            raise UnplacedRecordError(told)
         raise RejectedError(told)
 
 
@@ -230,6 +267,9 @@ class _Answer:
 
     is_object: bool
     """True if it is a JSON object."""
+    is_empty: bool
+    refuses_a_record: bool
+    """True if it says what is wrong with a record of a push body, though not with which."""
     status: str
     """That object's ``status``."""
     said: str
@@ -244,6 +284,15 @@ def _json_object(content: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
+
+
+def _refuses_a_record(answer: dict[str, Any] | None) -> bool:
+    """Return True if a 422 says what is wrong with a record, and not with the client."""
+    errors = (answer or {}).get("errors")
+    reasons = [
+        each["reason"] for each in errors or () if isinstance(each, dict) and "reason" in each
+    ]
+    return bool(reasons) and "client" not in str(reasons)
 
 
 def _words(answer: dict[str, Any]) -> str:

@@ -25,7 +25,6 @@ __all__ = ["describe", "prepare", "unreadable"]
 _VENDOR_SETTINGS: Final = {
     "batch_size_preferences": "is not needed: every table goes to one endpoint",
     "big_batch_url": "is not needed: every batch goes to one endpoint",
-    "client_id": "is not needed: a batch carries none",
     "disable_collection": "is not needed: nothing is collected",
     "small_batch_url": "gives the API URL",
     "turbo_boost_factor": "is not needed: see max_parallel_requests",
@@ -87,11 +86,25 @@ def _refusals(config: dict[str, Any], logger: logging.Logger) -> list[str]:
         found.append("token: must be of plain characters, without spaces and line ends")
     if isinstance(url := config.get("api_url"), str) and (reason := refused_url(url)):
         found.append(f"api_url: {reason}")
+    found += _push_refusals(config, logger)
     if config.get("on_invalid_record") == "quarantine":
         if "quarantine_path" not in config:
             found.append("quarantine_path: must be set with on_invalid_record 'quarantine'")
     elif "quarantine_path" in config or "max_quarantined" in config:
         logger.warning("Nothing is set aside while the setting on_invalid_record is 'fail'.")
+    return found
+
+
+def _push_refusals(config: Mapping[str, Any], logger: logging.Logger) -> list[str]:
+    if config.get("endpoint") != "push":
+        if config.get("push_format") == "transit":
+            logger.warning("The setting push_format does nothing while endpoint is 'batch'.")
+        return []
+    found = []
+    if "client_id" not in config:
+        found.append("client_id: must be set with endpoint 'push'")
+    if config.get("load_method") == "append-only":
+        found.append("load_method: 'append-only' needs endpoint 'batch'; push needs keys")
     return found
 
 

@@ -14,6 +14,7 @@
         ├── AccessError          token, region, pause or client ID
         └── RejectedError        the service refused the request
             ├── RejectedRecordError
+            ├── UnplacedRecordError
             └── TooLargeError
 
 A message is one line for the person who reads it at night: what happened, to which stream and
@@ -45,6 +46,7 @@ __all__ = [
     "TargetStitchImportError",
     "TooLargeError",
     "TransientError",
+    "UnplacedRecordError",
 ]
 
 
@@ -124,6 +126,10 @@ class RejectedRecordError(RejectedError):
     def __init__(self, reason: str, *, index: int) -> None:
         super().__init__(reason)
         self.index = index
+
+
+class UnplacedRecordError(RejectedError):
+    """The service refused a record of the request, without a word on which."""
 
 
 class TooLargeError(RejectedError):

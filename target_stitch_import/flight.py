@@ -15,6 +15,7 @@ from target_stitch_import.errors import (
     RejectedRecordError,
     TooLargeError,
     TransientError,
+    UnplacedRecordError,
 )
 from target_stitch_import.parts import halves, name_record, without
 
@@ -65,7 +66,7 @@ class Flight:
         while self._rules.limit.would_refuse(self._parts[0]):
             self._parts[:1] = halves(self._parts[0])
         body = self._parts[0].body
-        posters.start(self.batch.number, methodcaller("post_batch", body))
+        posters.start(self.batch.number, methodcaller("post", body))
         self.attempts.begin()
 
     def take(self, error: Exception | None, deadline: float, held: int) -> bool:
@@ -92,6 +93,11 @@ class Flight:
                 self._go_on(halves(part))
         elif isinstance(error, RejectedRecordError):
             self._refuse(part, error.index, error)
+        elif isinstance(error, UnplacedRecordError):
+            if part.rows == 1:
+                self._refuse(part, 0, error)
+            else:  # the half that is refused again has it
+                self._go_on(halves(part))
         else:
             raise error
         return not self._parts

@@ -1,8 +1,8 @@
 """A sealed batch, taken apart again: to split it, to leave a record out, to name one.
 
 What is kept of each message is its bytes, so sequences stay what they were. Rare work, so that
-batches carry nothing for it. Knows the form of a body (Import API reference, section The batch
-body); nothing of why it was refused.
+batches carry little for it. Knows the forms of a body (Import API reference, sections The batch body
+and The push and validate body); nothing of why it was refused.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from target_stitch_import.jsontext import decode_exactly, shown
+from target_stitch_import.forms import BATCH_TAIL, PUSH_HEAD, PUSH_TAIL
+from target_stitch_import.jsontext import decode_exactly, encode_exactly, shown
 from target_stitch_import.messages import RecordMessage, SchemaMessage
 from target_stitch_import.sequence import text_of
+from target_stitch_import.transit import from_transit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,41 +29,43 @@ __all__ = ["as_singer", "halves", "name_record", "without"]
 
 
 class _Body(msgspec.Struct):
-    table_name: str
-    schema: msgspec.Raw
-    key_names: list[str]
+    """A batch body."""
+
     messages: list[msgspec.Raw]
-    bookmark_names: list[str] | None = None
     table_version: int | None = None
 
 
 class _Message(msgspec.Struct):
+    """A message of either body."""
+
     sequence: int
     data: msgspec.Raw = msgspec.Raw()
     time_extracted: str | None = None
+    table_name: str | None = None
 
 
 _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_message = msgspec.json.Decoder(_Message).decode
+_decode_messages = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def halves(batch: Batch) -> list[Batch]:
     """Return the two halves, by bytes, of a batch of several messages."""
-    head, messages = _taken_apart(batch)
+    head, messages, tail = _taken_apart(batch)
     ends = list(accumulate(map(len, messages)))
     cut = min(max(1, bisect_left(ends, ends[-1] / 2)), len(messages) - 1)
     return [
-        _joined(batch, head, messages[:cut], batch.lines[:cut]),
-        _joined(batch, head, messages[cut:], batch.lines[cut:]),
+        _joined(batch, head, messages[:cut], tail, batch.lines[:cut]),
+        _joined(batch, head, messages[cut:], tail, batch.lines[cut:]),
     ]
 
 
 def without(batch: Batch, index: int) -> list[Batch]:
     """Return what a batch is without one message: a batch, or none if that was all."""
-    head, messages = _taken_apart(batch)
+    head, messages, tail = _taken_apart(batch)
     del messages[index]
     lines = [*batch.lines[:index], *batch.lines[index + 1 :]]
-    return [_joined(batch, head, messages, lines)] if messages else []
+    return [_joined(batch, head, messages, tail, lines)] if messages else []
 
 
 def as_singer(batch: Batch, index: int) -> tuple[SchemaMessage, RecordMessage] | None:
@@ -71,18 +75,15 @@ def as_singer(batch: Batch, index: int) -> tuple[SchemaMessage, RecordMessage] |
     """
     if not 0 <= index < batch.rows:
         return None
-    body = _decode_body(batch.body)
-    message = _decode_message(body.messages[index])
+    message = _message(batch, index)
     if message.data == msgspec.Raw():
         return None
     time = message.time_extracted or text_of(message.sequence)
     if origin := batch.origins.get(batch.lines[index]):
         schema, record = origin
         return schema, msgspec.structs.replace(record, time_extracted=record.time_extracted or time)
-    return (
-        SchemaMessage(body.table_name, body.schema, body.key_names, body.bookmark_names),
-        RecordMessage(body.table_name, message.data, body.table_version, time),
-    )
+    schema = _schema(batch, message)
+    return schema, RecordMessage(schema.stream, message.data, _version(batch), time)
 
 
 def name_record(batch: Batch, index: int) -> str:
@@ -94,20 +95,44 @@ def name_record(batch: Batch, index: int) -> str:
 
 def _key_of(batch: Batch, index: int) -> str:
     try:
-        body = decode_exactly(batch.body)
-        data = body["messages"][index]["data"]
-        keys = {name: data.get(name) for name in body["key_names"]}
+        message = _message(batch, index)
+        data = decode_exactly(bytes(message.data))
+        keys = {name: data.get(name) for name in _schema(batch, message).key_properties or ()}
         return f" (key {shown(keys)})" if keys else ""
-    except (AttributeError, LookupError, ValueError):
+    except (AttributeError, ValueError, msgspec.MsgspecError):
         return ""  # an activation, or a record that validation was not to look at
 
 
-def _taken_apart(batch: Batch) -> tuple[bytes, list[bytes]]:
-    """Return the body's start, up to the first message, and each message."""
+def _schema(batch: Batch, message: _Message) -> SchemaMessage:
+    return batch.schemas[message.table_name or batch.table_name]
+
+
+def _version(batch: Batch) -> int | None:
+    return None if _is_push(batch) else _decode_body(batch.body).table_version
+
+
+def _message(batch: Batch, index: int) -> _Message:
+    text = bytes(_taken_apart(batch)[1][index])
+    if text.startswith(b"["):
+        arguments = from_transit(decode_exactly(text))
+        text = encode_exactly(arguments)
+    return _decode_message(text)
+
+
+def _is_push(batch: Batch) -> bool:
+    return batch.body.startswith(PUSH_HEAD)
+
+
+def _taken_apart(batch: Batch) -> tuple[bytes, list[bytes], bytes]:
+    """Return the body's start, up to the first message, each message, and its end."""
+    if _is_push(batch):
+        return PUSH_HEAD, [bytes(each) for each in _decode_messages(batch.body)], PUSH_TAIL
     messages = [bytes(message) for message in _decode_body(batch.body).messages]
-    size = len(b",".join(messages)) + len(b"]}")
-    return batch.body[:-size], messages
+    size = len(b",".join(messages)) + len(BATCH_TAIL)
+    return batch.body[:-size], messages, BATCH_TAIL
 
 
-def _joined(batch: Batch, head: bytes, messages: list[bytes], lines: Sequence[int]) -> Batch:
-    return replace(batch, body=b"".join([head, b",".join(messages), b"]}"]), lines=lines)
+def _joined(
+    batch: Batch, head: bytes, messages: list[bytes], tail: bytes, lines: Sequence[int]
+) -> Batch:
+    return replace(batch, body=b"".join([head, b",".join(messages), tail]), lines=lines)

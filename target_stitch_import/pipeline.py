@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from target_stitch_import.batch import BodyLimit
 from target_stitch_import.checkpoint import Checkpoint
 from target_stitch_import.delivery import Delivery
+from target_stitch_import.filling import Filling
 from target_stitch_import.flight import Rules
 from target_stitch_import.open_batches import OpenBatches
 from target_stitch_import.posting import Posters
@@ -56,15 +57,18 @@ class Pipeline:
         write_state: Callable[[bytes], None],
         *,
         attempts: Callable[[], Attempts],
+        max_rows: int,
         max_bytes: int,
         max_age: float,
         parallel: int,
+        shared: bool = False,
         set_aside: Callable[[Batch, int, str], None] | None = None,
         check_status: bool = False,
     ) -> None:
         """Post over what ``connect`` opens; seal batches after ``max_age`` seconds.
 
-        Bodies stay below ``max_bytes``; the rest is as ``Rules`` and ``Delivery`` have it.
+        Bodies have at most ``max_rows`` messages and stay below ``max_bytes``; with ``shared``,
+        tables share them. The rest is as ``Rules`` and ``Delivery`` have it.
         """
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)
@@ -77,6 +81,8 @@ class Pipeline:
             parallel=parallel,
             check_status=check_status,
         )
+        self._max_rows = max_rows
+        self._shared = self._new_filling() if shared else None
         self.signum: int | None = None
         """The signal that has asked to end, if one has."""
 
@@ -84,6 +90,13 @@ class Pipeline:
     def wake_fd(self) -> int:
         """Readable when ``tick`` has something to do."""
         return self._posters.wake_fd
+
+    def filling(self) -> Filling:
+        """Return where records of a table go: a batch of its own, or the one that all share."""
+        return self._shared or self._new_filling()
+
+    def _new_filling(self) -> Filling:
+        return Filling(self.batches, self.delivery.submit, max_rows=self._max_rows)
 
     def tick(self) -> float | None:
         """Take in acknowledgements, seal what is old, try again, write the STATE that may go.

@@ -28,7 +28,7 @@ class Client(Protocol):
     def check_status(self) -> None:
         """Return if the service says that it is up."""
 
-    def post_batch(self, body: bytes) -> None:
+    def post(self, body: bytes) -> None:
         """Return once the service has taken the body."""
 
     def close(self) -> None:

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from target_stitch_import.forms import BATCH_FORM
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_stitch_import.accept import GoodOnes
     from target_stitch_import.batch import OpenBatch
+    from target_stitch_import.forms import MessageForm
     from target_stitch_import.sequence import Sequencer, TimeReader
 
 __all__ = ["QuickWay", "Records"]
@@ -32,8 +35,8 @@ class Growing(Protocol):
     def open_batch(self, version: int | None) -> OpenBatch | None:
         """Return the open batch of a version, if there is one."""
 
-    def has_grown(self, batch: OpenBatch, added: int) -> None:
-        """Take note that the open batch has so many more bytes."""
+    def has_grown(self, added: int, records: int) -> None:
+        """Take note that the open batch has so many more bytes and records."""
 
 
 class Records:
@@ -60,6 +63,7 @@ class QuickWay:
         table: Table,
         good_ones: GoodOnes,
         times: TimeReader,
+        form: MessageForm = BATCH_FORM,
     ) -> None:
         """Take what ``good_ones`` says are beyond doubt."""
         self.table = table
@@ -69,6 +73,7 @@ class QuickWay:
         self.good_ones = good_ones
         """Says how many records, from the first one on, are beyond doubt."""
         self._times = times
+        self._form = form
 
     def look_at(self, data: list[bytes], times: list[bytes] | None) -> Records | None:
         """Return the records with what is known of them; None if one has an unreadable time.
@@ -84,7 +89,7 @@ class QuickWay:
         """Return how many, from the first one on, would fit into the batch that is open."""
         if (batch := self._sink.open_batch(self._version)) is None:
             return 0
-        return batch.room_for(records.data, records.texts)
+        return batch.room_for(records.data, records.texts, self._form)
 
     def add(self, records: Records, lines: Sequence[int], begin: int = 0) -> int:
         """Add records from ``begin`` on, as many as are good and fit; return how many these are."""
@@ -92,12 +97,12 @@ class QuickWay:
             return 0
         data = records.data[begin : records.good]
         texts = records.texts and records.texts[begin : records.good]
-        if not (room := batch.room_for(data, texts)):
+        if not (room := batch.room_for(data, texts, self._form)):
             return 0
         end = begin + room
         moments = records.moments and records.moments[begin:end]
         sequences = self.table.sequencer.next_many(moments, room)
         texts = texts and texts[:room]
-        added = batch.add_records(data[:room], sequences, texts, lines[begin:end])
-        self._sink.has_grown(batch, added)
+        added = batch.add_records(data[:room], sequences, texts, lines[begin:end], self._form)
+        self._sink.has_grown(added, room)
         return room

@@ -50,6 +50,36 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         ),
     ),
     th.Property(
+        "client_id",
+        th.IntegerType(minimum=1),
+        title="Client ID",
+        description=(
+            "ID of the Stitch client, which endpoint push needs and --test checks: the number in "
+            "the Stitch app's address between client and pipeline."
+        ),
+    ),
+    th.Property(
+        "endpoint",
+        th.StringType,
+        allowed_values=["batch", "push"],
+        default="batch",
+        title="Endpoint",
+        description=(
+            "batch sends each table's records with their schema; push sends records of several "
+            "tables together, all with keys, and Stitch tells their types by their values."
+        ),
+    ),
+    th.Property(
+        "push_format",
+        th.StringType,
+        allowed_values=["json", "transit"],
+        default="json",
+        title="Format of push",
+        description=(
+            "transit sends what the schema calls a date-time as an instant, and decimals exactly."
+        ),
+    ),
+    th.Property(
         "batch_size_rows",
         th.IntegerType(minimum=1, maximum=MAX_BATCH_ROWS),
         default=DEFAULT_BATCH_ROWS,

@@ -11,24 +11,26 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Raw
 from singer_sdk.sinks import Sink
 
-from target_stitch_import.batch import OpenBatch, batch_head
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.jsontext import encode_exactly, shown
+from target_stitch_import.messages import SchemaMessage
 from target_stitch_import.quick import QuickWay
 from target_stitch_import.sequence import Sequencer, TimeReader
 from target_stitch_import.validation import RecordCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    import msgspec
     from singer_sdk.metrics import Counter
     from singer_sdk.target_base import Target
 
-    from target_stitch_import.batch import Batch
-    from target_stitch_import.messages import RecordMessage, SchemaMessage
+    from target_stitch_import.batch import OpenBatch
+    from target_stitch_import.filling import Filling
+    from target_stitch_import.forms import BodyForm
+    from target_stitch_import.messages import RecordMessage
     from target_stitch_import.open_batches import OpenBatches
 
 __all__ = ["StitchSink", "Table"]
@@ -65,19 +67,18 @@ class StitchSink(Sink):
         *,
         bookmark_properties: Sequence[str],
         table: Table,
-        batches: OpenBatches,
-        deliver: Callable[[Batch], None],
+        filling: Filling,
+        form: BodyForm,
     ) -> None:
-        """Load ``table`` with records of a draft 4 ``schema``; hand full batches to ``deliver``."""
+        """Load ``table`` with records of a draft 4 ``schema``, written in a ``form``."""
         super().__init__(target, stream_name, schema, key_properties)
         self.bookmark_properties = bookmark_properties
         self._table = table
-        self._batches = batches
-        self._deliver = deliver
+        self._filling = filling
+        self._form = form
         self._times = TimeReader()
         self._next_sequence = table.sequencer.next
-        self._batch: OpenBatch | None = None
-        self._version: int | None = None
+        self._unsealed = 0  # records in the open batch
 
     @property
     def record_counter_metric(self) -> Counter:
@@ -106,19 +107,29 @@ class StitchSink(Sink):
             [self.original_schema, self.key_properties, self.bookmark_properties]
         ) == encode_exactly([schema, key_properties, bookmark_properties])
 
+    @cached_property
+    def described(self) -> SchemaMessage:
+        """What its records are, in the words of a tap."""
+        return SchemaMessage(
+            self._table.name,
+            Raw(encode_exactly(self.schema)),
+            list(self.key_properties),
+            list(self.bookmark_properties),
+        )
+
     @property
     def current_size(self) -> int:
-        """Rows in the open batch."""
-        return self._batch.records if self._batch else 0
+        """Records of this stream in the open batch."""
+        return self._unsealed
 
     @property
     def is_full(self) -> bool:
         """True if the open batch has reached a limit by rows or by bytes."""
-        return self._batch is not None and self._batch.full
+        return self._filling.batch is not None and self._filling.batch.full
 
     def add(
         self,
-        data: bytes | msgspec.Raw,
+        data: bytes | Raw,
         time_extracted: Any,
         version: int | None,
         line: int,
@@ -129,45 +140,58 @@ class StitchSink(Sink):
         Raises:
             InvalidRecordError: The service would not take it.
         """
+        filling, form = self._filling, self._form
+        if form.is_shared:
+            version = None
         try:
             data = self._check(data)
             extracted = self._times.read(time_extracted) if type(time_extracted) is str else None
             time_ns, text = extracted or (None, None)
             sequence = self._next_sequence(time_ns)
-            batch = self._batch
+            written = data if form.encoded is None else form.encoded(data)
+            batch = filling.batch
             if (
                 batch is not None
-                and version == self._version
-                and (added := batch.add_record(data, sequence, text, line))
+                and version == filling.version
+                and (added := batch.add_record(written, sequence, text, line, form.message))
             ):
-                self._batches.used += added
-            else:
-                batch = self._begin(version)
-                batch.add_record(data, sequence, text, line)
-                self._opened(batch)
+                self._takes_part(1)
+                if origin is not None:
+                    batch.origins[line] = origin
+                filling.has_grown(added)
+                return
+            batch = filling.begin(form, version)
+            batch.add_record(written, sequence, text, line, form.message)
         except InvalidRecordError as error:
             raise self._naming(error, data) from None
         if origin is not None:
             batch.origins[line] = origin
-        if batch.full:
-            self.process_batch({})
+        self._open(batch)
+        self._takes_part(1)
+        filling.has_grown(0)
 
     def quick_way(self, version: int | None) -> QuickWay | None:
         """Return a way for many records of a version at once; None if there is none."""
         good_ones = self._check.good_ones
-        if good_ones is None:
+        if good_ones is None or self._form.encoded is not None:
             return None
-        return QuickWay(self, version, table=self._table, good_ones=good_ones, times=self._times)
+        return QuickWay(
+            self,
+            None if self._form.is_shared else version,
+            table=self._table,
+            good_ones=good_ones,
+            times=self._times,
+            form=self._form.message,
+        )
 
     def open_batch(self, version: int | None) -> OpenBatch | None:
         """Return the open batch of a version, if there is one."""
-        return self._batch if version == self._version else None
+        return self._filling.batch if version == self._filling.version else None
 
-    def has_grown(self, batch: OpenBatch, added: int) -> None:
-        """Take note that the open batch has so many more bytes."""
-        self._batches.used += added
-        if batch.full:
-            self.process_batch({})
+    def has_grown(self, added: int, records: int) -> None:
+        """Take note that the open batch has so many more bytes and records of this stream."""
+        self._takes_part(records)
+        self._filling.has_grown(added)
 
     def process_record(self, record: dict[str, Any], context: Mapping[str, Any]) -> None:
         """Put a record that a stream map made into the open batch.
@@ -187,35 +211,38 @@ class StitchSink(Sink):
 
     def process_batch(self, context: dict[str, Any]) -> None:  # noqa: ARG002 - the SDK's signature
         """Seal the open batch, if there is one, and hand it over."""
-        batch, self._batch = self._batch, None
-        if batch is None:
-            return
-        self._batches.sealed(batch)
-        sealed = batch.seal(self._table.name)
-        self.record_counter_metric.increment(batch.records)
+        self._filling.seal()
+
+    def has_sealed(self) -> None:
+        """Count what was in the batch, and say what was not as it should be."""
+        self.record_counter_metric.increment(self._unsealed)
+        self._unsealed = 0
         self._warn()
-        self._deliver(sealed)
 
     def activate_version(self, new_version: int, line: int = 0) -> None:
         """Make a version the only one visible, behind all that came before and before all else."""
-        self._table.begin_generation(self._batches)
-        batch = self._begin(new_version)
+        if self._form.is_shared:
+            self._tell("have versions, which push does not know: ACTIVATE_VERSION does nothing.")
+            return
+        self._begin_generation()
+        batch = self._filling.begin(self._form, new_version)
         batch.add_activation(self._table.sequencer.next(), line)
-        self._opened(batch)
-        self._table.begin_generation(self._batches)
+        self._open(batch)
+        self._takes_part(0)
+        self._begin_generation()
 
-    def _begin(self, version: int | None) -> OpenBatch:
-        self.process_batch({})
-        self._version = version
-        head = batch_head(
-            self._table.name, self.schema, self.key_properties, self.bookmark_properties, version
-        )
-        return OpenBatch(head, max_bytes=self._batches.limit.max_bytes, max_rows=self.max_size)
+    def _begin_generation(self) -> None:
+        self._table.begin_generation(self._filling.batches)
 
-    def _opened(self, batch: OpenBatch) -> None:
-        batch.generation = self._table.generation
-        self._batch = batch
-        self._batches.opened(batch, self._table.name, lambda: self.process_batch({}))
+    def _takes_part(self, records: int) -> None:
+        if not self._unsealed:
+            self._filling.contributors[self] = None
+        self._unsealed += records
+
+    def _open(self, batch: OpenBatch) -> None:
+        shared = self._form.is_shared
+        generation = 0 if shared else self._table.generation
+        self._filling.opened(batch, "" if shared else self._table.name, generation)
 
     def _warn(self) -> None:
         """Say once a table what its records have that is not as it should be."""
@@ -228,11 +255,15 @@ class StitchSink(Sink):
             "To keep one, give it another name with a stream map.": self._check.has_left_out,
         }
         for warning, holds in warnings.items():
-            if holds and warning not in self._table.told:
-                self._table.told.add(warning)
-                self.logger.warning("Records of stream %r %s", self.stream_name, warning)
+            if holds:
+                self._tell(warning)
 
-    def _naming(self, error: InvalidRecordError, data: bytes | msgspec.Raw) -> InvalidRecordError:
+    def _tell(self, warning: str) -> None:
+        if warning not in self._table.told:
+            self._table.told.add(warning)
+            self.logger.warning("Records of stream %r %s", self.stream_name, warning)
+
+    def _naming(self, error: InvalidRecordError, data: bytes | Raw) -> InvalidRecordError:
         keys = self._check.key_values(data)
         named = f" with key {shown(keys)}" if keys else ""
         return type(error)(f"record of stream {self.stream_name!r}{named}: it {error}")

@@ -11,7 +11,7 @@ from collections import deque
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from target_stitch_import.assembly import pipeline_of, quarantine_of
+from target_stitch_import.assembly import body_form, pipeline_of, quarantine_of
 from target_stitch_import.command import CommandTarget
 from target_stitch_import.errors import (
     DeliveryError,
@@ -237,8 +237,8 @@ class TargetStitchImport(CommandTarget):
             keys,
             bookmark_properties=stream.bookmark_properties,
             table=self._tables.setdefault(stream.name, Table(stream.name)),
-            batches=self._pipeline.batches,
-            deliver=self._pipeline.delivery.submit,
+            filling=self._pipeline.filling(),
+            form=body_form(self.config, stream, keys),
         )
 
     def _switch_to(self, sink: StitchSink) -> None:

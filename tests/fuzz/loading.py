@@ -39,7 +39,7 @@ def load(data: bytes, size: int = CHUNK_BYTES, **settings: Any) -> Loaded:
     """Load an input; an error that is not the target's own is not caught."""
     result = Loaded()
 
-    def post_batch(client: ImportClient, body: bytes) -> None:
+    def post(client: ImportClient, body: bytes) -> None:
         result.bodies.append(body)
 
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
@@ -51,7 +51,7 @@ def load(data: bytes, size: int = CHUNK_BYTES, **settings: Any) -> Loaded:
     }
     with (
         mock.patch.object(sys, "stdout", stdout),
-        mock.patch.object(ImportClient, "post_batch", post_batch),
+        mock.patch.object(ImportClient, "post", post),
     ):
         target = TargetStitchImport(config=config)
         try:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from target_stitch_import.batch import Batch, BodyLimit, OpenBatch, batch_head
+import msgspec
+
+from target_stitch_import.batch import Batch, BodyLimit, OpenBatch
 from target_stitch_import.delivery import Delivery
 from target_stitch_import.flight import Rules
+from target_stitch_import.forms import batch_head
 from target_stitch_import.jsontext import decode_exactly
+from target_stitch_import.messages import SchemaMessage
 from target_stitch_import.posting import Posters
 from target_stitch_import.retries import Attempts
 
@@ -27,7 +31,15 @@ def batch(number: int, table: str = "t", generation: int = 0, rows: int = 1) -> 
     opened.number, opened.generation = number, generation
     for place in range(number * 100, number * 100 + rows):
         opened.add_record(b'{"id":%d}' % place, place, None, place)
-    return opened.seal(table)
+    return opened.seal(table, schemas_of(table, schema, ["id"]))
+
+
+def schemas_of(
+    table: str, schema: dict[str, Any], keys: list[str], bookmarks: list[str] | None = None
+) -> dict[str, SchemaMessage]:
+    """Return what a sealed batch of one table knows of its records."""
+    text = msgspec.Raw(msgspec.json.encode(schema))
+    return {table: SchemaMessage(table, text, keys, bookmarks)}
 
 
 def ids_of(body: bytes) -> list[int]:
@@ -122,7 +134,7 @@ class Client:
         """Look if the service is up."""
         self._service.check_status()
 
-    def post_batch(self, body: bytes) -> None:
+    def post(self, body: bytes) -> None:
         """Post a body."""
         self._service.post(body)
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_stitch_import.batch import BodyLimit, OpenBatch, batch_head
+from target_stitch_import.batch import BodyLimit, OpenBatch
 from target_stitch_import.errors import InvalidRecordError
+from target_stitch_import.forms import batch_head
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_BATCH_BYTES, MAX_BATCH_ROWS
 

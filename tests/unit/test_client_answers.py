@@ -21,6 +21,7 @@ from target_stitch_import.errors import (
     RejectedRecordError,
     TooLargeError,
     TransientError,
+    UnplacedRecordError,
 )
 from tests.recordings.answers import ANSWERS, BODY, FOLDER, cassette
 from tests.unit.scripted import scripted_client
@@ -57,8 +58,8 @@ EXPECTED: dict[str, tuple[type[DeliveryError], str]] = {
     "too_large_for_a_proxy": (TooLargeError, "413 413 Request Entity Too Large"),
     "wrong_content_type": (RejectedError, "415 Content-Type must be application/json"),
     "push_wrong_content_type": (RejectedError, "415 Unsupported Content-Type"),
-    "push_blank_field": (RejectedError, "can't be blank"),
-    "push_reason_is_text": (RejectedError, "data must include keys"),
+    "push_blank_field": (UnplacedRecordError, "can't be blank"),
+    "push_reason_is_text": (UnplacedRecordError, "data must include keys"),
     "too_many_requests": (TransientError, "429 (an empty answer)"),
     "too_many_requests_until": (TransientError, "429 (an empty answer)"),
     "too_many_requests_plain": (TransientError, "Slow down"),
@@ -114,7 +115,7 @@ def test_there_is_no_cassette_that_the_table_does_not_have() -> None:
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_any_2xx_with_a_json_object_counts_as_accepted(name: str, client: ImportClient) -> None:
     with played(name) as tape:
-        client.post_batch(BODY.encode())
+        client.post(BODY.encode())
     assert tape.play_count == 1
 
 
@@ -122,7 +123,7 @@ def test_any_2xx_with_a_json_object_counts_as_accepted(name: str, client: Import
 def test_each_other_answer_becomes_its_error(name: str, client: ImportClient) -> None:
     kind, words = EXPECTED[name]
     with played(name) as tape, pytest.raises(DeliveryError) as raised:
-        client.post_batch(BODY.encode())
+        client.post(BODY.encode())
     assert type(raised.value) is kind
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
@@ -133,7 +134,7 @@ def test_each_other_answer_becomes_its_error(name: str, client: ImportClient) ->
 
 def test_a_refused_record_is_known_by_its_place(client: ImportClient) -> None:
     with played("record_breaks_schema"), pytest.raises(RejectedRecordError) as raised:
-        client.post_batch(BODY.encode())
+        client.post(BODY.encode())
     assert raised.value.index == 0
 
 
@@ -145,7 +146,7 @@ def test_a_retry_after_in_seconds_is_kept(
     name: str, seconds: float | None, client: ImportClient
 ) -> None:
     with played(name), pytest.raises(TransientError) as raised:
-        client.post_batch(BODY.encode())
+        client.post(BODY.encode())
     assert raised.value.retry_after == seconds
 
 
@@ -169,7 +170,7 @@ def test_a_retry_after_in_seconds_is_kept(
 def test_a_retry_after_that_means_nothing_is_none(text: str, seconds: float | None) -> None:
     scripted, _ = scripted_client((429, b"", {"Retry-After": text}))
     with pytest.raises(TransientError) as raised:
-        scripted.post_batch(b"{}")
+        scripted.post(b"{}")
     assert raised.value.retry_after == seconds
 
 
@@ -178,13 +179,13 @@ def test_a_retry_after_that_is_a_date_is_kept(
 ) -> None:
     monkeypatch.setattr("target_stitch_import.client.time.time", lambda: 4_102_444_800.0 - 90)
     with played("too_many_requests_until"), pytest.raises(TransientError) as raised:
-        client.post_batch(BODY.encode())
+        client.post(BODY.encode())
     assert raised.value.retry_after == 90
 
 
 def test_a_request_that_is_not_recorded_goes_nowhere(client: ImportClient) -> None:
     with played("accepted_201"), pytest.raises(CannotOverwriteExistingCassetteException):
-        client.post_batch(b'{"another": "body"}')
+        client.post(b'{"another": "body"}')
 
 
 def test_a_page_of_brackets_is_read_over_once() -> None:

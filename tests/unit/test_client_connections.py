@@ -96,7 +96,7 @@ def test_an_answer_that_breaks_off_may_be_tried_again(answer: bytes) -> None:
         connected(port) as client,
         pytest.raises(TransientError) as raised,
     ):
-        client.post_batch(b"{}")
+        client.post(b"{}")
     assert "s3cret" not in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -105,7 +105,7 @@ def test_a_refused_connection_may_be_tried_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with connected(port) as client, pytest.raises(TransientError, match="refused"):
-        client.post_batch(b"{}")
+        client.post(b"{}")
 
 
 def test_a_service_that_says_nothing_may_be_tried_again() -> None:
@@ -118,7 +118,7 @@ def test_a_service_that_says_nothing_may_be_tried_again() -> None:
     with serving(silent) as port, connected(port, timeout=0.2) as client:
         try:
             with pytest.raises(TransientError, match=r"(?i)time"):
-                client.post_batch(b"{}")
+                client.post(b"{}")
         finally:
             done.set()
 
@@ -131,17 +131,17 @@ def test_a_kept_connection_is_used_again() -> None:
 
     # Given a service that takes one connection
     with serving(twice) as port, connected(port) as client:
-        client.post_batch(b"{}")
-        client.post_batch(b"{}")
+        client.post(b"{}")
+        client.post(b"{}")
 
 
 def test_a_kept_connection_that_was_closed_meanwhile_is_opened_anew() -> None:
     with serving(says(OK), says(OK)) as port, connected(port) as client:
-        client.post_batch(b"{}")
+        client.post(b"{}")
         with contextlib.suppress(TransientError):  # it may be seen only while posting
-            client.post_batch(b"{}")
+            client.post(b"{}")
             return
-        client.post_batch(b"{}")
+        client.post(b"{}")
 
 
 def hangs_up(connection: socket.socket) -> None:
@@ -159,7 +159,7 @@ def test_a_tls_connection_that_breaks_off_may_be_tried_again() -> None:
         connected(port, "https") as client,
         pytest.raises(TransientError),
     ):
-        client.post_batch(b"{}")
+        client.post(b"{}")
 
 
 def test_a_service_without_tls_is_told_of_in_one_line() -> None:
@@ -172,7 +172,7 @@ def test_a_service_without_tls_is_told_of_in_one_line() -> None:
         connected(port, "https") as client,
         pytest.raises(DeliveryError) as raised,
     ):
-        client.post_batch(b"{}")
+        client.post(b"{}")
     assert "\n" not in str(raised.value)
 
 
@@ -185,7 +185,7 @@ def test_a_token_that_no_header_can_hold_is_not_shown(token: str) -> None:
             pytest.raises(TargetStitchImportError) as raised,
             connected(port, token=token, timeout=5) as client,
         ):
-            client.post_batch(b"{}")
+            client.post(b"{}")
     assert "cret" not in str(raised.value)
     assert "token" in str(raised.value)
 
@@ -202,7 +202,7 @@ def test_a_netrc_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         connection.sendall(OK)
 
     with serving(talk) as port, connected(port) as client:
-        client.post_batch(b"{}")
+        client.post(b"{}")
     assert b"Authorization: Bearer s3cret\r\n" in seen[0]
     assert b"Basic" not in seen[0]
 
@@ -215,7 +215,7 @@ def test_a_redirect_is_not_followed() -> None:
         connected(port) as client,
         pytest.raises(DeliveryError, match="308: a redirect to /v2/elsewhere is not followed"),
     ):
-        client.post_batch(b"{}")
+        client.post(b"{}")
 
 
 def endless(head: bytes) -> Callable[[socket.socket], None]:
@@ -239,7 +239,7 @@ def test_an_answer_without_an_end_is_not_read_to_its_end(status: int) -> None:
         connected(port) as client,
         pytest.raises(DeliveryError),
     ):
-        client.post_batch(b"{}")
+        client.post(b"{}")
 
 
 def test_an_answer_that_drips_ends_with_the_timeout() -> None:
@@ -255,7 +255,7 @@ def test_an_answer_that_drips_ends_with_the_timeout() -> None:
         connected(port, timeout=0.5) as client,
         pytest.raises(TransientError, match="without a JSON object"),
     ):
-        client.post_batch(b"{}")
+        client.post(b"{}")
 
 
 def test_headers_that_can_not_be_read_do_not_reach_the_log(
@@ -268,6 +268,6 @@ def test_headers_that_can_not_be_read_do_not_reach_the_log(
         connected(port) as client,
         contextlib.suppress(DeliveryError),
     ):
-        client.post_batch(b"{}")
+        client.post(b"{}")
     assert "s3cret" not in caplog.text
     assert caplog.records == []

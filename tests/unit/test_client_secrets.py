@@ -31,7 +31,7 @@ def told(error: BaseException) -> str:
 
 def test_a_request_is_exactly_what_the_service_asks_for() -> None:
     client, adapter = scripted_client((201, OK), token=TOKEN)
-    client.post_batch(b'{"a":1}')
+    client.post(b'{"a":1}')
     (request,) = adapter.sent
     assert (request.method, request.url) == ("POST", f"{URL}/v2/import/batch")
     assert request.headers["Authorization"] == f"Bearer {TOKEN}"
@@ -56,7 +56,7 @@ def test_a_netrc_does_not_replace_the_token(
     # Given that requests would use it
     assert requests.utils.get_netrc_auth(URL) == ("me", "hunter2")
     client, adapter = scripted_client((201, OK), token=TOKEN)
-    client.post_batch(b"{}")
+    client.post(b"{}")
     assert adapter.sent[0].headers["Authorization"] == f"Bearer {TOKEN}"
 
 
@@ -89,7 +89,7 @@ def test_an_answer_that_quotes_the_token_is_told_without_it(
         token=TOKEN,
     )
     with caplog.at_level(logging.DEBUG), pytest.raises(DeliveryError) as raised:
-        client.post_batch(b"{}")
+        client.post(b"{}")
     # Then not even eight characters of it are there
     assert TOKEN[:8] not in told(raised.value)
     assert TOKEN[:8] not in caplog.text
@@ -108,21 +108,21 @@ def test_an_answer_that_quotes_the_token_is_told_without_it(
 def test_an_exception_that_quotes_the_token_is_told_without_it(error: Exception) -> None:
     client, _ = scripted_client(error, token=TOKEN)
     with pytest.raises(DeliveryError) as raised:
-        client.post_batch(b"{}")
+        client.post(b"{}")
     assert TOKEN[:8] not in told(raised.value)
 
 
 def test_a_token_that_json_escapes_is_hidden_in_that_form_too() -> None:
     client, _ = scripted_client((413, b'["Bearer ab\\"cd\\\\efgh"]'), token='ab"cd\\efgh')
     with pytest.raises(DeliveryError, match=r'413 \["Bearer \*\*\*"\]'):
-        client.post_batch(b"{}")
+        client.post(b"{}")
 
 
 def test_a_short_token_of_an_emulator_leaves_words_whole() -> None:
     # Given a token that is a part of words, as no real one is
     client, _ = scripted_client((400, b'{"error": "any company, Bearer any"}'), token="any")
     with pytest.raises(DeliveryError, match=r"400 \*\*\* company, Bearer \*\*\*"):
-        client.post_batch(b"{}")
+        client.post(b"{}")
 
 
 def test_the_token_is_in_no_representation() -> None:

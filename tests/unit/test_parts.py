@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_stitch_import.batch import Batch, OpenBatch, batch_head
+from target_stitch_import.batch import Batch, OpenBatch
+from target_stitch_import.forms import batch_head
 from target_stitch_import.jsontext import decode_exactly
 from target_stitch_import.parts import as_singer, halves, name_record, without
+from tests.unit.posting import schemas_of
 
 SCHEMA = {"properties": {"id": {"type": "integer"}}}
 HEAD = batch_head("t", SCHEMA, ["id"])
@@ -27,7 +29,7 @@ def sealed_of(*records: bytes) -> Batch:
     batch.number, batch.generation = 7, 3
     for place, data in enumerate(records):
         batch.add_record(data, 1_000 + place, AT if place % 2 else None, 100 + place)
-    return batch.seal("t")
+    return batch.seal("t", schemas_of("t", SCHEMA, ["id"]))
 
 
 def messages(batch: Batch) -> list[dict[str, object]]:
@@ -102,7 +104,7 @@ def test_a_record_is_given_back_as_a_tap_would_write_it() -> None:
     batch = opened(head)
     batch.add_record(b'{"id": 1.10}', 1, AT, 9)
     # When the record is asked for
-    found = as_singer(batch.seal("t"), 0)
+    found = as_singer(batch.seal("t", schemas_of("t", SCHEMA, ["id"], ["at"])), 0)
     assert found is not None
     schema, record = found
     # Then its bytes are the tap's, and the rest is what the body says
@@ -132,7 +134,7 @@ def sealed_with(data: bytes, keys: list[str]) -> Batch:
     batch = opened(head=batch_head("t", SCHEMA, keys))
     batch.add_record(b'{"id":0}', 1, None, 41)
     batch.add_record(data, 2, None, 1_042)
-    return batch.seal("t")
+    return batch.seal("t", schemas_of("t", SCHEMA, keys))
 
 
 @pytest.mark.parametrize(
@@ -174,4 +176,6 @@ def test_a_record_that_can_not_be_named_by_its_key_is_named_by_its_line(data: by
 def test_an_activation_is_named_by_its_line() -> None:
     batch = opened()
     batch.add_activation(5, 12)
-    assert "line 12 of the input" in name_record(batch.seal("t"), 0)
+    assert "line 12 of the input" in name_record(
+        batch.seal("t", schemas_of("t", SCHEMA, ["id"])), 0
+    )
