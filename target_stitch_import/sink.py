@@ -7,17 +7,18 @@ but their numbers, or of what becomes of a sealed batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.sinks import Sink
 
 from target_stitch_import.batch import OpenBatch, batch_head
+from target_stitch_import.bookmark import BookmarkSequences
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.jsontext import encode_exactly, shown
 from target_stitch_import.quick import QuickWay
-from target_stitch_import.sequence import Sequencer, TimeReader
+from target_stitch_import.sequence import TimeReader
 from target_stitch_import.validation import RecordCheck
 
 if TYPE_CHECKING:
@@ -30,27 +31,9 @@ if TYPE_CHECKING:
     from target_stitch_import.batch import Batch
     from target_stitch_import.messages import RecordMessage, SchemaMessage
     from target_stitch_import.open_batches import OpenBatches
+    from target_stitch_import.table import Table
 
-__all__ = ["StitchSink", "Table"]
-
-
-@dataclass
-class Table:
-    """What a table keeps while the sinks that load it come and go."""
-
-    name: str
-    sequencer: Sequencer = field(default_factory=Sequencer)
-    generation: int = 0
-    """Goes up where a batch must wait until all before it are acknowledged."""
-    told: set[str] = field(default_factory=set)
-    """What was said of it already, and is not said again."""
-    counter: Counter | None = None
-    """The SDK's metric of its records."""
-
-    def begin_generation(self, batches: OpenBatches) -> None:
-        """Let all that comes from here on wait until all before it is acknowledged."""
-        batches.seal_table(self.name)
-        self.generation += 1
+__all__ = ["StitchSink"]
 
 
 class StitchSink(Sink):
@@ -76,6 +59,7 @@ class StitchSink(Sink):
         self._deliver = deliver
         self._times = TimeReader()
         self._next_sequence = table.sequencer.next
+        self._by_bookmark = self._bookmark_sequences()
         self._batch: OpenBatch | None = None
         self._version: int | None = None
 
@@ -133,7 +117,10 @@ class StitchSink(Sink):
             data = self._check(data)
             extracted = self._times.read(time_extracted) if type(time_extracted) is str else None
             time_ns, text = extracted or (None, None)
-            sequence = self._next_sequence(time_ns)
+            if self._by_bookmark is None:
+                sequence = self._next_sequence(time_ns)
+            else:
+                sequence = self._by_bookmark.next(data)
             batch = self._batch
             if (
                 batch is not None
@@ -155,7 +142,7 @@ class StitchSink(Sink):
     def quick_way(self, version: int | None) -> QuickWay | None:
         """Return a way for many records of a version at once; None if there is none."""
         good_ones = self._check.good_ones
-        if good_ones is None:
+        if good_ones is None or self._by_bookmark is not None:
             return None
         return QuickWay(self, version, table=self._table, good_ones=good_ones, times=self._times)
 
@@ -200,7 +187,10 @@ class StitchSink(Sink):
         """Make a version the only one visible, behind all that came before and before all else."""
         self._table.begin_generation(self._batches)
         batch = self._begin(new_version)
-        batch.add_activation(self._table.sequencer.next(), line)
+        sequencer = self._table.sequencer
+        # It is no row: where rows bring their own sequences, those go on behind it as before it.
+        sequence = sequencer.next() if self._by_bookmark is None else sequencer.ahead()
+        batch.add_activation(sequence, line)
         self._opened(batch)
         self._table.begin_generation(self._batches)
 
@@ -217,20 +207,36 @@ class StitchSink(Sink):
         self._batch = batch
         self._batches.opened(batch, self._table.name, lambda: self.process_batch({}))
 
+    def _bookmark_sequences(self) -> BookmarkSequences | None:
+        """Return what gives records their sequences, where their bookmark property is to do it."""
+        if self.config["sequence_source"] != "replication_key":
+            return None
+        if self.bookmark_properties:
+            return BookmarkSequences(self.bookmark_properties[0], self._table.sequencer)
+        told = "have no bookmark property; their sequences come from time_extracted."
+        self._table.tell_once(self.logger, logging.INFO, told)
+        return None
+
     def _warn(self) -> None:
         """Say once a table what its records have that is not as it should be."""
+        by = self._by_bookmark
+        time = f"value of bookmark property {by.name!r}" if by else "time_extracted"
         warnings = {
-            "have a time_extracted more than five minutes ahead of this machine's clock; their "
+            f"have a {time} more than five minutes ahead of this machine's clock; their "
             "sequences are held to the clock. Check both clocks.": (
                 self._table.sequencer.held_to_clock
             ),
             "have columns whose names start with _sdc, which are Stitch's own; they are left out. "
             "To keep one, give it another name with a stream map.": self._check.has_left_out,
         }
+        if by is not None:
+            warnings[
+                f"have no timestamp and no integer in bookmark property {by.name!r} that can be a "
+                "sequence; they take the one behind the record before them."
+            ] = by.has_missed
         for warning, holds in warnings.items():
-            if holds and warning not in self._table.told:
-                self._table.told.add(warning)
-                self.logger.warning("Records of stream %r %s", self.stream_name, warning)
+            if holds:
+                self._table.tell_once(self.logger, logging.WARNING, warning)
 
     def _naming(self, error: InvalidRecordError, data: bytes | msgspec.Raw) -> InvalidRecordError:
         keys = self._check.key_values(data)
