@@ -13,10 +13,12 @@ from itertools import repeat
 from operator import lt
 from typing import TYPE_CHECKING, Final
 
+from target_stitch_import.limits import MAX_SEQUENCE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["MAX_AHEAD_NS", "Sequencer", "TimeReader", "text_of"]
+__all__ = ["MAX_AHEAD_NS", "ArrivalSequencer", "Sequencer", "TimeReader", "text_of"]
 
 SECOND_NS: Final = 1_000_000_000
 
@@ -190,3 +192,32 @@ class Sequencer:
             found.append(last)
         self._last = last
         return found
+
+    def held_to_the_clock(self, time_ns: int) -> int:
+        """Return a time, or this machine's where it is too far ahead of it (Unix ns)."""
+        now = time.time_ns()
+        if time_ns <= now + MAX_AHEAD_NS:
+            return time_ns
+        self.held_to_clock = True
+        return now
+
+    def next_own(self, own: int) -> int:
+        """Return the sequence for a record that brings its own; 0 if it brings none."""
+        self._last = own if own > self._last else self._last + 1
+        return self._last
+
+    def ahead(self) -> int:
+        """Return a sequence that is greater than any so far, and counts for no record."""
+        return min(max(self._last + 1, time.time_ns()), MAX_SEQUENCE)
+
+
+class ArrivalSequencer(Sequencer):
+    """The sequences of one table by the time of receipt, whatever times its records have."""
+
+    def next(self, time_ns: int | None = None) -> int:  # noqa: ARG002 - the general signature
+        """Return the sequence for a record that is here now."""
+        return super().next()
+
+    def next_many(self, times_ns: list[int] | None, count: int) -> list[int]:  # noqa: ARG002
+        """Return the sequences of several records that are here now."""
+        return super().next_many(None, count)

@@ -164,6 +164,19 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         description="Records that one run may set aside before it fails; without it, any number.",
     ),
     th.Property(
+        "sequence_source",
+        th.StringType,
+        allowed_values=["time_extracted", "replication_key", "received_at"],
+        default="time_extracted",
+        title="Sequence source",
+        description=(
+            "What decides which of two versions of a row is the newer one: time_extracted is the "
+            "time that the tap gives a record, or else that of receipt; replication_key is the "
+            "record's own value of the first bookmark property, a timestamp or an integer; "
+            "received_at is the time of receipt, always."
+        ),
+    ),
+    th.Property(
         "check_status",
         th.BooleanType,
         default=True,

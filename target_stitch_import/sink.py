@@ -7,18 +7,19 @@ but their numbers, or of what becomes of a sealed batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw
 from singer_sdk.sinks import Sink
 
+from target_stitch_import.bookmark import BookmarkSequences
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.jsontext import encode_exactly, shown
 from target_stitch_import.messages import SchemaMessage
 from target_stitch_import.quick import QuickWay
-from target_stitch_import.sequence import Sequencer, TimeReader
+from target_stitch_import.sequence import TimeReader
 from target_stitch_import.validation import RecordCheck
 
 if TYPE_CHECKING:
@@ -31,28 +32,9 @@ if TYPE_CHECKING:
     from target_stitch_import.filling import Filling
     from target_stitch_import.forms import BodyForm
     from target_stitch_import.messages import RecordMessage
-    from target_stitch_import.open_batches import OpenBatches
+    from target_stitch_import.table import Table
 
-__all__ = ["StitchSink", "Table"]
-
-
-@dataclass
-class Table:
-    """What a table keeps while the sinks that load it come and go."""
-
-    name: str
-    sequencer: Sequencer = field(default_factory=Sequencer)
-    generation: int = 0
-    """Goes up where a batch must wait until all before it are acknowledged."""
-    told: set[str] = field(default_factory=set)
-    """What was said of it already, and is not said again."""
-    counter: Counter | None = None
-    """The SDK's metric of its records."""
-
-    def begin_generation(self, batches: OpenBatches) -> None:
-        """Let all that comes from here on wait until all before it is acknowledged."""
-        batches.seal_table(self.name)
-        self.generation += 1
+__all__ = ["StitchSink"]
 
 
 class StitchSink(Sink):
@@ -78,6 +60,7 @@ class StitchSink(Sink):
         self._form = form
         self._times = TimeReader()
         self._next_sequence = table.sequencer.next
+        self._by_bookmark = self._bookmark_sequences()
         self._unsealed = 0  # records in the open batch
 
     @property
@@ -147,7 +130,10 @@ class StitchSink(Sink):
             data = self._check(data)
             extracted = self._times.read(time_extracted) if type(time_extracted) is str else None
             time_ns, text = extracted or (None, None)
-            sequence = self._next_sequence(time_ns)
+            if self._by_bookmark is None:
+                sequence = self._next_sequence(time_ns)
+            else:
+                sequence = self._by_bookmark.next(data)
             written = data if form.encoded is None else form.encoded(data)
             batch = filling.batch
             if (
@@ -173,7 +159,8 @@ class StitchSink(Sink):
     def quick_way(self, version: int | None) -> QuickWay | None:
         """Return a way for many records of a version at once; None if there is none."""
         good_ones = self._check.good_ones
-        if good_ones is None or self._form.encoded is not None:
+        one_by_one = self._form.encoded is not None or self._by_bookmark is not None
+        if good_ones is None or one_by_one:
             return None
         return QuickWay(
             self,
@@ -222,11 +209,15 @@ class StitchSink(Sink):
     def activate_version(self, new_version: int, line: int = 0) -> None:
         """Make a version the only one visible, behind all that came before and before all else."""
         if self._form.is_shared:
-            self._tell("have versions, which push does not know: ACTIVATE_VERSION does nothing.")
+            told = "have versions, which push does not know: ACTIVATE_VERSION does nothing."
+            self._table.tell_once(self.logger, logging.WARNING, told)
             return
         self._begin_generation()
         batch = self._filling.begin(self._form, new_version)
-        batch.add_activation(self._table.sequencer.next(), line)
+        sequencer = self._table.sequencer
+        # It is no row: where rows bring their own sequences, those go on behind it as before it.
+        sequence = sequencer.next() if self._by_bookmark is None else sequencer.ahead()
+        batch.add_activation(sequence, line)
         self._open(batch)
         self._takes_part(0)
         self._begin_generation()
@@ -244,24 +235,36 @@ class StitchSink(Sink):
         generation = 0 if shared else self._table.generation
         self._filling.opened(batch, "" if shared else self._table.name, generation)
 
+    def _bookmark_sequences(self) -> BookmarkSequences | None:
+        """Return what gives records their sequences, where their bookmark property is to do it."""
+        if self.config["sequence_source"] != "replication_key":
+            return None
+        if self.bookmark_properties:
+            return BookmarkSequences(self.bookmark_properties[0], self._table.sequencer)
+        told = "have no bookmark property; their sequences come from time_extracted."
+        self._table.tell_once(self.logger, logging.INFO, told)
+        return None
+
     def _warn(self) -> None:
         """Say once a table what its records have that is not as it should be."""
+        by = self._by_bookmark
+        time = f"value of bookmark property {by.name!r}" if by else "time_extracted"
         warnings = {
-            "have a time_extracted more than five minutes ahead of this machine's clock; their "
+            f"have a {time} more than five minutes ahead of this machine's clock; their "
             "sequences are held to the clock. Check both clocks.": (
                 self._table.sequencer.held_to_clock
             ),
             "have columns whose names start with _sdc, which are Stitch's own; they are left out. "
             "To keep one, give it another name with a stream map.": self._check.has_left_out,
         }
+        if by is not None:
+            warnings[
+                f"have no timestamp and no integer in bookmark property {by.name!r} that can be a "
+                "sequence; they take the one behind the record before them."
+            ] = by.has_missed
         for warning, holds in warnings.items():
             if holds:
-                self._tell(warning)
-
-    def _tell(self, warning: str) -> None:
-        if warning not in self._table.told:
-            self._table.told.add(warning)
-            self.logger.warning("Records of stream %r %s", self.stream_name, warning)
+                self._table.tell_once(self.logger, logging.WARNING, warning)
 
     def _naming(self, error: InvalidRecordError, data: bytes | Raw) -> InvalidRecordError:
         keys = self._check.key_values(data)

@@ -24,8 +24,9 @@ from target_stitch_import.errors import (
 from target_stitch_import.parts import as_singer
 from target_stitch_import.pipeline import StateWriter, Terminated
 from target_stitch_import.reader import MessageReader
-from target_stitch_import.sink import StitchSink, Table
+from target_stitch_import.sink import StitchSink
 from target_stitch_import.streams import Stream, declared, routes, transformed
+from target_stitch_import.table import table_of
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from target_stitch_import.quarantine import Quarantine
     from target_stitch_import.quick import QuickWay
     from target_stitch_import.streams import Declared
+    from target_stitch_import.table import Table
 
 __all__ = ["TargetStitchImport"]
 
@@ -230,13 +232,14 @@ class TargetStitchImport(CommandTarget):
             stream.schema, keys, stream.bookmark_properties
         ):
             return sink
+        new = table_of(stream.name, self.config["sequence_source"])
         return StitchSink(
             self,
             stream.name,
             stream.schema,
             keys,
             bookmark_properties=stream.bookmark_properties,
-            table=self._tables.setdefault(stream.name, Table(stream.name)),
+            table=self._tables.setdefault(stream.name, new),
             filling=self._pipeline.filling(),
             form=body_form(self.config, stream, keys),
         )
