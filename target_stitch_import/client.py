@@ -39,6 +39,7 @@ __all__ = ["ImportClient"]
 
 STATUS_PATH: Final = "/v2/import/status"
 BATCH_PATH: Final = "/v2/import/batch"
+VALIDATE_PATH: Final = "/v2/import/validate"
 MAX_ANSWER_BYTES: Final = 1 << 16
 """An answer is not read further than this."""
 
@@ -130,6 +131,17 @@ class ImportClient:
         """
         self._check(*self._send("POST", BATCH_PATH, self._auth, body))
 
+    def validate(self, body: bytes) -> None:
+        """Have the access and a push body checked; nothing of it is kept.
+
+        Import API reference, section Endpoints.
+
+        Raises:
+            TransientError: The service does not say.
+            AccessError, RejectedError: It would not take this body from this client.
+        """
+        self._check(*self._send("POST", VALIDATE_PATH, self._auth, body))
+
     def _send(
         self, method: str, path: str, auth: _Auth, body: bytes | None = None
     ) -> tuple[requests.Response, _Answer]:
@@ -167,12 +179,13 @@ class ImportClient:
         if isinstance(error, ValueError):  # its message may quote the header
             return AccessError(
                 "no request can be made with this token and api_url: one has characters that "
-                "HTTP does not permit"
+                "HTTP does not permit",
+                look_at="api_url",
             )
         cause = _root(error)
         told = self._auth.hide(" ".join(f"{type(cause).__name__}: {cause}".split()))
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return AccessError(f"{self._api_url} is not trusted: {told}")
+            return AccessError(f"{self._api_url} is not trusted: {told}", look_at="api_url")
         return TransientError(told)
 
     def _content(self, response: requests.Response) -> bytes:
@@ -211,7 +224,8 @@ class ImportClient:
         if status in _TRANSIENT or status >= 500:  # noqa: PLR2004
             raise TransientError(told, retry_after=_retry_after(response))
         if status in (401, 403):
-            raise AccessError(f"{told.rstrip('.')}. {_what_to_look_at(said)}")
+            look_at, advice = _what_to_look_at(answer)
+            raise AccessError(f"{told.rstrip('.')}. {advice}", look_at=look_at)
         if status == 413:  # noqa: PLR2004
             raise TooLargeError(told)
         if status < 400:  # noqa: PLR2004
@@ -256,14 +270,18 @@ def _page_text(page: str) -> str:
     return re.sub(r"<(style|script)\b.*?</\1>|<[^<>]*>", " ", page[:_READ], flags=re.DOTALL)
 
 
-def _what_to_look_at(said: str) -> str:
+def _what_to_look_at(answer: _Answer) -> tuple[str, str]:
+    """Return what an ``AccessError`` names, and the advice."""
+    said = answer.said
     if "region" in said.lower():
-        return "Check the setting region: the account lives in the other one."
+        return "region", "Check the setting region: the account lives in the other one."
     if "not active" in said:
-        return "The integration is paused or deleted in Stitch."
-    if "client" in said.lower():
-        return "The client ID does not belong to this token."
-    return "Check the setting token: it is missing, mistyped or revoked."
+        return "integration", "The integration is paused or deleted in Stitch."
+    if answer.is_object and "client" in said.lower():  # as some proxy's page has it, too
+        return "client_id", "The client ID does not belong to this token."
+    if answer.is_object and "Not Authenticated" in said:  # to a record without one
+        return "client_id", "Check the setting client_id, and the token."
+    return "token", "Check the setting token: it is missing, mistyped or revoked."
 
 
 def _retry_after(response: requests.Response) -> float | None:
