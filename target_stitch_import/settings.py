@@ -33,6 +33,15 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         description="Import API access token of the Stitch integration.",
     ),
     th.Property(
+        "client_id",
+        th.IntegerType,
+        title="Client ID",
+        description=(
+            "Client ID of the Stitch account, for `endpoint: push` and `--test` only: the number "
+            "between client and pipeline in the address of the Stitch app."
+        ),
+    ),
+    th.Property(
         "region",
         th.StringType,
         allowed_values=sorted(REGIONS, reverse=True),
