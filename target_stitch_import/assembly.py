@@ -22,10 +22,21 @@ if TYPE_CHECKING:
     from target_stitch_import.batch import Batch
     from target_stitch_import.streams import Declared
 
-__all__ = ["body_form", "pipeline_of", "quarantine_of"]
+__all__ = ["body_form", "connection", "pipeline_of", "quarantine_of"]
 
 MAX_TIMEOUTS: Final = 5
 """A request is given up after so many timeouts, whatever signs of life there are: some drip."""
+
+
+def connection(config: Mapping[str, Any], url: str, *, agent: str) -> ImportClient:
+    """Return a connection to the service at a base URL, as the settings want it."""
+    return ImportClient(
+        url,
+        config["token"],
+        endpoint=endpoint_of(config),
+        timeout=float(config["request_timeout_seconds"]),
+        agent=agent,
+    )
 
 
 def pipeline_of(
@@ -39,17 +50,9 @@ def pipeline_of(
 
     ``set_aside`` takes a record that the service refuses, if there is a quarantine.
     """
-    connect = partial(
-        ImportClient,
-        base_url(config),
-        config["token"],
-        endpoint=endpoint_of(config),
-        timeout=float(config["request_timeout_seconds"]),
-        agent=agent,
-    )
     longest = MAX_TIMEOUTS * float(config["request_timeout_seconds"])
     return Pipeline(
-        connect,
+        partial(connection, config, base_url(config), agent=agent),
         write_state,
         attempts=partial(Attempts, float(config["max_retry_seconds"]), longest),
         max_rows=config["batch_size_rows"],

@@ -1,13 +1,11 @@
-"""The Import API over HTTP: auth, answers turned into errors that say what to do.
+"""The Import API over HTTP: endpoints, auth, connections.
 
-One client has one ``requests`` session and belongs to one thread. Knows the service's endpoints and
-answers (Import API reference, sections Endpoints and Answers that are not success); nothing of
-streams, batches or STATEs.
+One client has one ``requests`` session and belongs to one thread. Knows the service's endpoints
+(Import API reference, section Endpoints); nothing of streams, batches or STATEs.
 """
 
 from __future__ import annotations
 
-import email.utils
 import json
 import logging
 import re
@@ -21,18 +19,13 @@ import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
-from target_stitch_import.errors import (
-    AccessError,
-    DeliveryError,
-    RejectedError,
-    RejectedRecordError,
-    TooLargeError,
-    TransientError,
-    UnplacedRecordError,
-)
+from target_stitch_import.answers import check, read
+from target_stitch_import.errors import AccessError, DeliveryError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from target_stitch_import.answers import Answer
 
     _Auth: TypeAlias = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
@@ -55,14 +48,11 @@ STATUS: Final = Endpoint("/v2/import/status")
 BATCH: Final = Endpoint("/v2/import/batch")
 PUSH: Final = Endpoint("/v2/import/push", may_be_empty=True)
 PUSH_TRANSIT: Final = Endpoint("/v2/import/push", "application/transit+json", may_be_empty=True)
+VALIDATE: Final = Endpoint("/v2/import/validate")
 
 MAX_ANSWER_BYTES: Final = 1 << 16
 """An answer is not read further than this."""
 
-_TRANSIENT: Final = frozenset({408, 429})
-_RECORD = re.compile(r"^Record (\d+) ")
-_READ: Final = 20_000  # characters of a page that are looked at
-_SHOWN: Final = 300  # characters of an answer that a message quotes
 _SHORT_TOKEN: Final = 8
 
 
@@ -133,12 +123,12 @@ class ImportClient:
             DeliveryError: It does not say.
         """
         try:
-            response, answer = self._send("GET", STATUS, _without_auth)
+            answer = self._send("GET", STATUS, _without_auth)
         except TransientError as error:
             raise DeliveryError(str(error)) from None
-        if response.status_code == 503:  # noqa: PLR2004
-            raise TransientError(answer.told, retry_after=_retry_after(response))
-        if response.status_code != 200 or answer.status != "OK":  # noqa: PLR2004
+        if answer.code == 503:  # noqa: PLR2004
+            raise TransientError(answer.told, retry_after=answer.retry_after)
+        if answer.code != 200 or answer.status != "OK":  # noqa: PLR2004
             raise DeliveryError(answer.told)
 
     def post(self, body: bytes) -> None:
@@ -148,14 +138,25 @@ class ImportClient:
             TransientError: Another try may help.
             AccessError, RejectedError: Another try would not help.
         """
-        response, answer = self._send("POST", self._endpoint, self._auth, body)
-        if self._endpoint.may_be_empty and response.status_code == 201 and answer.is_empty:  # noqa: PLR2004
+        answer = self._send("POST", self._endpoint, self._auth, body)
+        if self._endpoint.may_be_empty and answer.code == 201 and answer.is_empty:  # noqa: PLR2004
             return
-        self._check(response, answer)
+        check(answer)
+
+    def validate(self, body: bytes) -> None:
+        """Have the access and a push body checked; nothing of it is kept.
+
+        Import API reference, section Endpoints.
+
+        Raises:
+            TransientError: The service does not say.
+            AccessError, RejectedError: It would not take this body from this client.
+        """
+        check(self._send("POST", VALIDATE, self._auth, body))
 
     def _send(
         self, method: str, endpoint: Endpoint, auth: _Auth, body: bytes | None = None
-    ) -> tuple[requests.Response, _Answer]:
+    ) -> Answer:
         """Return what the service answers."""
         try:
             response = self._session.send(
@@ -164,7 +165,8 @@ class ImportClient:
                 allow_redirects=False,
                 **self._environment,
             )
-            return response, self._read(response.status_code, self._content(response))
+            content = self._content(response)
+            return read(response.status_code, response.headers, content, self._auth.hide)
         except (ValueError, requests.RequestException, HTTPError) as error:
             failure = self._failure(error)
         raise failure  # here, without the context: its frames have the header with the token
@@ -195,12 +197,13 @@ class ImportClient:
         if isinstance(error, ValueError):  # its message may quote the header
             return AccessError(
                 "no request can be made with this token and api_url: one has characters that "
-                "HTTP does not permit"
+                "HTTP does not permit",
+                look_at="api_url",
             )
         cause = _root(error)
         told = self._auth.hide(" ".join(f"{type(cause).__name__}: {cause}".split()))
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return AccessError(f"{self._api_url} is not trusted: {told}")
+            return AccessError(f"{self._api_url} is not trusted: {told}", look_at="api_url")
         return TransientError(told)
 
     def _content(self, response: requests.Response) -> bytes:
@@ -214,118 +217,6 @@ class ImportClient:
                 response.close()
                 break
         return bytes(content)
-
-    def _read(self, status: int, content: bytes) -> _Answer:
-        """Make of an answer what is looked at, with the token hidden, should it quote it.
-
-        It is hidden before anything is cut, so that no part of it can be left.
-        """
-        fields = _json_object(content)
-        text = content.decode(errors="replace")
-        words = _page_text(self._auth.hide(text)) if fields is None else _words(fields)
-        printable = self._auth.hide(words).encode(errors="replace").decode()
-        said = " ".join(printable.split())[:_SHOWN] or "(an empty answer)"
-        field = self._auth.hide(str((fields or {}).get("status")))
-        return _Answer(
-            is_object=fields is not None,
-            is_empty=not content.strip(),
-            refuses_a_record=_refuses_a_record(fields),
-            status=field,
-            said=said,
-            told=f"{status} {said}",
-        )
-
-    def _check(self, response: requests.Response, answer: _Answer) -> None:
-        status, said, told = response.status_code, answer.said, answer.told
-        if 200 <= status < 300:  # noqa: PLR2004 - any 2xx counts as accepted
-            if not answer.is_object:
-                raise TransientError(f"{status} without a JSON object, so no proof: {said}")
-            if answer.status == "ERROR":
-                raise TransientError(f"{status} with an error in it: {said}")
-            return
-        if status in _TRANSIENT or status >= 500:  # noqa: PLR2004
-            raise TransientError(told, retry_after=_retry_after(response))
-        if status in (401, 403):
-            raise AccessError(f"{told.rstrip('.')}. {_what_to_look_at(said)}")
-        if status == 413:  # noqa: PLR2004
-            raise TooLargeError(told)
-        if status < 400:  # noqa: PLR2004
-            where = self._auth.hide(response.headers.get("Location", "nowhere"))
-            raise RejectedError(
-                f"{status}: a redirect to {where} is not followed. Check the setting api_url."
-            )
-        if match := _RECORD.match(said):
-            raise RejectedRecordError(told, index=int(match[1]))
-        if status == 422 and answer.refuses_a_record:  # noqa: PLR2004
-            raise UnplacedRecordError(told)
-        raise RejectedError(told)
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """What an answer says, without the token."""
-
-    is_object: bool
-    """True if it is a JSON object."""
-    is_empty: bool
-    refuses_a_record: bool
-    """True if it says what is wrong with a record of a push body, though not with which."""
-    status: str
-    """That object's ``status``."""
-    said: str
-    """A line for people."""
-    told: str
-    """The same behind the status."""
-
-
-def _json_object(content: bytes) -> dict[str, Any] | None:
-    try:
-        answer = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return answer if isinstance(answer, dict) else None
-
-
-def _refuses_a_record(answer: dict[str, Any] | None) -> bool:
-    """Return True if a 422 says what is wrong with a record, and not with the client."""
-    errors = (answer or {}).get("errors")
-    reasons = [
-        each["reason"] for each in errors or () if isinstance(each, dict) and "reason" in each
-    ]
-    return bool(reasons) and "client" not in str(reasons)
-
-
-def _words(answer: dict[str, Any]) -> str:
-    words = [answer.get(name) for name in ("message", "error", "errors", "reason")]
-    return "; ".join(str(word) for word in words if word) or str(answer.get("status") or "")
-
-
-def _page_text(page: str) -> str:
-    """Return what a person would read of a page, or of a bare string."""
-    return re.sub(r"<(style|script)\b.*?</\1>|<[^<>]*>", " ", page[:_READ], flags=re.DOTALL)
-
-
-def _what_to_look_at(said: str) -> str:
-    if "region" in said.lower():
-        return "Check the setting region: the account lives in the other one."
-    if "not active" in said:
-        return "The integration is paused or deleted in Stitch."
-    if "client" in said.lower():
-        return "The client ID does not belong to this token."
-    return "Check the setting token: it is missing, mistyped or revoked."
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Return the seconds that a Retry-After asks for, given as seconds or as a date."""
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        moment = email.utils.parsedate_to_datetime(value)
-        seconds = moment.timestamp() - time.time()
-    except (ValueError, OverflowError):
-        return None
-    return max(0.0, seconds)
 
 
 def _root(error: BaseException) -> BaseException:

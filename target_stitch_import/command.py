@@ -1,7 +1,7 @@
 """The command line and its settings, as the SDK knows them.
 
-Turns every failure into one line on stderr and an exit code. Knows the SDK's command; nothing of
-messages or of the service.
+Turns every failure into one line on stderr and an exit code. Knows the SDK's command and its flags;
+nothing of messages, or of what the service says.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ import abc
 import copy
 import os
 import sys
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
+import click
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
-from target_stitch_import import configuration, settings
+from target_stitch_import import access_check, configuration, settings
+from target_stitch_import.assembly import connection
 from target_stitch_import.pipeline import Terminated
 
 if TYPE_CHECKING:
@@ -56,6 +59,12 @@ class CommandTarget(Target, abc.ABC):
     @abc.abstractmethod
     def load(self, file_input: IO[Any] | None = None) -> None:
         """Load the input, or raise."""
+
+    def test(self, *, as_json: bool = False) -> bool:
+        """Check the access to the service and tell what is found; True if ``load`` could do it."""
+        connect = partial(connection, self.config, agent=f"{self.name}/{self.plugin_version}")
+        found = access_check.checks(self.config, connect)
+        return access_check.tell(found, sys.stdout, as_json=as_json)
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
@@ -96,22 +105,47 @@ class CommandTarget(Target, abc.ABC):
             sys.exit(1)
 
     @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """Return the SDK's command, with a flag more."""
+        command = super().get_singer_command()
+        for param in command.params:
+            if isinstance(param, click.Option) and param.name == "about_format":
+                param.help = "Specify output style for --about, or json for --test."
+        command.params.append(
+            click.Option(
+                ["--test"],
+                is_flag=True,
+                help="Check the status, the credentials, the region and the client ID, and exit; "
+                "nothing is read or loaded.",
+            )
+        )
+        return command
+
+    @classmethod
     def invoke(  # type: ignore[override]
         cls,
         *,
+        test: bool = False,
         about: bool = False,
         about_format: str | None = None,
         config: _ConfigInput | None = None,
         file_input: IO[str] | None = None,
     ) -> None:
-        """Load what comes on the input; exit 0 once all of it is acknowledged."""
+        """Load what comes on the input; exit 0 once all of it is acknowledged.
+
+        With ``test``, exit 0 if that could be done.
+        """
         super(Target, cls).invoke(about=about, about_format=about_format)
+        if test and about_format not in (None, "json"):
+            raise click.UsageError(f"--test can't be told as {about_format}, only as json.")
         cls.print_version(print_fn=cls.logger.info)
         try:
             target = cls(
                 config=config.config if config else None,
                 parse_env_config=bool(config and config.parse_env),
             )
+            if test:
+                sys.exit(0 if target.test(as_json=about_format == "json") else 1)
             target.load(file_input)
         except ConfigValidationError as error:
             for reason in error.errors:

@@ -151,10 +151,21 @@ def _from_vendor_config(config: dict[str, Any], logger: logging.Logger) -> None:
 
 
 def _read_numbers(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
-    """Read the number that an environment variable can only give as text."""
+    """Read the number that comes as text, as from the environment it always does."""
+    client_id: Any = config.get("client_id")
+    if _is_integer(client_id):
+        with contextlib.suppress(ValueError):  # so long that it is no number for Python either
+            config["client_id"] = int(client_id)
     for name, value in config.items():
         if isinstance(value, str) and "number" in schema["properties"].get(name, {}).get(
             "type", ()
         ):
             with contextlib.suppress(ValueError):  # left for the schema to refuse
                 config[name] = float(value) if math.isfinite(float(value)) else value
+
+
+def _is_integer(value: Any) -> bool:
+    """Return whether a value is one in another form: the vendor's config may have it as text."""
+    if isinstance(value, str):
+        return re.fullmatch(r"[0-9]+", value) is not None
+    return isinstance(value, float) and value.is_integer()

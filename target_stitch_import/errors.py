@@ -109,7 +109,16 @@ class TransientError(DeliveryError):
 
 
 class AccessError(DeliveryError):
-    """The service does not let this token in."""
+    """The service does not let this token in.
+
+    Attributes:
+        look_at: The setting to look at (``token``, ``region``, ``client_id``, ``api_url``), or
+            ``integration``, which is paused or deleted.
+    """
+
+    def __init__(self, reason: str, *, look_at: str = "token") -> None:
+        super().__init__(reason)
+        self.look_at = look_at
 
 
 class RejectedError(DeliveryError):

@@ -33,6 +33,15 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         description="Import API access token of the Stitch integration.",
     ),
     th.Property(
+        "client_id",
+        th.IntegerType,
+        title="Client ID",
+        description=(
+            "Client ID of the Stitch account, for `endpoint: push` and `--test` only: the number "
+            "between client and pipeline in the address of the Stitch app."
+        ),
+    ),
+    th.Property(
         "region",
         th.StringType,
         allowed_values=sorted(REGIONS, reverse=True),
@@ -47,15 +56,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         description=(
             "Base URL to use instead of the region's: https, or http to a loopback address "
             "(the emulator)."
-        ),
-    ),
-    th.Property(
-        "client_id",
-        th.IntegerType(minimum=1),
-        title="Client ID",
-        description=(
-            "ID of the Stitch client, which endpoint push needs and --test checks: the number in "
-            "the Stitch app's address between client and pipeline."
         ),
     ),
     th.Property(

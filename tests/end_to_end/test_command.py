@@ -105,6 +105,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"token": None}, "'token' is a required property"),
     ({"token": ""}, "token: must satisfy minLength 1"),
     ({"token": 12345}, "token: must satisfy type"),
+    ({"client_id": "mine"}, "client_id: 'mine' is not of type 'integer'"),
     ({"region": "mars"}, "region: 'mars' is not one of ['us', 'eu']"),
     ({"api_url": "http://example.com"}, "api_url: plain http to example.com"),
     ({"api_url": "ftp://127.0.0.1"}, "api_url: must be https"),
@@ -199,5 +200,5 @@ def test_the_config_of_the_vendors_target_works_as_it_stands(
     assert run.exit_code == 0
     assert service.ids == [1]
     assert f"api_url is {service.url}, from small_batch_url" in run.stderr
-    for name in ("client_id", "big_batch_url", "batch_size_preferences", "disable_collection"):
+    for name in ("big_batch_url", "batch_size_preferences", "disable_collection"):
         assert f"Setting {name} of the vendor's target" in run.stderr

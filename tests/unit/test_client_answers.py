@@ -132,6 +132,25 @@ def test_each_other_answer_becomes_its_error(name: str, client: ImportClient) ->
     assert tape.play_count == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "look_at"),
+    [
+        ("not_authorized", "token"),
+        ("invalid_region", "region"),
+        ("connection_not_active", "integration"),
+        ("push_no_client_id", "client_id"),
+        ("push_wrong_client_id", "client_id"),
+    ],
+)
+def test_a_lack_of_access_says_what_to_look_at(name: str, look_at: str) -> None:
+    answer = ANSWERS[name]
+    scripted, adapter = scripted_client((answer.status, answer.body.encode()))
+    with pytest.raises(AccessError) as raised:
+        scripted.validate(b"[]")
+    assert raised.value.look_at == look_at
+    assert [request.path_url for request in adapter.sent] == ["/v2/import/validate"]
+
+
 def test_a_refused_record_is_known_by_its_place(client: ImportClient) -> None:
     with played("record_breaks_schema"), pytest.raises(RejectedRecordError) as raised:
         client.post(BODY.encode())

@@ -52,5 +52,10 @@ def test_a_transient_error_may_know_how_long_to_wait() -> None:
     assert errors.TransientError("busy", retry_after=5).retry_after == 5
 
 
+def test_a_lack_of_access_says_what_to_look_at() -> None:
+    assert errors.AccessError("401").look_at == "token"
+    assert errors.AccessError("401", look_at="region").look_at == "region"
+
+
 def test_a_rejected_record_is_known_by_its_place() -> None:
     assert errors.RejectedRecordError("no", index=7).index == 7

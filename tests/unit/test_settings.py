@@ -58,6 +58,9 @@ def test_null_means_the_default(name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("client_id", 4231),
+        ("client_id", 7),
+        ("client_id", 12_345_678_901),
         ("region", "eu"),
         ("batch_size_rows", 1),
         ("batch_size_rows", 20_000),
@@ -87,6 +90,8 @@ def test_what_is_in_range_is_taken(name: str, value: Any) -> None:
     ("name", "value"),
     [
         *with_each("token", "", 5, True, ["a"], {}),
+        *with_each("client_id", "", "42 31", "x4231", "4231.0", "-", "٤٢", "9" * 5_000),
+        *with_each("client_id", 42.5, True, [4231], {}),
         *with_each("region", "", "US", "asia", 5, ["us"]),
         *with_each("api_url", 5, True, ["https://example.com"]),
         *with_each("batch_size_rows", 0, -1, 20_001, 1.5, "many", True, []),
@@ -119,6 +124,18 @@ def test_a_wrong_type_or_range_is_refused_with_the_settings_name(name: str, valu
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400"])
 def test_a_number_that_is_none_is_refused(name: str, value: str) -> None:
     assert name in refusals(**{name: value})
+
+
+@pytest.mark.parametrize("value", ["4231", "004231", 4231.0, 4231])
+def test_a_client_id_may_be_text_as_in_the_vendors_config(value: Any) -> None:
+    client_id = made(client_id=value).config["client_id"]
+    assert (client_id, type(client_id)) == (4231, int)
+
+
+def test_a_client_id_that_is_none_is_refused_in_one_line() -> None:
+    said = refusals(client_id="mine")
+    assert said.startswith("client_id: 'mine' is not of type 'integer'")
+    assert len(said.splitlines()) == 1
 
 
 def test_a_quarantine_needs_a_file() -> None:
@@ -193,6 +210,7 @@ def test_an_unknown_setting_is_told_and_ignored(caplog: pytest.LogCaptureFixture
     ("name", "text", "value"),
     [
         ("TOKEN", "12345", "12345"),
+        ("CLIENT_ID", "4231", 4231),
         ("BATCH_SIZE_ROWS", "500", 500),
         ("MAX_BATCH_AGE_SECONDS", "2.5", 2.5),
         ("MAX_BATCH_AGE_SECONDS", "30", 30),
@@ -218,6 +236,7 @@ def test_the_environment_gives_numbers_as_text(
         *with_each("CHECK_STATUS", "maybe"),
         *with_each("FLATTENING_ENABLED", "oui"),
         *with_each("BATCH_SIZE_ROWS", "many"),
+        *with_each("CLIENT_ID", "mine", ""),
     ],
 )
 def test_a_slip_in_the_environment_is_refused_and_not_taken_for_false(
@@ -240,7 +259,7 @@ def test_without_config_env_the_environment_is_nobodys_matter(
 
 def test_every_setting_is_described_and_only_the_token_is_secret() -> None:
     properties = settings.SETTINGS["properties"]
-    for name in (*DEFAULTS, "token", "api_url"):
+    for name in (*DEFAULTS, "token", "client_id", "api_url"):
         assert properties[name]["description"], name
         assert properties[name]["title"], name
         assert bool(properties[name].get("secret")) == (name == "token")

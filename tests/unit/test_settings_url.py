@@ -96,7 +96,8 @@ def test_the_vendors_config_works_as_it_stands(caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.INFO):
         target = TargetStitchImport(config=copy.deepcopy(VENDOR))
     assert base_url(target.config) == "https://api.eu-central-1.stitchdata.com"
-    # and a line says of each what became of it
+    assert target.config["client_id"] == 4231
+    # and a line says of each that is not a setting here what became of it
     for name in VENDOR.keys() - {"token", "client_id"}:
         assert any(name in record.getMessage() for record in caplog.records), name
     assert all(TOKEN not in record.getMessage() for record in caplog.records)
