@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from target_stitch_import.batch import Batch
+    from target_stitch_import.dry_run import DryRun
+    from target_stitch_import.posting import Client
     from target_stitch_import.streams import Declared
 
 __all__ = ["body_form", "connection", "pipeline_of", "quarantine_of"]
@@ -45,22 +47,24 @@ def pipeline_of(
     set_aside: Callable[[Batch, int, str], None],
     *,
     agent: str,
+    dry_run: DryRun | None = None,
 ) -> Pipeline:
-    """Return the pipeline to the service that the settings name.
+    """Return the pipeline to the service that the settings name, or to a dry run.
 
     ``set_aside`` takes a record that the service refuses, if there is a quarantine.
     """
     longest = MAX_TIMEOUTS * float(config["request_timeout_seconds"])
+    connect: Callable[[], Client] = partial(connection, config, base_url(config), agent=agent)
     return Pipeline(
-        partial(connection, config, base_url(config), agent=agent),
+        connect if dry_run is None else lambda: dry_run,
         write_state,
         attempts=partial(Attempts, float(config["max_retry_seconds"]), longest),
         max_rows=config["batch_size_rows"],
         max_bytes=config["max_batch_bytes"],
         max_age=float(config["max_batch_age_seconds"]),
-        parallel=config["max_parallel_requests"],
+        parallel=1 if dry_run else config["max_parallel_requests"],  # bodies in their order
         set_aside=set_aside if _has_quarantine(config) else None,
-        check_status=config["check_status"],
+        check_status=config["check_status"] and dry_run is None,
         shared=config["endpoint"] == "push",
     )
 

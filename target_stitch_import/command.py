@@ -21,6 +21,7 @@ from singer_sdk.target_base import Target
 
 from target_stitch_import import access_check, configuration, settings
 from target_stitch_import.assembly import connection
+from target_stitch_import.dry_run import DryRun, opened_output
 from target_stitch_import.pipeline import Terminated
 
 if TYPE_CHECKING:
@@ -46,8 +47,9 @@ class CommandTarget(Target, abc.ABC):
         TargetCapabilities.VALIDATE_RECORDS,
     ]
 
-    def __init__(self, **kwargs: Any) -> None:
-        """Take the SDK's own arguments."""
+    def __init__(self, *, dry_run: DryRun | None = None, **kwargs: Any) -> None:
+        """Take the SDK's own arguments; with ``dry_run``, send nothing."""
+        self.dry_run = dry_run
         self._environment = os.environ if kwargs.get("parse_env_config") else {}
         try:
             super().__init__(**kwargs)
@@ -59,6 +61,15 @@ class CommandTarget(Target, abc.ABC):
     @abc.abstractmethod
     def load(self, file_input: IO[Any] | None = None) -> None:
         """Load the input, or raise."""
+
+    def rehearse(self, file_input: IO[Any] | None, dry_run: DryRun) -> None:
+        """Do all that ``load`` does but send, and say what came of it; raise where it would."""
+        try:
+            self.load(file_input)
+        finally:
+            for line in dry_run.summary():
+                self.logger.info("%s", line)
+        dry_run.judge(self.config)
 
     def test(self, *, as_json: bool = False) -> bool:
         """Check the access to the service and tell what is found; True if ``load`` could do it."""
@@ -88,6 +99,8 @@ class CommandTarget(Target, abc.ABC):
         self.append_builtin_config(schema)
         errors = self._unreadable()
         errors += configuration.prepare(self._config, schema, self.logger)
+        if self.dry_run is not None:
+            schema = {**schema, "required": []}  # it needs no token
         validator = JSONSchemaValidator(schema)
         errors += [configuration.describe(error) for error in validator.iter_errors(self._config)]
         if errors and raise_errors:
@@ -106,19 +119,30 @@ class CommandTarget(Target, abc.ABC):
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
-        """Return the SDK's command, with a flag more."""
+        """Return the SDK's command, with more flags."""
         command = super().get_singer_command()
         for param in command.params:
             if isinstance(param, click.Option) and param.name == "about_format":
                 param.help = "Specify output style for --about, or json for --test."
-        command.params.append(
+        command.params += [
             click.Option(
                 ["--test"],
                 is_flag=True,
                 help="Check the status, the credentials, the region and the client ID, and exit; "
                 "nothing is read or loaded.",
-            )
-        )
+            ),
+            click.Option(
+                ["--dry-run"],
+                is_flag=True,
+                help="Read and check everything and say what would be sent and what refused; send "
+                "nothing, write no STATE, need no token.",
+            ),
+            click.Option(
+                ["--output"],
+                metavar="FILE",
+                help="With --dry-run: write the request bodies to FILE, one a line.",
+            ),
+        ]
         return command
 
     @classmethod
@@ -126,6 +150,8 @@ class CommandTarget(Target, abc.ABC):
         cls,
         *,
         test: bool = False,
+        dry_run: bool = False,
+        output: str | None = None,
         about: bool = False,
         about_format: str | None = None,
         config: _ConfigInput | None = None,
@@ -133,20 +159,26 @@ class CommandTarget(Target, abc.ABC):
     ) -> None:
         """Load what comes on the input; exit 0 once all of it is acknowledged.
 
-        With ``test``, exit 0 if that could be done.
+        With ``test`` or ``dry_run``, exit 0 if that could be done.
         """
         super(Target, cls).invoke(about=about, about_format=about_format)
         if test and about_format not in (None, "json"):
             raise click.UsageError(f"--test can't be told as {about_format}, only as json.")
+        if output is not None and not dry_run:
+            raise click.UsageError("--output goes with --dry-run.")
         cls.print_version(print_fn=cls.logger.info)
         try:
             target = cls(
+                dry_run=DryRun(opened_output(output)) if dry_run else None,
                 config=config.config if config else None,
                 parse_env_config=bool(config and config.parse_env),
             )
             if test:
                 sys.exit(0 if target.test(as_json=about_format == "json") else 1)
-            target.load(file_input)
+            if target.dry_run is None:
+                target.load(file_input)
+            else:
+                target.rehearse(file_input, target.dry_run)
         except ConfigValidationError as error:
             for reason in error.errors:
                 cls.logger.critical("Setting %s", reason)

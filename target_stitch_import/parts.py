@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
     from target_stitch_import.batch import Batch
 
-__all__ = ["as_singer", "halves", "name_record", "without"]
+__all__ = ["as_singer", "halves", "name_record", "tables_of", "without"]
 
 
 class _Body(msgspec.Struct):
     """A batch body."""
 
+    table_name: str
     messages: list[msgspec.Raw]
     table_version: int | None = None
 
@@ -93,6 +94,20 @@ def name_record(batch: Batch, index: int) -> str:
     return f" That record is line {batch.lines[index]:,} of the input{_key_of(batch, index)}."
 
 
+def tables_of(body: bytes) -> dict[str, tuple[int, int]]:
+    """Return by table how many records a body has, and in how many bytes."""
+    if not _is_push(body):
+        batch = _decode_body(body)
+        records = sum(_decode_message(each).data != msgspec.Raw() for each in batch.messages)
+        return {batch.table_name: (records, len(body))}
+    found: dict[str, tuple[int, int]] = {}
+    for text in _decode_messages(body):
+        name = str(_read_message(bytes(text)).table_name)
+        records, size = found.get(name, (0, 0))
+        found[name] = records + 1, size + len(bytes(text))
+    return found
+
+
 def _key_of(batch: Batch, index: int) -> str:
     try:
         message = _message(batch, index)
@@ -108,24 +123,27 @@ def _schema(batch: Batch, message: _Message) -> SchemaMessage:
 
 
 def _version(batch: Batch) -> int | None:
-    return None if _is_push(batch) else _decode_body(batch.body).table_version
+    return None if _is_push(batch.body) else _decode_body(batch.body).table_version
 
 
 def _message(batch: Batch, index: int) -> _Message:
-    text = bytes(_taken_apart(batch)[1][index])
+    return _read_message(_taken_apart(batch)[1][index])
+
+
+def _read_message(text: bytes) -> _Message:
     if text.startswith(b"["):
         arguments = from_transit(decode_exactly(text))
         text = encode_exactly(arguments)
     return _decode_message(text)
 
 
-def _is_push(batch: Batch) -> bool:
-    return batch.body.startswith(PUSH_HEAD)
+def _is_push(body: bytes) -> bool:
+    return body.startswith(PUSH_HEAD)
 
 
 def _taken_apart(batch: Batch) -> tuple[bytes, list[bytes], bytes]:
     """Return the body's start, up to the first message, each message, and its end."""
-    if _is_push(batch):
+    if _is_push(batch.body):
         return PUSH_HEAD, [bytes(each) for each in _decode_messages(batch.body)], PUSH_TAIL
     messages = [bytes(message) for message in _decode_body(batch.body).messages]
     size = len(b",".join(messages)) + len(BATCH_TAIL)

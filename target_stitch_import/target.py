@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from target_stitch_import.batch import Batch
+    from target_stitch_import.dry_run import DryRun
     from target_stitch_import.messages import (
         ActivateVersionMessage,
         BatchMessage,
@@ -59,12 +60,12 @@ class TargetStitchImport(CommandTarget):
     message_reader: MessageReader
 
     def __init__(self, **kwargs: Any) -> None:
-        """Take the SDK's own arguments."""
+        """Take the arguments of ``CommandTarget``."""
         super().__init__(**kwargs)
         self._streams: dict[str, Stream] = {}
         self._recent: dict[str, deque[Stream]] = {}
         self._tables: dict[str, Table] = {}
-        self._quarantine: Quarantine | None = None
+        self._quarantine: Quarantine | DryRun | None = None
         self._states = StateWriter(self.logger)
 
     @cached_property
@@ -74,6 +75,7 @@ class TargetStitchImport(CommandTarget):
             self._write_state,
             self._set_aside,
             agent=f"{self.name}/{self.plugin_version}",
+            dry_run=self.dry_run,
         )
         self.message_reader.background = pipeline
         self.message_reader.quick_way = self._quick_way
@@ -91,7 +93,7 @@ class TargetStitchImport(CommandTarget):
             Terminated: A signal asked to end.
         """
         source = file_input or self.message_reader.default_input
-        self._quarantine = quarantine_of(self.config, source)
+        self._quarantine = self.dry_run or quarantine_of(self.config, source)
         pipeline = self._pipeline  # there from the start, so that a signal finds it
         try:
             self._listen(source)
@@ -126,6 +128,8 @@ class TargetStitchImport(CommandTarget):
             raise DeliveryError(f"{error!s:.2000}. And what came before: {failure}") from failure
 
     def _write_state(self, value: bytes) -> None:
+        if self.dry_run is not None:
+            return
         if self._quarantine is not None:
             self._quarantine.sync()
         self._states(value)
