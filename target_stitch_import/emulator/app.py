@@ -21,11 +21,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from target_stitch_import.emulator import answers
+from target_stitch_import.emulator import answers, transit
 from target_stitch_import.emulator.access import Account, authenticate
 from target_stitch_import.emulator.answers import Answer, RefusedError
 from target_stitch_import.emulator.batches import read_batch
-from target_stitch_import.emulator.decoding import TOO_DEEP
+from target_stitch_import.emulator.decoding import TOO_DEEP, MalformedError
 from target_stitch_import.emulator.pushes import read_push
 from target_stitch_import.emulator.schemas import SchemaCache
 from target_stitch_import.limits import MAX_BATCH_BYTES
@@ -47,6 +47,7 @@ class _Endpoint:
     account: Account
     handle: Handler
     unsupported: Callable[[str], Answer]
+    takes_transit: bool = False
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
@@ -57,20 +58,26 @@ class _Endpoint:
         except ClientDisconnect:
             return Response(status_code=400)
         try:
-            self._check(request, size)
-            answer = await run_in_threadpool(_answer, self.handle, body)
+            content_type = self._check(request, size)
+            handle = (
+                _of_transit(self.handle) if content_type == transit.CONTENT_TYPE else self.handle
+            )
+            answer = await run_in_threadpool(_answer, handle, body)
         except RefusedError as refused:
             answer = refused.answer
         return _response(request, answer)
 
-    def _check(self, request: Request, size: int) -> None:
-        """Refuse what can be refused without looking at the body."""
+    def _check(self, request: Request, size: int) -> str:
+        """Refuse what can be refused without looking at the body; return what the body is."""
         authenticate(self.account, request.headers.get("authorization", ""))
-        content_type = request.headers.get("content-type", "")
-        if content_type.partition(";")[0].strip().lower() != answers.JSON:
-            raise RefusedError(self.unsupported(content_type))
+        given = request.headers.get("content-type", "")
+        content_type = given.partition(";")[0].strip().lower()
+        taken = (answers.JSON, transit.CONTENT_TYPE) if self.takes_transit else (answers.JSON,)
+        if content_type not in taken:
+            raise RefusedError(self.unsupported(given))
         if size > MAX_BATCH_BYTES:
             raise RefusedError(answers.too_large(size))
+        return content_type
 
 
 def create_app(
@@ -102,12 +109,15 @@ def create_app(
         return answers.BATCH_VALID
 
     endpoint = functools.partial(_Endpoint, account)
+    pushing = functools.partial(
+        endpoint, unsupported=answers.unsupported_push_content, takes_transit=True
+    )
     app = Starlette(
         routes=[
             Route("/v2/import/status", _status, methods=["GET"]),
             _route("/v2/import/batch", endpoint(batch, lambda _: answers.NOT_JSON_CONTENT)),
-            _route("/v2/import/push", endpoint(push, answers.unsupported_push_content)),
-            _route("/v2/import/validate", endpoint(validate, answers.unsupported_push_content)),
+            _route("/v2/import/push", pushing(push)),
+            _route("/v2/import/validate", pushing(validate)),
         ],
         middleware=middleware,
         exception_handlers={HTTPException: _no_such_endpoint},
@@ -157,6 +167,16 @@ def _answer(handle: Handler, body: bytes) -> Answer:
     except sqlite3.Error:
         LOGGER.exception("The database can't be written")
         return answers.UNAVAILABLE
+
+
+def _of_transit(handle: Handler) -> Handler:
+    def handle_transit(body: bytes) -> Answer:
+        try:
+            return handle(transit.to_json(body))
+        except MalformedError as error:
+            return answers.malformed(str(error))
+
+    return handle_transit
 
 
 def _response(request: Request, answer: Answer) -> Response:
