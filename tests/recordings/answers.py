@@ -35,6 +35,12 @@ def _error(text: str) -> Answer:
     return Answer(400, f'{{"error": "{text}"}}')
 
 
+def _reason(field: str, reason: str) -> Answer:
+    errors = f'[{{"reason": {{"{field}": ["{reason}"]}}}}]'
+    said = "Request cannot be processed; see errors."
+    return Answer(422, f'{{"status": "ERROR", "error": "{said}", "errors": {errors}}}')
+
+
 ANSWERS: Final[dict[str, Answer]] = {
     # section 2: success, and what looks like it
     "accepted_201": Answer(201, '{"status": "OK", "message": "Batch Accepted!"}'),
@@ -43,6 +49,7 @@ ANSWERS: Final[dict[str, Answer]] = {
         '{"status": "Accepted", "message": "The batch is queued to be processed."}',
     ),
     "accepted_200": Answer(200, '{"status": "OK", "message": "Batch Accepted!"}'),
+    "body_is_valid": Answer(200, '{"status": "OK", "message": "Batch is valid!"}'),
     "accepted_with_other_fields": Answer(201, '{"anything": [1, 2.5, null]}'),
     "success_with_error_status": Answer(200, '{"status": "ERROR", "message": "not really"}'),
     "success_without_body": Answer(201, ""),
@@ -107,11 +114,10 @@ ANSWERS: Final[dict[str, Answer]] = {
     "push_wrong_content_type": Answer(
         415, '{"status": "ERROR", "message": "Unsupported Content-Type"}'
     ),
-    "push_blank_field": Answer(
-        422,
-        '{"status": "ERROR", "error": "Request cannot be processed; see errors.", '
-        '"errors": [{"reason": {"table_name": ["can\'t be blank"]}}]}',
-    ),
+    "push_blank_field": _reason("table_name", "can't be blank"),
+    "push_data_is_no_object": _reason("data", "data must be an object"),
+    "push_data_without_key": _reason("data", "data must include keys"),
+    "push_key_is_null": _reason("data", "keys cannot not be null in data"),
     "push_reason_is_text": Answer(
         422,
         '{"status": "ERROR", "error": "Request cannot be processed; see errors.", '

@@ -30,7 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOKEN = "s3cret-token"
-ACCEPTED = ("accepted_200", "accepted_201", "accepted_202", "accepted_with_other_fields")
+ACCEPTED = (
+    "accepted_200",
+    "accepted_201",
+    "accepted_202",
+    "accepted_with_other_fields",
+    "body_is_valid",
+)
 
 EXPECTED: dict[str, tuple[type[DeliveryError], str]] = {
     "success_with_error_status": (TransientError, "200 with an error in it: not really"),
@@ -59,6 +65,9 @@ EXPECTED: dict[str, tuple[type[DeliveryError], str]] = {
     "wrong_content_type": (RejectedError, "415 Content-Type must be application/json"),
     "push_wrong_content_type": (RejectedError, "415 Unsupported Content-Type"),
     "push_blank_field": (UnplacedRecordError, "can't be blank"),
+    "push_data_is_no_object": (UnplacedRecordError, "data must be an object"),
+    "push_data_without_key": (UnplacedRecordError, "data must include keys"),
+    "push_key_is_null": (UnplacedRecordError, "keys cannot not be null in data"),
     "push_reason_is_text": (UnplacedRecordError, "data must include keys"),
     "too_many_requests": (TransientError, "429 (an empty answer)"),
     "too_many_requests_until": (TransientError, "429 (an empty answer)"),
@@ -211,9 +220,6 @@ def test_a_page_of_brackets_is_read_over_once() -> None:
     # Given what would be searched for its end once for each bracket. In a process of its own, so
     # that a test that hangs can be ended.
     code = (
-        "from target_stitch_import.client import ImportClient\n"
-        "client = ImportClient('https://x', 't', timeout=1, agent='a')\n"
-        "client._read(502, b'<style <' * 200_000)\n"
-        "client.close()\n"
+        "from target_stitch_import.answers import read\nread(502, {}, b'<style <' * 200_000, str)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=15)
