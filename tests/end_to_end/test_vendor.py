@@ -148,7 +148,7 @@ def test_both_make_the_same_tables_and_the_same_state_of_a_stream(
     assert of_ours.states[-1] == LAST
     # and what became of each setting is in the log
     assert f"Setting api_url is {emulator.url}, from small_batch_url." in of_ours.stderr
-    for name in ("client_id", "big_batch_url", "batch_size_preferences", "turbo_boost_factor"):
+    for name in ("big_batch_url", "batch_size_preferences", "turbo_boost_factor"):
         assert f"Setting {name} of the vendor's target is not needed" in of_ours.stderr
     assert "is not known" not in of_ours.stderr
     # and this one's sequences are not below those that the vendor's wrote before

@@ -72,7 +72,7 @@ def test_while_one_batch_waits_the_others_go_on() -> None:
     # Then they are delivered meanwhile, through the places that are left
     while run.delivery.held > 1:
         run.delivery.collect(block=True)
-    assert run.acknowledged == list(range(2, 30))
+    assert sorted(run.acknowledged) == list(range(2, 30))  # two go side by side
     run.delivery.close()
 
 
