@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +26,8 @@ from target_stitch_import.emulator.access import Account, authenticate
 from target_stitch_import.emulator.answers import Answer, RefusedError
 from target_stitch_import.emulator.batches import read_batch
 from target_stitch_import.emulator.decoding import TOO_DEEP
-from target_stitch_import.emulator.pushes import read_push
+from target_stitch_import.emulator.loads import Load
+from target_stitch_import.emulator.pushes import read_push, read_transit_push
 from target_stitch_import.emulator.schemas import SchemaCache
 from target_stitch_import.limits import MAX_BATCH_BYTES
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 LOGGER: Final = logging.getLogger("stitch-import-emulator")
 
 Handler = Callable[[bytes], Answer]
+Reader = Callable[[bytes, int | None], list[Load]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +47,8 @@ class _Endpoint:
     """One endpoint that takes a body."""
 
     account: Account
-    handle: Handler
+    handlers: Mapping[str, Handler]
+    """By the content types that it takes."""
     unsupported: Callable[[str], Answer]
 
     async def __call__(self, request: Request) -> Response:
@@ -57,20 +60,22 @@ class _Endpoint:
         except ClientDisconnect:
             return Response(status_code=400)
         try:
-            self._check(request, size)
-            answer = await run_in_threadpool(_answer, self.handle, body)
+            handle = self._handler(request, size)
+            answer = await run_in_threadpool(_answer, handle, body)
         except RefusedError as refused:
             answer = refused.answer
         return _response(request, answer)
 
-    def _check(self, request: Request, size: int) -> None:
-        """Refuse what can be refused without looking at the body."""
+    def _handler(self, request: Request, size: int) -> Handler:
+        """Return who reads the body; refuse what can be refused without looking at it."""
         authenticate(self.account, request.headers.get("authorization", ""))
         content_type = request.headers.get("content-type", "")
-        if content_type.partition(";")[0].strip().lower() != answers.JSON:
+        handle = self.handlers.get(content_type.partition(";")[0].strip().lower())
+        if handle is None:
             raise RefusedError(self.unsupported(content_type))
         if size > MAX_BATCH_BYTES:
             raise RefusedError(answers.too_large(size))
+        return handle
 
 
 def create_app(
@@ -93,21 +98,26 @@ def create_app(
         database.load([read_batch(body, schemas.read)])
         return answers.BATCH_ACCEPTED
 
-    def push(body: bytes) -> Answer:
-        database.load(read_push(body, account.client_id))
+    def push(read: Reader, body: bytes) -> Answer:
+        database.load(read(body, account.client_id))
         return answers.BATCH_ACCEPTED
 
-    def validate(body: bytes) -> Answer:
-        read_push(body, account.client_id)
+    def validate(read: Reader, body: bytes) -> Answer:
+        read(body, account.client_id)
         return answers.BATCH_VALID
 
-    endpoint = functools.partial(_Endpoint, account)
+    def of_records(do: Callable[[Reader, bytes], Answer]) -> _Endpoint:
+        readers = {answers.JSON: read_push, answers.TRANSIT: read_transit_push}
+        handlers = {name: functools.partial(do, read) for name, read in readers.items()}
+        return _Endpoint(account, handlers, answers.unsupported_push_content)
+
+    of_batches = _Endpoint(account, {answers.JSON: batch}, lambda _: answers.NOT_JSON_CONTENT)
     app = Starlette(
         routes=[
             Route("/v2/import/status", _status, methods=["GET"]),
-            _route("/v2/import/batch", endpoint(batch, lambda _: answers.NOT_JSON_CONTENT)),
-            _route("/v2/import/push", endpoint(push, answers.unsupported_push_content)),
-            _route("/v2/import/validate", endpoint(validate, answers.unsupported_push_content)),
+            _route("/v2/import/batch", of_batches),
+            _route("/v2/import/push", of_records(push)),
+            _route("/v2/import/validate", of_records(validate)),
         ],
         middleware=middleware,
         exception_handlers={HTTPException: _no_such_endpoint},
