@@ -22,7 +22,7 @@ from target_stitch_import.errors import (
     TooLargeError,
     TransientError,
 )
-from tests.recordings.answers import ANSWERS, BODY, FOLDER, cassette
+from tests.recordings.answers import ALL_ANSWERS, ANSWERS, BODY, FOLDER, cassette
 from tests.unit.scripted import scripted_client
 
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ EXPECTED: dict[str, tuple[type[DeliveryError], str]] = {
     "connection_not_active": (AccessError, "The integration is paused or deleted in Stitch."),
     "push_no_client_id": (AccessError, "401 Not Authenticated."),
     "push_wrong_client_id": (AccessError, "The client ID does not belong to this token"),
+    "push_not_an_integer": (RejectedError, "should be an integer"),
+    "push_data_no_object": (RejectedError, "data must be an object"),
+    "push_data_without_keys": (RejectedError, "data must include keys"),
+    "push_null_key": (RejectedError, "keys cannot not be null in data"),
     "wrong_url": (RejectedError, "404 (an empty answer)"),
     "wrong_method": (RejectedError, "405 (an empty answer)"),
     "too_large": (TooLargeError, "413 Request rejected: request size (20000001s bytes)"),
@@ -96,19 +100,18 @@ def test_every_documented_answer_is_expected_here() -> None:
     assert {*EXPECTED, *ACCEPTED} == set(ANSWERS)
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("name", ALL_ANSWERS)
 def test_each_cassette_is_current_and_holds_no_token(name: str) -> None:
     text = (FOLDER / f"{name}.yaml").read_text()
-    assert text == cassette(ANSWERS[name])
-    assert (
-        yaml.safe_load(text)["interactions"][0]["response"]["body"]["string"] == ANSWERS[name].body
-    )
+    assert text == cassette(ALL_ANSWERS[name])
+    body = yaml.safe_load(text)["interactions"][0]["response"]["body"]["string"]
+    assert body == ALL_ANSWERS[name].body
     assert "authorization" not in text.lower()
     assert "bearer" not in text.lower()
 
 
 def test_there_is_no_cassette_that_the_table_does_not_have() -> None:
-    assert {path.stem for path in FOLDER.glob("*.yaml")} == set(ANSWERS)
+    assert {path.stem for path in FOLDER.glob("*.yaml")} == set(ALL_ANSWERS)
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
