@@ -14,6 +14,7 @@ import msgspec
 from target_stitch_import.limits import MAX_SEQUENCE
 
 JSON: Final = "application/json"
+TRANSIT: Final = "application/transit+json"
 TEXT: Final = "text/plain; charset=utf-8"
 
 
@@ -98,7 +99,7 @@ def unsupported_push_content(content_type: str) -> Answer:
 
 
 def malformed(reason: str) -> Answer:
-    """The body is no JSON."""
+    """The body is no JSON, or no Transit."""
     content = {
         "status": "ERROR",
         "message": "Malformed json in the body!",

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -21,12 +21,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from target_stitch_import.emulator import answers, transit
+from target_stitch_import.emulator import answers
 from target_stitch_import.emulator.access import Account, authenticate
 from target_stitch_import.emulator.answers import Answer, RefusedError
 from target_stitch_import.emulator.batches import read_batch
-from target_stitch_import.emulator.decoding import TOO_DEEP, MalformedError
-from target_stitch_import.emulator.pushes import read_push
+from target_stitch_import.emulator.decoding import TOO_DEEP
+from target_stitch_import.emulator.loads import Load
+from target_stitch_import.emulator.pushes import read_push, read_transit_push
 from target_stitch_import.emulator.schemas import SchemaCache
 from target_stitch_import.limits import MAX_BATCH_BYTES
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 LOGGER: Final = logging.getLogger("stitch-import-emulator")
 
 Handler = Callable[[bytes], Answer]
+Reader = Callable[[bytes, int | None], list[Load]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,9 +47,9 @@ class _Endpoint:
     """One endpoint that takes a body."""
 
     account: Account
-    handle: Handler
+    handlers: Mapping[str, Handler]
+    """By the content types that it takes."""
     unsupported: Callable[[str], Answer]
-    takes_transit: bool = False
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
@@ -58,26 +60,22 @@ class _Endpoint:
         except ClientDisconnect:
             return Response(status_code=400)
         try:
-            content_type = self._check(request, size)
-            handle = (
-                _of_transit(self.handle) if content_type == transit.CONTENT_TYPE else self.handle
-            )
+            handle = self._handler(request, size)
             answer = await run_in_threadpool(_answer, handle, body)
         except RefusedError as refused:
             answer = refused.answer
         return _response(request, answer)
 
-    def _check(self, request: Request, size: int) -> str:
-        """Refuse what can be refused without looking at the body; return what the body is."""
+    def _handler(self, request: Request, size: int) -> Handler:
+        """Return who reads the body; refuse what can be refused without looking at it."""
         authenticate(self.account, request.headers.get("authorization", ""))
-        given = request.headers.get("content-type", "")
-        content_type = given.partition(";")[0].strip().lower()
-        taken = (answers.JSON, transit.CONTENT_TYPE) if self.takes_transit else (answers.JSON,)
-        if content_type not in taken:
-            raise RefusedError(self.unsupported(given))
+        content_type = request.headers.get("content-type", "")
+        handle = self.handlers.get(content_type.partition(";")[0].strip().lower())
+        if handle is None:
+            raise RefusedError(self.unsupported(content_type))
         if size > MAX_BATCH_BYTES:
             raise RefusedError(answers.too_large(size))
-        return content_type
+        return handle
 
 
 def create_app(
@@ -100,24 +98,26 @@ def create_app(
         database.load([read_batch(body, schemas.read)])
         return answers.BATCH_ACCEPTED
 
-    def push(body: bytes) -> Answer:
-        database.load(read_push(body, account.client_id))
+    def push(read: Reader, body: bytes) -> Answer:
+        database.load(read(body, account.client_id))
         return answers.BATCH_ACCEPTED
 
-    def validate(body: bytes) -> Answer:
-        read_push(body, account.client_id)
+    def validate(read: Reader, body: bytes) -> Answer:
+        read(body, account.client_id)
         return answers.BATCH_VALID
 
-    endpoint = functools.partial(_Endpoint, account)
-    pushing = functools.partial(
-        endpoint, unsupported=answers.unsupported_push_content, takes_transit=True
-    )
+    def of_records(do: Callable[[Reader, bytes], Answer]) -> _Endpoint:
+        readers = {answers.JSON: read_push, answers.TRANSIT: read_transit_push}
+        handlers = {name: functools.partial(do, read) for name, read in readers.items()}
+        return _Endpoint(account, handlers, answers.unsupported_push_content)
+
+    of_batches = _Endpoint(account, {answers.JSON: batch}, lambda _: answers.NOT_JSON_CONTENT)
     app = Starlette(
         routes=[
             Route("/v2/import/status", _status, methods=["GET"]),
-            _route("/v2/import/batch", endpoint(batch, lambda _: answers.NOT_JSON_CONTENT)),
-            _route("/v2/import/push", pushing(push)),
-            _route("/v2/import/validate", pushing(validate)),
+            _route("/v2/import/batch", of_batches),
+            _route("/v2/import/push", of_records(push)),
+            _route("/v2/import/validate", of_records(validate)),
         ],
         middleware=middleware,
         exception_handlers={HTTPException: _no_such_endpoint},
@@ -167,16 +167,6 @@ def _answer(handle: Handler, body: bytes) -> Answer:
     except sqlite3.Error:
         LOGGER.exception("The database can't be written")
         return answers.UNAVAILABLE
-
-
-def _of_transit(handle: Handler) -> Handler:
-    def handle_transit(body: bytes) -> Answer:
-        try:
-            return handle(transit.to_json(body))
-        except MalformedError as error:
-            return answers.malformed(str(error))
-
-    return handle_transit
 
 
 def _response(request: Request, answer: Answer) -> Response:

@@ -48,7 +48,8 @@ def fraction(text: str) -> Decimal:
     return number
 
 
-def _integer(text: str) -> int | Decimal:
+def integer(text: str) -> int | Decimal:
+    """Return a number that was written with nothing but digits."""
     return int(text) if len(text) <= MAX_INT_DIGITS else Decimal(text)
 
 
@@ -64,7 +65,7 @@ _RAW_RECORDS: Final = msgspec.json.Decoder(list[_RawRecord])
 def _decode_slowly(text: bytes | str) -> Any:
     """Decode what the fast decoder can't hold: integers of thousands of digits."""
     text = text.decode() if isinstance(text, bytes) else text
-    value = json.loads(text, parse_float=fraction, parse_int=_integer, parse_constant=_no_constant)
+    value = json.loads(text, parse_float=fraction, parse_int=integer, parse_constant=_no_constant)
     # A lone surrogate is no character: it can't be written as UTF-8 by anybody downstream.
     json.dumps(value, ensure_ascii=False, default=str).encode()
     return value

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from target_stitch_import.emulator import answers, columns, decoding
+from target_stitch_import.emulator import answers, columns, decoding, transit
 from target_stitch_import.emulator.answers import RefusedError, unprocessable
 from target_stitch_import.emulator.decoding import MAX_DEPTH, TOO_DEEP, is_integer
 from target_stitch_import.emulator.envelopes import MAX_KEYS
@@ -56,6 +56,19 @@ def read_push(body: bytes, client_id: int | None) -> list[Load]:
     for record in records:
         _check_record(record)
     return _grouped(records, body)
+
+
+def read_transit_push(body: bytes, client_id: int | None) -> list[Load]:
+    """Return what a push body of Transit asks for, by the same rules as one of JSON.
+
+    Raises:
+        RefusedError: when it is no Transit, or breaks a rule.
+    """
+    try:
+        text = transit.as_json(body)
+    except decoding.MalformedError as error:
+        raise RefusedError(answers.malformed(str(error))) from None
+    return read_push(text, client_id)
 
 
 def _check_client(records: Sequence[dict[str, Any]], client_id: int | None) -> None:

@@ -1,145 +1,283 @@
-"""Push and validate take Transit too, which says what JSON has no type for."""
+"""Push and validate with Transit: what each tag becomes, in both forms, and what is refused."""
 
 from __future__ import annotations
 
-import io
+import datetime as dt
 import json
-from datetime import datetime, timedelta, timezone
+import sqlite3
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from transit.writer import Writer
+from transit.transit_types import Keyword
 
 from target_stitch_import.emulator import list_tables
-from tests.emulator.service import answer
 
-if TYPE_CHECKING:
-    from tests.emulator.service import Api
+from .service import ACCEPTED, Answer, Api, answer
+from .transit_text import written
 
-TRANSIT = "application/transit+json"
-ACCEPTED = (201, {"status": "OK", "message": "Batch Accepted!"})
-VALID = (200, {"status": "OK", "message": "Batch is valid!"})
-
-
-def arguments(table: str) -> dict[str, Any]:
-    """Return all that a record has beside its data."""
-    return {
-        "client_id": 4231,
-        "table_name": table,
-        "action": "upsert",
-        "key_names": ["id"],
-        "sequence": "~i1790000000000000000",
-    }
+ARGUMENTS: dict[str, Any] = {
+    "client_id": 4231,
+    "sequence": 100,
+    "action": "upsert",
+    "key_names": ["id"],
+}
+FORMS = pytest.mark.parametrize("form", ["json", "json_verbose"])
+DIGITS = "1234567890123456789012345678901234567.8"
+BIG = 12345678901234567890123456789012345678
 
 
-def compact(table: str, data: Any) -> list[Any]:
-    """Return a record as Transit writes maps where size counts."""
-    return ["^ ", *(part for pair in arguments(table).items() for part in pair), "data", data]
+def post(api: Api, body: Any, endpoint: str = "push") -> Answer:
+    """Post Transit: text and bytes as they are, anything else as JSON of the same structure."""
+    return answer(api.post(endpoint, body, content_type="application/transit+json"))
 
 
-def pushed(api: Api, body: Any, endpoint: str = "push") -> tuple[int, Any]:
-    """Post a body of Transit."""
-    return answer(api.post(endpoint, body, content_type=TRANSIT))
+def body_of(table: str, data: str, form: str) -> str:
+    """Return a body of one record, whose ``data`` are fields of Transit as the verbose form has them.
+
+    A colon and a space follow nothing but their names: the compact form has a comma there.
+    """
+    arguments = json.dumps({**ARGUMENTS, "table_name": table})[1:-1]
+    if form == "json_verbose":
+        return f'[{{{arguments}, "data": {{{data}}}}}]'
+    compact = [fields.replace('": ', '", ') for fields in (arguments, data)]
+    return f'[["^ ", {compact[0]}, "data", ["^ ", {compact[1]}]]]'
 
 
+@FORMS
 @pytest.mark.parametrize(
-    ("written", "read"),
+    ("text", "expected"),
     [
-        ("~t2024-02-29T23:59:58.123456Z", "2024-02-29T23:59:58.123456Z"),
-        ("~t2024-02-29T23:59:58.123456789+01:30", "2024-02-29T22:29:58.123456789Z"),
-        ("~m1709251198123", "2024-02-29T23:59:58.123000Z"),
-        ({"~#m": 1709251198123}, "2024-02-29T23:59:58.123000Z"),
-        ("~f0.12345678901234567890123456789012345678", Decimal("0.12345678901234567890123456789012345678")),
-        ("~n123456789012345678901234567890", 123456789012345678901234567890),
-        ("~i9007199254740993", 9007199254740993),
-        ("~d1.5", Decimal("1.5")),
-        ("~:word", "word"),
-        ("~$sign", "sign"),
-        ("~~x", "~x"),
-        ("~^x", "^x"),
-        ("~`x", "`x"),
-        ("~?t", True),
-        ("~_", None),
-        ("~u531a379e-31bb-4ce1-8690-158dceb64be6", "531a379e-31bb-4ce1-8690-158dceb64be6"),
-        (["~#'", "x"], "x"),
-        (["~#list", [1, "~i2"]], [1, 2]),
-        ({"~#set": [1]}, [1]),
-        (["^ ", "~:a", 1, "b", [["^ "]]], {"a": 1, "b": [{}]}),
-        (["~#cmap", ["a", 1]], {"a": 1}),
-        ({"a": {"b": ["x", "y"]}}, {"a": {"b": ["x", "y"]}}),
-        ([], []),
-        (1.5, Decimal("1.5")),
+        # instants
+        ('"~t2024-02-29T23:59:58.123456Z"', "2024-02-29T23:59:58.123456Z"),
+        ('"~t2024-02-29T23:59:58Z"', "2024-02-29T23:59:58.000000Z"),
+        ('"~t2024-02-29T23:59:58.5Z"', "2024-02-29T23:59:58.500000Z"),
+        ('"~t2024-02-29T23:59:58.123456789Z"', "2024-02-29T23:59:58.123456789Z"),
+        ('"~t2024-03-01T01:29:58.123456+01:30"', "2024-02-29T23:59:58.123456Z"),
+        ('"~t0001-01-01T00:00:00Z"', "0001-01-01T00:00:00.000000Z"),
+        ('"~m1709251198123"', "2024-02-29T23:59:58.123000Z"),
+        ('"~m-1"', "1969-12-31T23:59:59.999000Z"),
+        ('["~#m", 1709251198123]', "2024-02-29T23:59:58.123000Z"),
+        ('["~#t", "2024-02-29T23:59:58.123456Z"]', "2024-02-29T23:59:58.123456Z"),
+        # numbers
+        (f'"~f{DIGITS}"', Decimal(DIGITS)),
+        ('"~f0.1000000000000000055511151231257827"', Decimal("0.1000000000000000055511151231257827")),
+        ('"~f-5"', Decimal(-5)),
+        ('"~f1E+40"', Decimal("1E+40")),
+        ('"~d1.5"', Decimal("1.5")),
+        (f'"~n{BIG}"', BIG),
+        (f'"~n-{BIG}"', -BIG),
+        ('"~i9007199254740993"', 9007199254740993),
+        ('"~i9223372036854775808"', 9223372036854775808),
+        ("9223372036854775808", 9223372036854775808),
+        ("0.12345678901234567890123", Decimal("0.12345678901234567890123")),
+        ("1.5", Decimal("1.5")),
+        ("7", 7),
+        # strings and names
+        ('"plain"', "plain"),
+        ('"~~tilde"', "~tilde"),
+        ('"~^0"', "^0"),
+        ('"~`quote"', "`quote"),
+        ('"~:keyword"', "keyword"),
+        ('"~$symbol"', "symbol"),
+        ('"~u531a379e-31bb-4ce1-8690-158dceb64be6"', "531a379e-31bb-4ce1-8690-158dceb64be6"),
+        ('"~rhttps://example.com/"', "https://example.com/"),
+        ('"~cx"', "x"),
+        ('"~bAAE="', "AAE="),
+        # the rest
+        ('"~?t"', True),
+        ('"~?f"', False),
+        ("true", True),
+        ('"~_"', None),
+        ("null", None),
+        ('["~#set", [1, "~:two"]]', [1, "two"]),
+        ('["~#list", [1, "~~"]]', [1, "~"]),
+        ('["~#\'", "~n1"]', 1),
+        ("[]", []),
+        ('["~^ ", "a", 1]', ["^ ", "a", 1]),
     ],
-    ids=str,
 )  # fmt: skip
-@pytest.mark.parametrize("form", ["compact", "verbose"])
-def test_each_tag_is_loaded_as_what_it_stands_for(
-    api: Api, table: str, written: Any, read: Any, form: str
-) -> None:
-    verbose = {**arguments(table), "data": {"id": 1, "x": written}}
-    record = compact(table, ["^ ", "id", 1, "x", written]) if form == "compact" else verbose
-    assert pushed(api, [record]) == ACCEPTED
-    assert api.rows(table) == [{"id": 1, "x": read}]
+def test_what_each_tag_becomes(api: Api, table: str, form: str, text: str, expected: Any) -> None:
+    # when a value comes as Transit writes it
+    answered = post(api, body_of(table, f'"id": 1, "v": {text}', form))
+
+    # then it is loaded as what it stands for, to the last digit
+    assert answered == ACCEPTED
+    (row,) = api.rows(table)
+    assert row == {"id": 1, "v": expected}
+    assert type(row["v"]) is type(expected) or isinstance(expected, Decimal)
 
 
-def test_a_number_as_it_stands_keeps_its_digits(api: Api, table: str) -> None:
-    body = json.dumps([compact(table, ["^ ", "id", 1, "x", "NUMBER"])])
-    assert pushed(api, body.replace('"NUMBER"', "0.1234567890123456789")) == ACCEPTED
-    assert api.rows(table) == [{"id": 1, "x": Decimal("0.1234567890123456789")}]
+@pytest.mark.parametrize("text", ['{"~#m": 1709251198123}', '{"~#t": "2024-02-29T23:59:58.123Z"}'])
+def test_a_tagged_value_that_is_an_object(api: Api, table: str, text: str) -> None:
+    # when a value is tagged as the verbose form does it
+    answered = post(api, body_of(table, f'"id": 1, "v": {text}', "json_verbose"))
+
+    # then it is the same
+    assert answered == ACCEPTED
+    assert api.rows(table)[0]["v"] == "2024-02-29T23:59:58.123000Z"
 
 
-@pytest.mark.parametrize("protocol", ["json", "json_verbose"])
-def test_what_a_library_writes_is_read(api: Api, table: str, protocol: str) -> None:
-    # Given records as a library writes them, with references to what was written before
-    at = datetime(2024, 2, 29, 23, 59, 58, 123000, tzinfo=timezone.utc)
+@FORMS
+def test_objects_inside(api: Api, table: str, form: str) -> None:
+    # when an object stands in a record, its names keywords, text, or escaped
+    names = '{"~:a/b": "~f1.50", "~~c": [{}, {"d": null}], "~^ ": 1.0}'
+    if form == "json":
+        names = '["^ ", "~:a/b", "~f1.50", "~~c", [["^ "], ["^ ", "d", null]], "~^ ", 1.0]'
+
+    # then it is loaded with the names and the digits that it has
+    assert post(api, body_of(table, f'"id": 1, "v": {names}', form)) == ACCEPTED
+    (row,) = api.rows(table)
+    assert row["v"] == {"a/b": Decimal("1.50"), "~c": [{}, {"d": None}], "^ ": Decimal("1.0")}
+    assert [str(row["v"]["a/b"]), str(row["v"]["^ "])] == ["1.50", "1.0"]
+
+
+@FORMS
+def test_columns_have_the_kind_of_what_the_tags_say(api: Api, table: str, form: str) -> None:
+    # when whole numbers come as an integer, a big integer and a decimal, beside an instant
+    data = '"id": 1, "i": "~i1", "n": "~n1", "f": "~f1", "t": "~m0", "k": "~:a"'
+    post(api, body_of(table, data, form))
+
+    # then each has a column of its own kind
+    with sqlite3.connect(api.database) as connection:
+        kinds = dict(
+            connection.execute(
+                "SELECT name, kind FROM _sdc_columns WHERE table_name = ?", (table,)
+            ).fetchall()
+        )
+    assert kinds == {
+        "id": "INTEGER", "i": "INTEGER", "n": "INTEGER", "f": "NUMERIC", "t": "TEXT", "k": "TEXT",
+    }  # fmt: skip
+
+
+@FORMS
+def test_a_body_of_the_librarys_writer(api: Api, table: str, form: str) -> None:
+    # given records with every type that JSON lacks, and names that repeat
+    moment = dt.datetime(2024, 2, 29, 23, 59, 58, 123000, dt.timezone.utc)
+    values = {"at": moment, "exact": Decimal(DIGITS), "large": BIG, "long": 2**60}
+    texts = {"word": Keyword("pending"), "odd": ["~a", "^b", "`c", "~", "^ "], "flag": True}
     records = [
-        {**arguments(table), "sequence": 2**53 + place, "data": {"id": place, "number": Decimal("1.10"),
-         "at": at + timedelta(days=place), **{f"field {n}": n for n in range(100)}}}
-        for place in range(50)
-    ]  # fmt: skip
-    out = io.StringIO()
-    Writer(out, protocol).write(records)
-    # When they are pushed
-    assert pushed(api, out.getvalue()) == ACCEPTED
-    # Then all of them are there
-    rows = api.rows(table)
-    assert [row["id"] for row in rows] == list(range(50))
-    assert (rows[1]["number"], rows[1]["at"]) == (Decimal("1.10"), "2024-03-01T23:59:58.123000Z")
-    assert all(row["field 99"] == 99 for row in rows)
+        {
+            Keyword("client_id"): 4231,
+            Keyword("table_name"): table,
+            Keyword("sequence"): 2**62 + place,
+            Keyword("action"): Keyword("upsert"),
+            Keyword("key_names"): ["id"],
+            Keyword("data"): {"id": place, **values, **texts, "nested": [[[place]]], "no": None},
+        }
+        for place in range(3)
+    ]
+
+    # when they are pushed as the library writes them
+    body = written(records, form)
+    assert (b'"^0"' in body) is (form == "json")
+    assert post(api, body) == ACCEPTED
+
+    # then every row has every value
+    rows = api.rows(table, system_columns=True)
+    assert [row["_sdc_sequence"] for row in rows] == [2**62, 2**62 + 1, 2**62 + 2]
+    for place, row in enumerate(rows):
+        assert row["at"] == "2024-02-29T23:59:58.123000Z"
+        assert {name: row[name] for name in values if name != "at"} == {
+            name: value for name, value in values.items() if name != "at"
+        }
+        assert (row["word"], row["odd"], row["flag"]) == ("pending", texts["odd"], True)
+        assert (row["id"], row["nested"], row["no"]) == (place, [[[place]]], None)
 
 
-def test_validate_takes_it_and_keeps_nothing(api: Api, table: str) -> None:
-    assert pushed(api, [compact(table, ["^ ", "id", 1])], "validate") == VALID
+REFUSED = [
+    "",
+    "[",
+    '["^ "',
+    "[NaN]",
+    b"\xff",
+    '["~"]',
+    '["~Xother"]',
+    '["~#point", [1, 2]]',
+    '["~#cmap", [[1], 2]]',
+    '["~#list", [1], 2]',
+    '["~#list", 1]',
+    '["~#m"]',
+    '"~#m"',
+    '[1, "~#m"]',
+    '["^ ", "id"]',
+    '["^ ", 1, 2]',
+    '["^ ", "~i1", 2]',
+    '["^ ", "~#m", 5]',
+    '["^ ", "a", 1, "~#m", 2]',
+    '{"a": 1, "~#m": 2}',
+    '["^0"]',
+    '["^"]',
+    '["~:name", "^1"]',
+    '["~:name", "^z"]',
+    '["~:name", "^000"]',
+    '["~_x"]',
+    '["~?true"]',
+    '["~i1.0"]',
+    '["~n1_0"]',
+    '["~i"]',
+    '["~fNaN"]',
+    '["~f1e9999999999999999999"]',
+    '["~zINF"]',
+    '["~d"]',
+    '["~t2024-02-29"]',
+    '["~t2024-02-29T23:59:58"]',
+    '["~t2023-02-29T23:59:58Z"]',
+    '["~t0001-01-01T00:00:00+01:00"]',
+    '["~m1.5"]',
+    '["~m99999999999999999999"]',
+    f'["~m{"9" * 5000}"]',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("endpoint", ["push", "validate"])
+@pytest.mark.parametrize("body", REFUSED)
+def test_a_body_that_is_no_transit(api: Api, endpoint: str, body: str | bytes) -> None:
+    # when a body can't be read
+    status, content = post(api, body, endpoint)
+
+    # then it is refused as JSON would be, with a reason
+    assert status == 400
+    assert (content["status"], content["message"]) == ("ERROR", "Malformed json in the body!")
+    assert content["error"]
+
+
+@FORMS
+def test_the_rules_are_those_of_json(api: Api, table: str, form: str) -> None:
+    # when bodies break a rule
+    no_key = post(api, body_of(table, '"v": 1', form))
+    null_key = post(api, body_of(table, '"id": "~_"', form))
+    nobody = post(api, body_of(table, '"id": 1', form).replace('"client_id"', '"client"'))
+    no_array = post(api, '["^ ", "id", 1]' if form == "json" else '{"id": 1}')
+
+    # then the answers are those that JSON gets
+    def unprocessable(reason: str) -> Answer:
+        error = "Request cannot be processed; see errors."
+        return 422, {"status": "ERROR", "error": error, "errors": [{"reason": {"data": [reason]}}]}
+
+    assert no_key == unprocessable("data must include keys")
+    assert null_key == unprocessable("keys cannot not be null in data")
+    assert nobody == (401, {"status": "ERROR", "error": "Not Authenticated.", "errors": None})
+    assert no_array == (400, {"status": "ERROR", "message": "An array of records is expected"})
     assert table not in list_tables(api.database)
 
 
-def test_the_rules_are_those_of_json(api: Api, table: str) -> None:
-    status, told = pushed(api, [compact(table, ["^ ", "x", 1])])
-    assert (status, told["errors"]) == (422, [{"reason": {"data": ["data must include keys"]}}])
-    assert pushed(api, ["^ ", "client_id", 1])[0] == 400
-    without = [part for part in compact(table, ["^ "]) if part not in ("client_id", 4231)]
-    assert pushed(api, [without])[0] == 401
+@FORMS
+def test_validate_persists_nothing(api: Api, table: str, form: str) -> None:
+    # when a body is validated
+    answered = post(api, body_of(table, '"id": "~i1"', form), "validate")
+
+    # then it is found valid, and not stored
+    assert answered == (200, {"status": "OK", "message": "Batch is valid!"})
+    assert table not in list_tables(api.database)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        "~q1", "~?x", "~_x", "~fNaN", "~fx", "~ix", "~tsoon", "~mx", "^9", "^!", "^abc",
-        ["^ ", "a"], ["^ ", 1, 2], ["~#list", 1], ["~#cmap", ["a"]], ["~#point", [1, 2]],
-    ],
-    ids=str,
-)  # fmt: skip
-def test_what_is_no_transit_is_refused(api: Api, table: str, wrong: Any) -> None:
-    status, told = pushed(api, [compact(table, ["^ ", "id", 1, "x", wrong])])
-    assert (status, told["message"]) == (400, "Malformed json in the body!")
-    assert told["error"].startswith("no Transit")
+@pytest.mark.parametrize(("levels", "status"), [(490, 201), (600, 400), (20_000, 400)])
+def test_as_deep_as_json(api: Api, table: str, levels: int, status: int) -> None:
+    # when arrays are nested almost as deeply as they may be, or more deeply
+    deep = "[" * levels + "]" * levels
+    answered = post(api, body_of(table, f'"id": 1, "v": {deep}', "json"))
 
-
-@pytest.mark.parametrize("text", ["", "[", "nonsense", "[" * 100_000])
-def test_what_is_no_json_is_refused(api: Api, text: str) -> None:
-    assert pushed(api, text)[0] == 400
-
-
-def test_batch_does_not_take_it(api: Api) -> None:
-    assert api.post("batch", b"[]", content_type=TRANSIT).status_code == 415
+    # then they are taken, or refused with the reason
+    assert answered[0] == status
+    assert status == 201 or answered[1]["error"] == "nested too deeply"

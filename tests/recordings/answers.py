@@ -9,12 +9,17 @@ from typing import Final
 import yaml
 
 FOLDER: Final = Path(__file__).parent
-URL: Final = "https://api.stitchdata.com/v2/import/batch"
+URL: Final = "https://api.stitchdata.com/v2/import/"
 BODY: Final = (
     '{"table_name":"customers","schema":{"properties":{"id":{"type":"integer"}}},'
     '"key_names":["id"],"messages":[{"action":"upsert","sequence":1565880017,"data":{"id":1}}]}'
 )
-"""The request that every cassette answers."""
+"""The request that every cassette of a batch answers."""
+PUSH_BODY: Final = (
+    '[{"client_id":4231,"table_name":"customers","sequence":1565880017,"action":"upsert",'
+    '"key_names":["id"],"data":{"id":1}}]'
+)
+"""The request that every cassette of push and validate answers."""
 
 JSON: Final = "application/json;charset=UTF-8"
 HTML: Final = "text/html"
@@ -29,16 +34,16 @@ class Answer:
     body: str
     content_type: str = JSON
     headers: dict[str, str] = field(default_factory=dict)
+    endpoint: str = "batch"
 
 
 def _error(text: str) -> Answer:
     return Answer(400, f'{{"error": "{text}"}}')
 
 
-def _reason(field: str, reason: str) -> Answer:
-    errors = f'[{{"reason": {{"{field}": ["{reason}"]}}}}]'
-    said = "Request cannot be processed; see errors."
-    return Answer(422, f'{{"status": "ERROR", "error": "{said}", "errors": {errors}}}')
+def _unprocessable(reason: str) -> Answer:
+    error = '"error": "Request cannot be processed; see errors."'
+    return Answer(422, f'{{"status": "ERROR", {error}, "errors": [{{"reason": {reason}}}]}}')
 
 
 ANSWERS: Final[dict[str, Answer]] = {
@@ -49,7 +54,6 @@ ANSWERS: Final[dict[str, Answer]] = {
         '{"status": "Accepted", "message": "The batch is queued to be processed."}',
     ),
     "accepted_200": Answer(200, '{"status": "OK", "message": "Batch Accepted!"}'),
-    "body_is_valid": Answer(200, '{"status": "OK", "message": "Batch is valid!"}'),
     "accepted_with_other_fields": Answer(201, '{"anything": [1, 2.5, null]}'),
     "success_with_error_status": Answer(200, '{"status": "ERROR", "message": "not really"}'),
     "success_without_body": Answer(201, ""),
@@ -114,15 +118,12 @@ ANSWERS: Final[dict[str, Answer]] = {
     "push_wrong_content_type": Answer(
         415, '{"status": "ERROR", "message": "Unsupported Content-Type"}'
     ),
-    "push_blank_field": _reason("table_name", "can't be blank"),
-    "push_data_is_no_object": _reason("data", "data must be an object"),
-    "push_data_without_key": _reason("data", "data must include keys"),
-    "push_key_is_null": _reason("data", "keys cannot not be null in data"),
-    "push_reason_is_text": Answer(
-        422,
-        '{"status": "ERROR", "error": "Request cannot be processed; see errors.", '
-        '"errors": [{"reason": "data must include keys"}]}',
-    ),
+    "push_blank_field": _unprocessable('{"table_name": ["can\'t be blank"]}'),
+    "push_not_an_integer": _unprocessable('{"sequence": ["should be an integer"]}'),
+    "push_data_no_object": _unprocessable('{"data": ["data must be an object"]}'),
+    "push_data_without_keys": _unprocessable('{"data": ["data must include keys"]}'),
+    "push_null_key": _unprocessable('{"data": ["keys cannot not be null in data"]}'),
+    "push_reason_is_text": _unprocessable('"data must include keys"'),
     # section 6, trouble that may pass
     "too_many_requests": Answer(429, "", headers={"Retry-After": "120"}),
     "too_many_requests_until": Answer(
@@ -141,6 +142,16 @@ ANSWERS: Final[dict[str, Answer]] = {
     "error_that_is_a_string": Answer(400, '"Nope"'),
 }
 
+PUSH_ANSWERS: Final[dict[str, Answer]] = {
+    # section 2: the successes that are not those of a batch
+    "push_accepted": Answer(201, '{"status": "OK", "message": "Batch Accepted!"}', endpoint="push"),
+    "push_accepted_without_body": Answer(201, "", endpoint="push"),
+    "validate_valid": Answer(
+        200, '{"status": "OK", "message": "Batch is valid!"}', endpoint="validate"
+    ),
+}
+ALL_ANSWERS: Final = {**ANSWERS, **PUSH_ANSWERS}
+
 
 def cassette(answer: Answer) -> str:
     """Return the YAML of a cassette in which the service gives this answer once."""
@@ -148,9 +159,9 @@ def cassette(answer: Answer) -> str:
     interaction = {
         "request": {
             "method": "POST",
-            "uri": URL,
+            "uri": URL + answer.endpoint,
             "headers": {"Content-Type": ["application/json"]},
-            "body": BODY,
+            "body": BODY if answer.endpoint == "batch" else PUSH_BODY,
         },
         "response": {
             "status": {"code": answer.status, "message": ""},
@@ -165,7 +176,7 @@ def main() -> None:
     """Write every cassette anew."""
     for path in FOLDER.glob("*.yaml"):
         path.unlink()
-    for name, answer in ANSWERS.items():
+    for name, answer in ALL_ANSWERS.items():
         (FOLDER / f"{name}.yaml").write_text(cassette(answer))
 
 
