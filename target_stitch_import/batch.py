@@ -50,7 +50,7 @@ class Batch:
     origins: Origins
     """By line, what the tap wrote, where a stream map has made a record of it."""
     schemas: Mapping[str, SchemaMessage] = field(default_factory=dict)
-    """By table, what its records are, where the body does not say so."""
+    """By table, what its records are."""
 
     @property
     def rows(self) -> int:
@@ -60,7 +60,7 @@ class Batch:
     def __str__(self) -> str:
         """Name it in a message for people."""
         return (
-            f"batch {self.number} of table {self.table_name!r} "
+            f"batch {self.number} of table {self.table_name!r:.100} "
             f"({self.rows:,} rows, {len(self.body):,} bytes, from line {self.lines[0]:,})"
         )
 
