@@ -70,7 +70,7 @@ class Blocks:
     ) -> None:
         """Take note of the form of a line, which was decoded to ``message``."""
         start = lane_start(line)
-        if start not in self._lanes and len(self._lanes) < MAX_LANES:
+        if start and start not in self._lanes and len(self._lanes) < MAX_LANES:
             way = way_of(message)
             self._lanes[start] = None if way is None else lane_of(line, message, way)
 

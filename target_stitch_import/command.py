@@ -21,7 +21,7 @@ from singer_sdk.target_base import Target
 
 from target_stitch_import import access_check, configuration, settings
 from target_stitch_import.assembly import connection
-from target_stitch_import.dry_run import DryRun, opened_output
+from target_stitch_import.dry_run import DryRun
 from target_stitch_import.pipeline import Terminated
 
 if TYPE_CHECKING:
@@ -62,13 +62,21 @@ class CommandTarget(Target, abc.ABC):
     def load(self, file_input: IO[Any] | None = None) -> None:
         """Load the input, or raise."""
 
-    def rehearse(self, file_input: IO[Any] | None, dry_run: DryRun) -> None:
-        """Do all that ``load`` does but send, and say what came of it; raise where it would."""
+    def rehearse(
+        self, file_input: IO[Any] | None, dry_run: DryRun, output: str | None = None
+    ) -> None:
+        """Do all that ``load`` does but send, and say what came of it; raise where it would.
+
+        The bodies go to the file ``output``, if one is named.
+        """
+        if output is not None:
+            dry_run.write_to(output, file_input or self.message_reader.default_input)
         try:
             self.load(file_input)
         finally:
             for line in dry_run.summary():
                 self.logger.info("%s", line)
+            dry_run.finish()
         dry_run.judge(self.config)
 
     def test(self, *, as_json: bool = False) -> bool:
@@ -164,12 +172,14 @@ class CommandTarget(Target, abc.ABC):
         super(Target, cls).invoke(about=about, about_format=about_format)
         if test and about_format not in (None, "json"):
             raise click.UsageError(f"--test can't be told as {about_format}, only as json.")
+        if test and dry_run:
+            raise click.UsageError("--test and --dry-run do not go together.")
         if output is not None and not dry_run:
             raise click.UsageError("--output goes with --dry-run.")
         cls.print_version(print_fn=cls.logger.info)
         try:
             target = cls(
-                dry_run=DryRun(opened_output(output)) if dry_run else None,
+                dry_run=DryRun() if dry_run else None,
                 config=config.config if config else None,
                 parse_env_config=bool(config and config.parse_env),
             )
@@ -178,7 +188,7 @@ class CommandTarget(Target, abc.ABC):
             if target.dry_run is None:
                 target.load(file_input)
             else:
-                target.rehearse(file_input, target.dry_run)
+                target.rehearse(file_input, target.dry_run, output)
         except ConfigValidationError as error:
             for reason in error.errors:
                 cls.logger.critical("Setting %s", reason)

@@ -7,6 +7,8 @@ body) as far as to count what is in them; nothing of how they came to be.
 
 from __future__ import annotations
 
+import os
+import stat
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from target_stitch_import.messages import RecordMessage, SchemaMessage
 
-__all__ = ["DryRun", "OutputError", "opened_output"]
+__all__ = ["DryRun", "OutputError"]
 
 
 class OutputError(TargetStitchImportError):
@@ -44,12 +46,40 @@ class _Tally:
 class DryRun:
     """Counts what a real run would post, and writes it to a file if there is one."""
 
-    def __init__(self, output: IO[bytes] | None = None) -> None:
-        """Write each body as a line of ``output``."""
-        self._output = output
+    def __init__(self) -> None:
+        self._output: IO[bytes] | None = None
         self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
         self._requests = 0
         self._size = 0
+
+    def write_to(self, path: str, source: IO[Any]) -> None:
+        """Write each body as a line of the file at ``path``, which is not that of the ``source``.
+
+        Raises:
+            OutputError: It can't be written.
+        """
+        try:
+            file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+            self._output = os.fdopen(file, "wb")
+            is_regular = stat.S_ISREG(os.fstat(file).st_mode)
+            if is_regular and _is_same(file, source):
+                raise OutputError("--output names the input of this run, which would be lost")
+            if is_regular:
+                os.ftruncate(file, 0)
+        except OSError as error:
+            raise OutputError(f"--output can't be written: {error}") from error
+
+    def finish(self) -> None:
+        """Have every body written.
+
+        Raises:
+            OutputError: It is not.
+        """
+        try:
+            if self._output is not None:
+                self._output.close()
+        except OSError as error:
+            raise OutputError(f"the bodies can't be written: {error}") from error
 
     # In the place of a connection
 
@@ -87,9 +117,7 @@ class DryRun:
         """Have nothing to write."""
 
     def close(self) -> None:
-        """Close the file."""
-        if self._output is not None:
-            self._output.close()
+        """Have nothing to close: the file is the command's."""
 
     # What is told
 
@@ -135,15 +163,8 @@ class DryRun:
             )
 
 
-def opened_output(path: str | None) -> IO[bytes] | None:
-    """Return the file for the bodies, if one is named.
-
-    Raises:
-        OutputError: It can't be written.
-    """
-    if path is None:
-        return None
+def _is_same(file: int, source: IO[Any]) -> bool:
     try:
-        return open(path, "wb")  # noqa: PTH123 - closed with the run
-    except OSError as error:
-        raise OutputError(f"--output can't be written: {error}") from error
+        return os.path.sameopenfile(file, source.fileno())
+    except OSError:  # no file of the system's, but one in memory
+        return False

@@ -127,7 +127,7 @@ def push_body(
     def encoded(data: bytes | msgspec.Raw) -> bytes:
         try:
             return transit_text(decode_exactly(bytes(data)), schema)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidRecordError(f"can't be written as Transit: {error}") from None
 
     start = _template(transit_text(arguments)[:-1])

@@ -27,8 +27,9 @@ _BEFORE_TIME: Final = re.compile(rb'"time_extracted"\s*:\s*"$')
 
 
 def lane_start(line: bytes) -> bytes:
-    """Return the part of a line by which its lane is found."""
-    return line[: line.find(_KEY, 0, _FAR) + len(_KEY)]
+    """Return the part of a line by which its lane is found; nothing if it has none."""
+    place = line.find(_KEY, 0, _FAR)
+    return b"" if place < 0 else line[: place + len(_KEY)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -253,7 +253,8 @@ class TargetStitchImport(CommandTarget):
         before = self._sinks_active.get(sink.stream_name)
         if before is sink:
             return
-        if before is not None:
+        if isinstance(before, StitchSink):
+            before.process_batch({})  # what it says of its records holds for no others
             self._tables[sink.stream_name].begin_generation(self._pipeline.batches)
         self._sinks_active[sink.stream_name] = sink
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +15,6 @@ from tests.support.running import piped
 from tests.support.service import running_service
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from target_stitch_import.emulator import Emulator
     from tests.support.service import Service
 
@@ -123,6 +122,8 @@ def test_no_connection_is_opened(tmp_path: Path) -> None:
     [
         (["--output", "x.jsonl"], "--output goes with --dry-run"),
         (["--dry-run", "--output", "no/such/folder"], "--output can't be written"),
+        (["--dry-run", "--output", "config.json", "--input", "config.json"], "input of this run"),
+        (["--dry-run", "--test"], "do not go together"),
     ],
 )
 def test_an_output_that_can_not_be_is_refused(
@@ -131,6 +132,23 @@ def test_an_output_that_can_not_be_is_refused(
     run = piped({"token": "any"}, tmp_path, b"", *arguments)
     assert run.exit_code != 0
     assert told in run.stderr
+
+
+def test_an_output_that_is_the_input_is_left_whole(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(stream_of(*LINES))
+    run = piped({}, tmp_path, b"", "--dry-run", "--input", str(path), "--output", str(path))
+    assert run.exit_code == 1
+    assert path.read_bytes() == stream_of(*LINES)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
+def test_an_output_that_is_full_fails_the_run(tmp_path: Path) -> None:
+    data = stream_of(schema(), record({"id": 1}))
+    run = piped({}, tmp_path, data, "--dry-run", "--output", "/dev/full")
+    assert run.exit_code == 1
+    assert "the bodies can't be written" in run.last_line
+    assert "Traceback" not in run.stderr
 
 
 def test_a_setting_that_is_wrong_is_still_refused(tmp_path: Path) -> None:

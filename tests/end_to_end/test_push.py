@@ -229,3 +229,31 @@ def test_a_client_that_is_refused_sets_nothing_aside(tmp_path: Path) -> None:
         assert len(service.requests) == 1
     assert "client_id" in str(error)
     assert not path.exists()
+
+
+def test_a_refused_record_is_set_aside_with_the_schema_that_it_came_with(tmp_path: Path) -> None:
+    # Given a stream whose keys change behind a record that the service refuses
+    path = tmp_path / "quarantine.singer"
+    aside = {"on_invalid_record": "quarantine", "quarantine_path": str(path)}
+    code = schema(properties={"id": {"type": "integer"}, "code": {"type": "string"}}, keys=["code"])
+    lines = [schema(), record({"id": 33}), code, record({"id": 1, "code": "x"})]
+    # When it is pushed
+    with running_service(refuses(33)) as service:
+        _, error = loaded(service.config(**PUSH, **aside), stream_of(*lines))
+    # Then the file has the keys of then
+    assert error is None
+    declared, kept = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+    assert (declared["key_properties"], kept["record"]) == (["id"], {"id": 33})
+
+
+def test_a_record_that_is_nested_too_deeply_for_transit_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "quarantine.singer"
+    aside = {"on_invalid_record": "quarantine", "quarantine_path": str(path)}
+    deep = '{"id": 1, "x": ' + "[" * 600 + "]" * 600 + "}"
+    with running_service() as service:
+        config = service.config(**PUSH, push_format="transit", **aside)
+        states, error = loaded(
+            config, stream_of(schema(), record(deep), record({"id": 2}), state({"at": 1}))
+        )
+        assert (states, error, len(service.requests)) == ([b'{"at": 1}'], None, 1)
+    assert b"nested too deeply" in path.read_bytes() or b"recursion" in path.read_bytes()

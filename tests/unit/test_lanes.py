@@ -107,6 +107,20 @@ def test_lines_are_found_by_their_start() -> None:
     assert lane_start(b'{"stream":"s","record": {"record":1}}') == b'{"stream":"s","record":'
 
 
+def test_lines_that_say_too_late_of_which_stream_they_are_have_no_lane() -> None:
+    # Given streams whose lines have their record behind much else
+    far = '{"type":"RECORD","stream":"%s","more":"' + "x" * 1_100 + '","record":{"id":%d}}'
+    assert lane_start((far % ("a", 1)).encode()) == b""
+    properties = {"id": {"type": "integer"}}
+    lines = [schema("a", properties, ["id"]), schema("b", properties, ["id"])]
+    lines += [far % (name, place) for place in range(40) for name in "ab"]
+    # When they take turns, then each loads its own table
+    with running_service() as service:
+        loaded(service.config(), stream_of(*lines))
+        counts = {each.batch["table_name"]: len(each.records) for each in service.requests}
+    assert counts == {"a": 40, "b": 40}
+
+
 KEYED = schema("keyed", {"id": {"type": "integer"}, "x": {"type": ["null", "string"]}}, ["id"])
 LOOSE = schema("loose", {"id": {"pattern": "x"}}, [])
 data = st.sampled_from(
