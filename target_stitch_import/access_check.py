@@ -215,9 +215,6 @@ def _other_region(config: Mapping[str, Any], connect: Callable[[str], Client]) -
 def _client_id(refusal: DeliveryError | None, config: Mapping[str, Any]) -> Check:
     client_id = config.get("client_id")
     if client_id is None:
-        if config.get("endpoint") == "push":
-            message = f"The endpoint push needs the setting client_id. {HOW_TO_FIND}"
-            return Check("client_id", FAILED, message)
         message = f"The setting client_id is missing; a batch needs none. {HOW_TO_FIND}"
         return Check("client_id", NOT_CHECKED, message)
     look_at = _look_at(refusal)

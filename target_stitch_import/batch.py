@@ -113,12 +113,6 @@ class OpenBatch:
         self.generation = 0
         self.full = False
         """True once no further message can fit."""
-        self._activations = 0
-
-    @property
-    def records(self) -> int:
-        """Messages that are records."""
-        return len(self.lines) - self._activations
 
     def add_record(
         self,
@@ -201,7 +195,6 @@ class OpenBatch:
 
     def add_activation(self, sequence: int, line: int) -> None:
         """Add the message that makes the batch's table version the only one visible."""
-        self._activations += 1
         message = b'{"action":"activate_version","sequence":%d},' % sequence
         self.size += self._end_of_body().write(message)
         self.lines.append(line)

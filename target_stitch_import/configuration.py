@@ -102,7 +102,10 @@ def _push_refusals(config: Mapping[str, Any], logger: logging.Logger) -> list[st
         return []
     found = []
     if "client_id" not in config:
-        found.append("client_id: must be set with endpoint 'push'")
+        found.append(
+            "client_id: must be set with endpoint 'push'. It is the number between client and "
+            "pipeline in the address of the Stitch app"
+        )
     if config.get("load_method") == "append-only":
         found.append("load_method: 'append-only' needs endpoint 'batch'; push needs keys")
     return found

@@ -191,17 +191,6 @@ def test_a_missing_client_id_is_no_matter_for_a_batch(answer: Scripted) -> None:
     )
 
 
-def test_a_missing_client_id_is_told_for_push() -> None:
-    # given a config that pushes, without a client ID
-    services = Services(us=[UP, recorded("push_no_client_id")])
-    # when the access is checked
-    found = asked(services, endpoint="push")
-    # then the target could not load
-    assert results(found) == (OK, OK, OK, FAILED)
-    assert not could_load(found.values())
-    assert "The endpoint push needs the setting client_id." in found["client_id"].message
-
-
 def test_a_page_of_a_proxy_is_no_word_on_the_client_id() -> None:
     # given a proxy that does not let the record pass, and says why in words of its own
     page = b"<html><h1>Not Authenticated</h1>Your client does not have permission.</html>"
