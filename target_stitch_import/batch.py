@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from target_stitch_import.forms import MessageForm
     from target_stitch_import.messages import RecordMessage, SchemaMessage
+    from target_stitch_import.sequence import Moments
 
     Origins = Mapping[int, tuple[SchemaMessage, RecordMessage]]
 
@@ -172,7 +173,7 @@ class OpenBatch:
     def add_records(
         self,
         records: Sequence[bytes],
-        sequences: Sequence[int],
+        sequences: Moments,
         extracted: Sequence[bytes] | None,
         lines: Sequence[int],
         form: MessageForm = BATCH_FORM,
@@ -183,6 +184,8 @@ class OpenBatch:
             start, columns = form.plain, [sequences, records]
         else:
             start, columns = form.timed, [sequences, extracted, records]
+        if sequences and isinstance(sequences[0], bytes):
+            start = b"%b".join(start.rsplit(b"%d", 1))
         fields: list[Any] = [None] * (count * len(columns))
         for place, column in enumerate(columns):
             fields[place :: len(columns)] = column

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from target_stitch_import.accept import GoodOnes
     from target_stitch_import.batch import OpenBatch
     from target_stitch_import.forms import MessageForm
-    from target_stitch_import.sequence import Sequencer, TimeReader
+    from target_stitch_import.sequence import Moments, Sequencer, TimeReader
 
 __all__ = ["QuickWay", "Records"]
 
@@ -43,7 +43,7 @@ class Records:
     """Records that were cut from lines, and their times."""
 
     def __init__(
-        self, data: list[bytes], times: tuple[list[int], Sequence[bytes]] | None, good: int
+        self, data: list[bytes], times: tuple[Moments, Sequence[bytes]] | None, good: int
     ) -> None:
         self.data = data
         self.moments = times[0] if times else None

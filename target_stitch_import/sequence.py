@@ -17,6 +17,10 @@ from target_stitch_import.limits import MAX_SEQUENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import TypeAlias
+
+    Moments: TypeAlias = list[int] | list[bytes]
+    """Unix nanoseconds of several records: numbers, or texts of 19 digits, which cost half of it."""
 
 __all__ = ["MAX_AHEAD_NS", "ArrivalSequencer", "Sequencer", "TimeReader", "text_of"]
 
@@ -37,6 +41,7 @@ _DIGITS_START: Final = 20  # of the microseconds in YYYY-MM-DDTHH:MM:SS.ffffff
 _DIGITS_END: Final = 26
 _UTC: Final = (b"+00:00", b"Z")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_OF_19_DIGITS: Final = range(10**18, 10**19)  # Unix nanoseconds from 2001 to 2286
 
 
 def text_of(time_ns: int) -> str:
@@ -67,7 +72,7 @@ class TimeReader:
             self._text, self._result = text, self._read_any(text)
         return self._result
 
-    def read_many(self, texts: Sequence[bytes]) -> tuple[list[int], Sequence[bytes]] | None:
+    def read_many(self, texts: Sequence[bytes]) -> tuple[Moments, Sequence[bytes]] | None:
         """Read times of one length, as ``read`` does each; None if one is unreadable.
 
         The texts may have another zone behind the microseconds, as long as it is UTC.
@@ -86,11 +91,13 @@ class TimeReader:
             return None
         return [each[0] for each in found if each], [each[1] for each in found if each]
 
-    def _read_same_second(self, texts: Sequence[bytes]) -> tuple[list[int], Sequence[bytes]] | None:
+    def _read_same_second(
+        self, texts: Sequence[bytes]
+    ) -> tuple[list[bytes], Sequence[bytes]] | None:
         """Read plain times of the second that is known, as most of a tap's are, all at once."""
         start, zone = self._start, texts[0][_DIGITS_END:]
         joined = b"".join(texts)
-        if not start or zone not in _UTC:
+        if zone not in _UTC or self._start_ns not in _OF_19_DIGITS:
             return None
         if not joined.startswith(start) or not joined.endswith(zone):
             return None
@@ -99,8 +106,8 @@ class TimeReader:
             return None
         if not b"".join(digits).isdigit():
             return None
-        start_ns = self._start_ns
-        return [start_ns + number * 1_000 for number in map(int, digits)], texts
+        second = b"%d" % (self._start_ns // SECOND_NS)
+        return (second + (b"000 " + second).join(digits) + b"000").split(), texts
 
     def _read_plain(self, text: bytes) -> tuple[int, bytes] | None:
         """Read the form that most taps write: where the second is known, its digits only."""
@@ -176,17 +183,24 @@ class Sequencer:
         self._last = time_ns if time_ns > self._last else self._last + 1
         return self._last
 
-    def next_many(self, times_ns: list[int] | None, count: int) -> list[int]:
+    def next_many(self, moments: Moments | None, count: int) -> Moments:
         """Return the sequences of several records, as ``next`` does each."""
         now = time.time_ns()
-        if times_ns is not None and (min(times_ns) <= 0 or max(times_ns) > now + MAX_AHEAD_NS):
-            return [self.next(time_ns) for time_ns in times_ns]
-        last = self._last
-        if times_ns is not None and times_ns[0] > last and all(map(lt, times_ns, times_ns[1:])):
-            self._last = times_ns[-1]
-            return times_ns
+        times: Iterable[int] = repeat(now, count)
+        if moments is not None:
+            latest = int(moments[-1])
+            if (
+                int(moments[0]) > self._last
+                and latest <= now + MAX_AHEAD_NS
+                and all(map(lt, moments, moments[1:]))
+            ):
+                self._last = latest
+                return moments
+            times = [int(moment) for moment in moments]
+            if min(times) <= 0 or max(times) > now + MAX_AHEAD_NS:
+                return [self.next(time_ns) for time_ns in times]
         found = []
-        times: Iterable[int] = repeat(now, count) if times_ns is None else times_ns
+        last = self._last
         for time_ns in times:
             last = time_ns if time_ns > last else last + 1
             found.append(last)
@@ -218,6 +232,6 @@ class ArrivalSequencer(Sequencer):
         """Return the sequence for a record that is here now."""
         return super().next()
 
-    def next_many(self, times_ns: list[int] | None, count: int) -> list[int]:  # noqa: ARG002
+    def next_many(self, moments: Moments | None, count: int) -> Moments:  # noqa: ARG002
         """Return the sequences of several records that are here now."""
         return super().next_many(None, count)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from target_stitch_import.batch import BodyLimit, OpenBatch
 from target_stitch_import.errors import InvalidRecordError
-from target_stitch_import.forms import batch_head
+from target_stitch_import.forms import BATCH_FORM, MessageForm, batch_head, push_body
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_BATCH_BYTES, MAX_BATCH_ROWS
 
@@ -198,21 +198,29 @@ def test_a_limit_never_rises() -> None:
     st.integers(200, 3_000),
     st.integers(1, 30),
     st.sampled_from([None, AT]),
+    st.sampled_from([BATCH_FORM, push_body(1, "50%d", {}, ["id"]).message]),
+    st.booleans(),
 )
 def test_records_at_once_make_the_same_body(
-    sizes: list[int], max_bytes: int, max_rows: int, at: bytes | None
+    sizes: list[int],
+    max_bytes: int,
+    max_rows: int,
+    at: bytes | None,
+    form: MessageForm,
+    as_texts: bool,
 ) -> None:
     # Given an open batch with a record, and as many more as are sure to fit
     at_once, alone = opened(max_bytes, max_rows), opened(max_bytes, max_rows)
     for batch in (at_once, alone):
-        batch.add_record(b"{}", 2**63 - 1, at, 1)
+        batch.add_record(b"{}", 2**63 - 1, at, 1, form)
     data = records(sizes)
-    room = at_once.room_for(data, [at] * len(data) if at else None)
-    sequences, lines = [2**63 - 1] * room, range(2, room + 2)
+    room = at_once.room_for(data, [at] * len(data) if at else None, form)
+    lines = range(2, room + 2)
+    sequences = [b"%d" % (2**63 - 1)] * room if as_texts else [2**63 - 1] * room
     # When they are added at once, and one by one
-    added = at_once.add_records(data[:room], sequences, [AT] * room if at else None, lines)
+    added = at_once.add_records(data[:room], sequences, [AT] * room if at else None, lines, form)
     one_by_one = [
-        alone.add_record(text, 2**63 - 1, at, line)
+        alone.add_record(text, 2**63 - 1, at, line, form)
         for text, line in zip(data[:room], lines, strict=True)
     ]
     # Then it comes to the same, and all of them fit
@@ -220,7 +228,7 @@ def test_records_at_once_make_the_same_body(
     assert (added, at_once.size, at_once.full) == (sum(one_by_one), alone.size, alone.full)
     # And the next one does not fit
     if room < len(data) and not alone.full:
-        assert alone.add_record(data[room], 2**63 - 1, at, 0) == 0
+        assert alone.add_record(data[room], 2**63 - 1, at, 0, form) == 0
     assert at_once.seal("x") == alone.seal("x")
 
 

@@ -165,7 +165,7 @@ def test_by_arrival_only_the_clock_counts(alone: list[int | None], together: lis
     sequencer = ArrivalSequencer()
     found = [sequencer.next(time) for time in alone]
     at_once = None if None in together else together
-    found += sequencer.next_many(at_once, len(together))
+    found += map(int, sequencer.next_many(at_once, len(together)))
     # then their sequences begin with the time of receipt, and rise by one
     assert found == list(range(NOW, NOW + len(found)))
     assert not sequencer.held_to_clock

@@ -243,7 +243,8 @@ def test_many_times_are_read_as_each_is(texts: list[str]) -> None:
     if found is None:
         assert None in alone or any(text != text.strip() for text in texts)
     else:
-        assert list(zip(*found, strict=True)) == alone
+        moments, written = found
+        assert list(zip(map(int, moments), written, strict=True)) == alone
 
 
 def test_many_times_that_are_no_text_are_not_read() -> None:
@@ -253,13 +254,20 @@ def test_many_times_that_are_no_text_are_not_read() -> None:
 
 @pytest.mark.usefixtures("_clock")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.lists(st.integers(NOW - 3, NOW + 3) | st.sampled_from([0, NOW * 2]))))
-def test_many_sequences_are_as_each_is(chunks: list[list[int]]) -> None:
-    # Given times in chunks, some of them equal, falling, or wrong
+@given(
+    st.lists(st.lists(st.integers(NOW - 3, NOW + 3) | st.sampled_from([0, NOW * 2]))),
+    st.booleans(),
+)
+def test_many_sequences_are_as_each_is(chunks: list[list[int]], as_texts: bool) -> None:
+    # Given times in chunks, some of them equal, falling, or wrong; as numbers, or texts of 19 digits
     at_once, alone = Sequencer(), Sequencer()
     for times in filter(None, chunks):
+        if as_texts:
+            times[:] = [max(time, NOW - 4) for time in times]
+        moments = [b"%d" % time for time in times] if as_texts else times
         # When the sequences of a chunk are made at once, then they are as if made one by one
-        assert at_once.next_many(times, len(times)) == [alone.next(time) for time in times]
+        found = at_once.next_many(moments, len(times))
+        assert list(map(int, found)) == [alone.next(time) for time in times]
     assert at_once.held_to_clock == alone.held_to_clock
 
 
