@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from target_stitch_import.emulator import mishaps
 from target_stitch_import.emulator.app import LOGGER
 from target_stitch_import.emulator.faults import OK, STALL, Faults
+from target_stitch_import.emulator.visits import carried
 from target_stitch_import.emulator.wire import LINE, SERVER, Line, RefusingServer
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def _replay(messages: list[Message], receive: Receive) -> Receive:
 
 
 def _log(scope: Scope, fault: str) -> None:
+    carried(scope).faults.append(fault)
     LOGGER.info("%s %s fault %s", scope["method"], scope["path"], fault)
 
 
