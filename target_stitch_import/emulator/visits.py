@@ -139,6 +139,8 @@ def _sentences(content: Any) -> Sequence[str]:
     if not isinstance(content, dict):
         return []
     said = [content.get(name) for name in ("message", "error", "errors", "reason")]
+    if not any(said):
+        said = [content.get("status")]
     return [
         each if isinstance(each, str) else msgspec.json.encode(each).decode()
         for each in said
