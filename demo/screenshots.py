@@ -54,8 +54,8 @@ def main() -> int:
             load(emulator.url, work)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-                take(browser, f"{emulator.url}/", "emulator.png", 1280, "light")
-                take(browser, f"{emulator.url}/", "emulator-phone.png", 390, "dark")
+                take(browser, f"{emulator.url}/", "emulator.png", (1280, 1300), "light")
+                take(browser, f"{emulator.url}/", "emulator-phone.png", (390, 1650), "dark")
                 browser.close()
     return 0
 
@@ -90,14 +90,14 @@ def refuse(url: str) -> None:
     requests.post(address, data=json.dumps(body), headers=headers, timeout=10)
 
 
-def take(browser: Browser, url: str, name: str, width: int, scheme: Any) -> None:
+def take(browser: Browser, url: str, name: str, size: tuple[int, int], scheme: Any) -> None:
     """Take one picture of the page, as it is with the table of flights open."""
+    width, height = size
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page.goto(url)
     page.get_by_role("button", name="flights").click()
     page.get_by_role("heading", name="flights").wait_for()
-    height = page.evaluate("document.documentElement.scrollHeight")
-    clip = {"x": 0, "y": 0, "width": width, "height": min(height, 1300)}
+    clip: Any = {"x": 0, "y": 0, "width": width, "height": height}
     page.screenshot(path=IMAGES / name, full_page=True, clip=clip)
     page.close()
 

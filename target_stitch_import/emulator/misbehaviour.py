@@ -64,6 +64,11 @@ class _Post:
         await self.app(self.scope, self.receive, keep)
         return messages
 
+    async def swallow(self) -> None:
+        """Read the body to its end, and let nobody have it but the journal."""
+        messages = await _read(self.receive)
+        carried(self.scope).glimpse(b"".join(each.get("body", b"") for each in messages))
+
 
 class Misbehaviour:
     """Lets each POST meet its fault, and the first requests for the status as well."""
@@ -148,7 +153,7 @@ async def _reset_before(post: _Post) -> None:
 
 
 async def _reset_after(post: _Post) -> None:
-    await _read(post.receive)
+    await post.swallow()
     await post.line.reset()
 
 
@@ -182,7 +187,7 @@ async def _slow(post: _Post) -> None:
 
 
 async def _stall(post: _Post) -> None:
-    await _read(post.receive)
+    await post.swallow()
     ends = [
         asyncio.create_task(post.line.gone.wait()),
         asyncio.create_task(post.server.stopping.wait()),
@@ -195,7 +200,7 @@ async def _stall(post: _Post) -> None:
 
 async def _answer(post: _Post, fault: str) -> None:
     # Read first: a client that is still sending would see a broken connection instead.
-    await _read(post.receive)
+    await post.swallow()
     response = mishaps.in_place_of(fault, post.faults.retry_after)
     await response(post.scope, post.receive, post.send)
 
