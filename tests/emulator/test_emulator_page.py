@@ -143,7 +143,7 @@ def test_it_stays_where_the_reader_is(page: Page, own: Api) -> None:
     value = page.locator("#rows").get_by_text("number 20", exact=True)
     value.scroll_into_view_if_needed()
     value.evaluate("node => getSelection().selectAllChildren(node)")
-    before = value.bounding_box()
+    before = value.evaluate("node => node.getBoundingClientRect().top")
 
     # when rows and requests come
     load(own, "people", ID_AND_NAME, upsert(1, id=99, name="latest"), key_names=["id"])
@@ -152,10 +152,13 @@ def test_it_stays_where_the_reader_is(page: Page, own: Api) -> None:
 
     # then the value is where it was, and selected, and the table is still the one
     assert value.evaluate("() => getSelection().toString()") == "number 20"
-    assert value.bounding_box() == before
-    # and it is so after a reload
+    after = value.evaluate("node => node.getBoundingClientRect().top")
+    assert abs(after - before) < 2
+    # and it is so after a reload, and at an address that names another table
     page.reload()
     expect(page.get_by_role("heading", name="people")).to_be_visible()
+    page.goto(f"{own.url}/#table-1")
+    expect(page.locator("#name")).to_have_text("a")
 
 
 def test_what_is_hostile_stays_text(page: Page, own: Api) -> None:
@@ -208,7 +211,6 @@ def test_it_is_dark_where_that_is_wished(page: Page) -> None:
         colours.append(page.evaluate(f"[{style}.backgroundColor, {style}.color]"))
 
     # then it is
-    assert colours[0] == colours[1][::-1] or colours[0] != colours[1]
     light, dark = (sum(map(int, re.findall(r"\d+", back))) for back, _ in colours)
     assert light > 600
     assert dark < 150
