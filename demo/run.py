@@ -52,6 +52,7 @@ class Demo:
         print(f"   $ {show(emulator)}")
         with started_emulator(emulator, self.work, self.log) as line:
             print(f"   {line}")
+            print("   Its page, at that address in a browser, shows what arrives while this runs.")
             self.write_configs(line)
 
             print("\n2. First run: a pipe for each table")
