@@ -72,7 +72,7 @@ def _noting(send: Send, visit: Visit) -> Send:
     async def note(message: Message) -> None:
         if message["type"] == "http.response.start":
             visit.status = message["status"]
-        elif len(visit.answer) < _ANSWER_BYTES:
+        else:
             visit.answer += message.get("body", b"")[: _ANSWER_BYTES - len(visit.answer)]
         await send(message)
 

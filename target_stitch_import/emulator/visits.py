@@ -83,8 +83,6 @@ class Visit:
 
     def glimpse(self, body: bytes) -> None:
         """Note what a refused body seems to ask for, where that can be seen."""
-        if self.tables:
-            return
         try:
             seen = _AT_A_GLANCE.decode(body)
         except (msgspec.DecodeError, ValueError, RecursionError):

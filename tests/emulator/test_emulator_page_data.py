@@ -9,6 +9,8 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
 
 from target_stitch_import.emulator import running_emulator
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import requests
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from .misbehaving import Running
 
@@ -295,6 +298,32 @@ def test_faults_are_in_the_timeline(running: Running) -> None:
         (["html"], 200, False),
         (["limit"], 413, False),
     ]
+
+
+@pytest.mark.parametrize("said", ['"short and stout"', "[1]", "<p>short</p>", ""])
+def test_an_answer_of_any_form_is_shown(
+    tmp_path: Path, session: requests.Session, said: str
+) -> None:
+    # given somebody who answers in the API's place, but not in that of the page
+    class Teapot:
+        def __init__(self, app: ASGIApp) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            is_post = scope["method"] == "POST"
+            app = PlainTextResponse(said, 418) if is_post else self.app
+            await app(scope, receive, send)
+
+    database = tmp_path / "stitch.db"
+    with running_emulator(database, middleware=[Middleware(Teapot)]) as emulator:
+        api = Api(emulator.url, database, session)
+
+        # when a batch comes
+        api.batch(batch("t", ID, [upsert(1, id=1)]))
+
+        # then the page is told the answer as it was
+        (request,) = state(api)["requests"]
+    assert (request["status"], request["message"]) == (418, said)
 
 
 def test_only_what_has_changed_is_sent(own: Api) -> None:
