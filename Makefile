@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test chaos bench lint format clean
+.PHONY: demo test chaos bench screenshots lint format clean
 
 demo: .venv/.ready .venv-tap-jsonfile/.ready
 	@$(BIN)/python demo/run.py
@@ -22,6 +22,10 @@ chaos: .venv/.ready
 BENCH ?=
 bench: .venv/.ready
 	$(BIN)/python benchmarks/run.py $(BENCH)
+
+# The pictures of the emulator's page in docs/images; needs a chromium or google-chrome.
+screenshots: .venv/.ready .venv-tap-jsonfile/.ready
+	$(BIN)/python demo/screenshots.py
 
 lint: .venv/.ready
 	$(BIN)/ruff check

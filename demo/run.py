@@ -46,7 +46,9 @@ class Demo:
         print(f"All of it happens in {self.work}, what tap and target log is in demo.log there.")
         late = flight_data.write_first_days(self.source)
 
-        print("\n1. The service, emulated on this machine")
+        print(
+            "\n1. The service, emulated on this machine; a browser at its address shows what arrives"
+        )
         emulator = [str(EMULATOR), "--port", "0", "--database", DATABASE]
         emulator += ["--token", TOKEN]
         print(f"   $ {show(emulator)}")

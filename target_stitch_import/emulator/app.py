@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -26,19 +27,22 @@ from target_stitch_import.emulator.access import Account, authenticate
 from target_stitch_import.emulator.answers import Answer, RefusedError
 from target_stitch_import.emulator.batches import read_batch
 from target_stitch_import.emulator.decoding import TOO_DEEP
+from target_stitch_import.emulator.inventory import Inventory
+from target_stitch_import.emulator.journal import Journal
 from target_stitch_import.emulator.loads import Load
+from target_stitch_import.emulator.page import page_routes
 from target_stitch_import.emulator.pushes import read_push, read_transit_push
+from target_stitch_import.emulator.recording import Recorder
 from target_stitch_import.emulator.schemas import SchemaCache
+from target_stitch_import.emulator.visits import Visit, carried
 from target_stitch_import.limits import MAX_BATCH_BYTES
 
 if TYPE_CHECKING:
-    from starlette.middleware import Middleware
-
     from target_stitch_import.emulator.database import Database
 
 LOGGER: Final = logging.getLogger("stitch-import-emulator")
 
-Handler = Callable[[bytes], Answer]
+Handler = Callable[[bytes, Visit], Answer]
 Reader = Callable[[bytes, int | None], list[Load]]
 
 
@@ -61,7 +65,7 @@ class _Endpoint:
             return Response(status_code=400)
         try:
             handle = self._handler(request, size)
-            answer = await run_in_threadpool(_answer, handle, body)
+            answer = await run_in_threadpool(_answer, handle, body, carried(request.scope))
         except RefusedError as refused:
             answer = refused.answer
         return _response(request, answer)
@@ -93,20 +97,27 @@ def create_app(
     """
     account = account or Account()
     schemas = SchemaCache()
+    journal = Journal()
+    inventory = Inventory(database)
 
-    def batch(body: bytes) -> Answer:
-        database.load([read_batch(body, schemas.read)])
+    def store(loads: list[Load], visit: Visit) -> Answer:
+        visit.tell(loads)
+        database.load(loads)
+        visit.stored = True
+        inventory.note(loads)
         return answers.BATCH_ACCEPTED
 
-    def push(read: Reader, body: bytes) -> Answer:
-        database.load(read(body, account.client_id))
-        return answers.BATCH_ACCEPTED
+    def batch(body: bytes, visit: Visit) -> Answer:
+        return store([read_batch(body, schemas.read)], visit)
 
-    def validate(read: Reader, body: bytes) -> Answer:
-        read(body, account.client_id)
+    def push(read: Reader, body: bytes, visit: Visit) -> Answer:
+        return store(read(body, account.client_id), visit)
+
+    def validate(read: Reader, body: bytes, visit: Visit) -> Answer:
+        visit.tell(read(body, account.client_id))
         return answers.BATCH_VALID
 
-    def of_records(do: Callable[[Reader, bytes], Answer]) -> _Endpoint:
+    def of_records(do: Callable[[Reader, bytes, Visit], Answer]) -> _Endpoint:
         readers = {answers.JSON: read_push, answers.TRANSIT: read_transit_push}
         handlers = {name: functools.partial(do, read) for name, read in readers.items()}
         return _Endpoint(account, handlers, answers.unsupported_push_content)
@@ -118,8 +129,10 @@ def create_app(
             _route("/v2/import/batch", of_batches),
             _route("/v2/import/push", of_records(push)),
             _route("/v2/import/validate", of_records(validate)),
+            *page_routes(journal, inventory, is_guarded=account.token is not None),
         ],
-        middleware=middleware,
+        # Outermost, for it notes what clients see, faults included.
+        middleware=[Middleware(Recorder, journal), *middleware],
         exception_handlers={HTTPException: _no_such_endpoint},
     )
     app.router.redirect_slashes = False
@@ -144,7 +157,9 @@ async def _no_such_endpoint(request: Request, error: Exception) -> Response:
     except ClientDisconnect:
         return Response(status_code=400)
     status = error.status_code if isinstance(error, HTTPException) else None
-    wrong_method = status == answers.METHOD_NOT_ALLOWED.status
+    # Beside the API there is nothing but the page, and that is no place to post to.
+    is_of_api = request.url.path.startswith("/v2/import/")
+    wrong_method = status == answers.METHOD_NOT_ALLOWED.status and is_of_api
     return _response(request, answers.METHOD_NOT_ALLOWED if wrong_method else answers.NOT_FOUND)
 
 
@@ -159,9 +174,12 @@ async def _read_body(request: Request) -> tuple[bytes, int]:
     return b"".join(chunks), size
 
 
-def _answer(handle: Handler, body: bytes) -> Answer:
+def _answer(handle: Handler, body: bytes, visit: Visit) -> Answer:
     try:
-        return handle(body)
+        return handle(body, visit)
+    except RefusedError:
+        visit.glimpse(body)
+        raise
     except RecursionError:
         return answers.malformed(TOO_DEEP)
     except sqlite3.Error:

@@ -58,6 +58,7 @@ def _run(server: Any, options: argparse.Namespace, stop: threading.Event) -> int
     ) as emulator:
         sys.stdout.write(
             f"Import API emulator listening on {emulator.url}, database {emulator.database}\n"
+            f"What arrives is shown at {emulator.url}/\n"
         )
         sys.stdout.flush()
         # With a timeout, for without one no signal gets through on Windows.

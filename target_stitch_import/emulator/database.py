@@ -50,6 +50,9 @@ class Database:
         except sqlite3.Error:
             self._connection.close()
             raise
+        self._path = path
+        self._reading_lock = threading.Lock()
+        self._reader: sqlite3.Connection | None = None
 
     def _set_up(self) -> None:
         self._connection.execute("PRAGMA journal_mode = WAL")
@@ -59,9 +62,28 @@ class Database:
         tables.create_registry(self._connection)
 
     def close(self) -> None:
-        """Close the database, when what is being written has been."""
+        """Close the database, when what is being written or read has been."""
         with self._lock:
             self._connection.close()
+        with self._reading_lock:
+            if self._reader is not None:
+                self._reader.close()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection that sees what is committed, and holds no writer up."""
+        with self._reading_lock:
+            if self._reader is None:
+                self._reader = sqlite3.connect(
+                    self._path, isolation_level=None, check_same_thread=False
+                )
+                self._reader.execute("PRAGMA query_only = TRUE")
+            # One snapshot for all that is read.
+            self._reader.execute("BEGIN")
+            try:
+                yield self._reader
+            finally:
+                self._reader.execute("COMMIT")
 
     def load(self, loads: Sequence[Load]) -> None:
         """Do all that ``loads`` ask for, and commit it."""

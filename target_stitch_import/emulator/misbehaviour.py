@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from target_stitch_import.emulator import mishaps
 from target_stitch_import.emulator.app import LOGGER
 from target_stitch_import.emulator.faults import OK, STALL, Faults
+from target_stitch_import.emulator.visits import carried
 from target_stitch_import.emulator.wire import LINE, SERVER, Line, RefusingServer
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ class _Post:
 
         await self.app(self.scope, self.receive, keep)
         return messages
+
+    async def swallow(self) -> None:
+        """Read the body to its end, and let nobody have it but the journal."""
+        messages = await _read(self.receive)
+        carried(self.scope).glimpse(b"".join(each.get("body", b"") for each in messages))
 
 
 class Misbehaviour:
@@ -129,6 +135,7 @@ def _replay(messages: list[Message], receive: Receive) -> Receive:
 
 
 def _log(scope: Scope, fault: str) -> None:
+    carried(scope).faults.append(fault)
     LOGGER.info("%s %s fault %s", scope["method"], scope["path"], fault)
 
 
@@ -146,7 +153,7 @@ async def _reset_before(post: _Post) -> None:
 
 
 async def _reset_after(post: _Post) -> None:
-    await _read(post.receive)
+    await post.swallow()
     await post.line.reset()
 
 
@@ -180,7 +187,7 @@ async def _slow(post: _Post) -> None:
 
 
 async def _stall(post: _Post) -> None:
-    await _read(post.receive)
+    await post.swallow()
     ends = [
         asyncio.create_task(post.line.gone.wait()),
         asyncio.create_task(post.server.stopping.wait()),
@@ -193,7 +200,7 @@ async def _stall(post: _Post) -> None:
 
 async def _answer(post: _Post, fault: str) -> None:
     # Read first: a client that is still sending would see a broken connection instead.
-    await _read(post.receive)
+    await post.swallow()
     response = mishaps.in_place_of(fault, post.faults.retry_after)
     await response(post.scope, post.receive, post.send)
 

@@ -117,7 +117,10 @@ def test_a_paused_integration_takes_nothing(tmp_path: Path, session: requests.Se
 @pytest.mark.parametrize(
     ("method", "path", "expected"),
     [
-        ("GET", "/", (404, "Not found.")),
+        ("GET", "/v2", (404, "Not found.")),
+        ("POST", "/", (404, "Not found.")),
+        ("POST", "/_emulator/state", (404, "Not found.")),
+        ("GET", "/_emulator/", (404, "Not found.")),
         ("POST", "/v2/import/batches", (404, "Not found.")),
         ("POST", "/v2/import/batch/", (404, "Not found.")),
         ("POST", "/v1/import/batch", (404, "Not found.")),

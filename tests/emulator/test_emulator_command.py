@@ -47,6 +47,7 @@ def command(database: Path, *flags: str) -> Iterator[tuple[subprocess.Popen[str]
         match = LINE.fullmatch(line)
         assert match is not None, line
         assert match[2] == str(database)
+        assert process.stdout.readline() == f"What arrives is shown at {match[1]}/\n"
         with requests.Session() as session:
             session.trust_env = False
             yield process, Api(match[1], database, session)

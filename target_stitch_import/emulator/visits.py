@@ -1,0 +1,146 @@
+"""What came with one request, and what became of it: a line of the page's timeline.
+
+Knows loads, and of a body that was refused what can be seen at a glance. Never holds a header,
+so no access token.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from target_stitch_import.emulator.loads import Upsert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from starlette.types import Scope
+
+    from target_stitch_import.emulator.loads import Load
+
+SHOWN: Final = 200
+"""Characters of a text that the page is sent; what is longer is shortened."""
+_TABLES: Final = 5
+_KEY: Final = "stitch-import-emulator.visit"
+
+
+class _Batch(msgspec.Struct):
+    table_name: str
+    messages: list[msgspec.Raw] = []
+
+
+class _Record(msgspec.Struct):
+    table_name: str
+
+
+_AT_A_GLANCE: Final = msgspec.json.Decoder(_Batch | list[_Record])
+
+
+def shortened(text: str) -> str:
+    """Return a text of at most ``SHOWN`` characters."""
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
+
+@dataclasses.dataclass(eq=False)
+class Visit:
+    """One request."""
+
+    number: int
+    at: float
+    """When it came, in seconds of Unix time."""
+    method: str
+    path: str
+    announced: int = 0
+    """Bytes that the body is going to have, by its header; 0 where that does not say."""
+    received: int = 0
+    """Bytes of the body that have come."""
+    changed: int = 0
+    """The journal's revision when something of this was last noted."""
+    tables: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """How many records came for each table."""
+    stored: bool = False
+    faults: list[str] = dataclasses.field(default_factory=list)
+    status: int | None = None
+    answer: bytes = b""
+    """How the body of the answer begins."""
+    took: float | None = None
+    """Seconds to the end of the answer; None as long as there is none."""
+
+    @property
+    def records(self) -> int:
+        """How many records came."""
+        return sum(self.tables.values())
+
+    def tell(self, loads: Iterable[Load]) -> None:
+        """Note what a good request asks for."""
+        tables: collections.Counter[str] = collections.Counter()
+        for load in loads:
+            tables[load.table] += sum(isinstance(step, Upsert) for step in load.steps)
+        self.tables = tables
+
+    def glimpse(self, body: bytes) -> None:
+        """Note what a refused body seems to ask for, where that can be seen."""
+        try:
+            seen = _AT_A_GLANCE.decode(body)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return
+        if isinstance(seen, list):
+            self.tables = collections.Counter(record.table_name for record in seen)
+        else:
+            self.tables = {seen.table_name: len(seen.messages)}
+
+    def shown(self) -> dict[str, Any]:
+        """Return what the page shows of it, as JSON has it."""
+        names = [[shortened(name), count] for name, count in list(self.tables.items())[:_TABLES]]
+        return {
+            "number": self.number,
+            "at": round(self.at * 1000),
+            "method": self.method,
+            "path": shortened(self.path),
+            "size": max(self.announced, self.received),
+            "records": self.records,
+            "tables": names,
+            "more_tables": len(self.tables) - len(names),
+            "stored": self.stored,
+            "faults": self.faults,
+            "status": self.status,
+            "message": shortened(_message(self.answer)),
+            "took": None if self.took is None else round(self.took * 1000, 1),
+        }
+
+
+def carry(scope: Scope, visit: Visit) -> None:
+    """Let a request have its visit with it."""
+    scope[_KEY] = visit
+
+
+def carried(scope: Scope) -> Visit:
+    """Return the visit of a request."""
+    visit: Visit = scope[_KEY]
+    return visit
+
+
+def _message(answer: bytes) -> str:
+    """Return what an answer says, without the JSON around it."""
+    text = answer.decode(errors="replace").strip()
+    try:
+        content = msgspec.json.decode(answer)
+    except (msgspec.DecodeError, ValueError):
+        return text
+    return ": ".join(_sentences(content)) or text
+
+
+def _sentences(content: Any) -> Sequence[str]:
+    if not isinstance(content, dict):
+        return []
+    said = [content.get(name) for name in ("message", "error", "errors", "reason")]
+    if not any(said):
+        said = [content.get("status")]
+    return [
+        each if isinstance(each, str) else msgspec.json.encode(each).decode()
+        for each in said
+        if each is not None
+    ]

@@ -1,0 +1,315 @@
+"""The emulator's page, in a browser of this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from target_stitch_import.emulator import running_emulator
+from tests.support.messages import record, schema, stream_of
+from tests.support.running import piped
+
+from .service import ID, ID_AND_NAME, Api, batch, load, upsert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import requests
+    from playwright.sync_api import Browser, Page
+
+    from target_stitch_import.emulator import Emulator
+
+BROWSERS: Final = ("chromium", "google-chrome")
+FLAGS: Final = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HOSTILE: Final = "<img src=x onerror=\"document.title='broken in'\"><script>alert(1)</script>"
+PHONE: Final[Any] = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser, if this machine has one."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        reason = f"there is none of {', '.join(BROWSERS)}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def troubles() -> list[str]:
+    """What a page complains of, and where it goes that it should not."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, troubles: list[str], emulator: Emulator) -> Iterator[Page]:
+    """The page of an emulator; it must have no trouble."""
+    page = browser.new_page()
+    page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("dialog", lambda dialog: troubles.append(f"dialog {dialog.message}"))
+    page.on("request", lambda request: troubles.extend(elsewhere(request.url, emulator.url)))
+    page.goto(f"{emulator.url}/")
+    yield page
+    page.close()
+    assert troubles == []
+
+
+@pytest.fixture
+def own(emulator: Emulator, session: requests.Session) -> Api:
+    return Api(emulator.url, emulator.database, session)
+
+
+def elsewhere(address: str, home: str) -> list[str]:
+    here = urlsplit(address)
+    is_home = here.scheme == "data" or here.netloc == urlsplit(home).netloc
+    return [] if is_home else [f"went to {address}"]
+
+
+def columns(page: Page) -> list[str]:
+    return page.locator("#columns th > span").all_inner_texts()
+
+
+def test_what_the_target_loads_appears_by_itself(
+    page: Page, emulator: Emulator, tmp_path: Path
+) -> None:
+    # given a page that says how to begin
+    expect(page.get_by_role("heading", name="Nothing has arrived yet")).to_be_visible()
+    expect(page.locator("#pipe")).to_contain_text(f'"api_url": "{emulator.url}"')
+    expect(page.get_by_role("status")).to_have_text("Live")
+
+    # when the target loads two tables
+    decimal = "12345678901234567890123456.789012345678"
+    amounts = {"id": {"type": "integer"}, "amount": {"type": "number"}}
+    lines = [
+        schema("customers"),
+        *(record({"id": n, "name": f"number {n}"}, "customers") for n in range(1200)),
+        schema("amounts", amounts),
+        record(f'{{"id": 9007199254740993, "amount": {decimal}}}', "amounts"),
+    ]
+    config = {"token": "t", "api_url": emulator.url}
+    assert piped(config, tmp_path, stream_of(*lines)).exit_code == 0
+
+    # then both are there, with their rows
+    expect(page.get_by_role("button", name="customers")).to_contain_text("1,200")
+    expect(page.get_by_role("button", name="amounts")).to_contain_text("1")
+    # and the requests, as the target made them
+    expect(page.locator("#requests tr")).to_have_count(3)
+    expect(page.locator("#requests")).to_contain_text("Batch Accepted!")
+    expect(page.locator("#total-records")).to_have_text("1,201")
+    expect(page.locator("#plot-records path.bars")).to_have_attribute("d", re.compile("^M"))
+
+    # and when a table is opened
+    page.get_by_role("button", name="amounts").click()
+
+    # then its values are exact, and so is its schema
+    expect(page.get_by_role("heading", name="amounts")).to_be_visible()
+    cells = page.locator("#rows td")
+    expect(cells.nth(0)).to_have_text("9007199254740993")
+    expect(cells.nth(1)).to_have_text(decimal)
+    assert columns(page)[:2] == ["id", "amount"]
+    page.get_by_role("radio", name="Schema").check()
+    expect(page.locator("#schema tr")).to_have_text(["idkeyinteger", "amountnumber"])
+    expect(page.locator("#rows-view")).to_be_hidden()
+
+
+def test_it_stays_where_the_reader_is(page: Page, own: Api) -> None:
+    # given a reader in the middle of a table, with a value selected
+    rows = [upsert(1, id=n, name=f"number {n}") for n in range(40)]
+    load(own, "a", ID, upsert(1, id=1))
+    load(own, "people", ID_AND_NAME, *rows, key_names=["id"])
+    page.get_by_role("button", name="people").click()
+    value = page.locator("#rows").get_by_text("number 20", exact=True)
+    value.scroll_into_view_if_needed()
+    value.evaluate("node => getSelection().selectAllChildren(node)")
+    before = value.evaluate("node => node.getBoundingClientRect().top")
+
+    # when rows and requests come
+    load(own, "people", ID_AND_NAME, upsert(1, id=99, name="latest"), key_names=["id"])
+    expect(page.get_by_role("button", name="people")).to_contain_text("41")
+    expect(page.locator("#rows")).to_contain_text("latest")
+
+    # then the value is where it was, and selected, and the table is still the one
+    assert value.evaluate("() => getSelection().toString()") == "number 20"
+    after = value.evaluate("node => node.getBoundingClientRect().top")
+    assert abs(after - before) < 2
+    # and it is so after a reload, and at an address that names another table
+    page.reload()
+    expect(page.get_by_role("heading", name="people")).to_be_visible()
+    page.goto(f"{own.url}/#table-1")
+    expect(page.locator("#name")).to_have_text("a")
+
+
+def test_what_is_hostile_stays_text(page: Page, own: Api) -> None:
+    # when markup comes as the name of a table, of a column, of a key, as a value, as an error
+    properties = {HOSTILE: {"type": "string"}}
+    load(own, HOSTILE, properties, upsert(1, **{HOSTILE: HOSTILE}), key_names=[HOSTILE])
+    own.batch(batch(HOSTILE, {HOSTILE: {"type": "integer"}}, [upsert(1, **{HOSTILE: HOSTILE})]))
+    own.session.get(f"{own.url}/{HOSTILE}", timeout=10)
+
+    # then all of it is on the page as it is
+    expect(page.locator("#requests tr")).to_have_count(3)
+    expect(page.locator("#name")).to_have_text(HOSTILE)
+    expect(page.locator("#rows td").first).to_have_text(HOSTILE)
+    expect(page.locator("#columns th > span").first).to_have_text(HOSTILE)
+    expect(page.locator("#facts")).to_contain_text(HOSTILE)
+    expect(page.locator("#requests")).to_contain_text("did not conform")
+    # and none of it has become an element
+    assert page.locator("img").count() == 0
+    assert page.locator("script").count() == 1
+    expect(page).to_have_title("Import API emulator")
+
+
+def test_it_fits_a_phone(page: Page, own: Api) -> None:
+    # given a phone, and a table that is wide, with a long name
+    page.set_viewport_size(PHONE)
+    fields = {f"a_rather_long_name_of_a_column_{n}": "a value " * 9 for n in range(200)}
+    wide = {name: {"type": "string"} for name in fields}
+    fits = "document.documentElement.scrollWidth <= innerWidth"
+    assert page.evaluate(fits)
+
+    # when it is loaded, and something is refused
+    load(own, "w" * 300, wide, upsert(1, **fields))
+    own.batch(batch("w" * 300, {**wide, "x" * 150: False}, [upsert(1, **fields)]))
+    expect(page.locator("#requests tr")).to_have_count(2)
+    expect(page.locator("#columns th")).to_have_count(203)
+
+    # then nothing sticks out, neither rows nor schema
+    assert page.evaluate(fits)
+    page.get_by_role("radio", name="Schema").check()
+    expect(page.locator("#schema tr")).to_have_count(200)
+    assert page.evaluate(fits)
+
+
+def test_it_is_dark_where_that_is_wished(page: Page) -> None:
+    # when the reader likes it dark
+    colours = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        style = "getComputedStyle(document.documentElement)"
+        colours.append(page.evaluate(f"[{style}.backgroundColor, {style}.color]"))
+
+    # then it is
+    light, dark = (sum(map(int, re.findall(r"\d+", back))) for back, _ in colours)
+    assert light > 600
+    assert dark < 150
+
+
+def test_a_thousand_tables(page: Page, own: Api) -> None:
+    # when there are as many tables as nobody wants to scroll through
+    record = {"client_id": 1, "action": "upsert", "sequence": 1, "key_names": ["id"]}
+    names = [f"table {n:04}" for n in range(1000)]
+    own.push([{**record, "table_name": name, "data": {"id": 1}} for name in names])
+    expect(page.locator("#tables li")).to_have_count(1000)
+
+    # then one is found by its name
+    page.get_by_role("searchbox").fill("0777")
+    page.get_by_role("button", name="table 0777").click()
+    expect(page.get_by_role("heading", name="table 0777")).to_be_visible()
+    expect(page.locator("#requests")).to_contain_text("and 995 more")
+
+
+def test_the_keyboard_does(page: Page, own: Api) -> None:
+    # given two tables, and a request that was refused
+    load(own, "first", ID, upsert(1, id=1))
+    load(own, "second", ID, upsert(1, id=2))
+    own.batch(batch("third", ID, [upsert(1, id="x")]))
+    expect(page.locator("#requests tr")).to_have_count(3)
+
+    # when a reader without a mouse goes through
+    page.get_by_role("button", name="first").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="second", exact=True)).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#schema-view")).to_be_visible()
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+
+    # then only what went wrong is left
+    expect(page.locator("#requests tr")).to_have_count(1)
+    expect(page.locator("#requests")).to_contain_text("third")
+
+
+def test_the_empty_page_has_a_command_that_works(page: Page, own: Api) -> None:
+    # given the command that an empty page shows
+    command = page.locator("#curl").inner_text()
+    head, _, body = command.partition(" -d '")
+    assert "Authorization: Bearer any" in head
+
+    # when what it sends is sent
+    assert own.post("batch", body.rstrip("'")).status_code == 201
+
+    # then the page shows it, and the command no more
+    expect(page.locator("#rows td").nth(1)).to_have_text("Finn")
+    expect(page.locator("#empty")).to_be_hidden()
+
+
+def test_many_requests_are_folded(page: Page, own: Api) -> None:
+    # given more requests than fit
+    for _ in range(40):
+        own.session.get(f"{own.url}/v2/import/status", timeout=10)
+    expect(page.locator("#requests tr")).to_have_count(25)
+
+    # when all are asked for
+    page.get_by_role("button", name="Show all 40").click()
+
+    # then they are there
+    expect(page.locator("#requests tr")).to_have_count(40)
+    expect(page.locator("#total-requests")).to_have_text("40")
+
+
+def test_an_emulator_that_goes_away_and_comes_back(
+    browser: Browser, tmp_path: Path, session: requests.Session
+) -> None:
+    # given a page of an emulator that misbehaves, with a table
+    database = tmp_path / "stitch.db"
+    page = browser.new_page()
+    with running_emulator(database, faults="ok,503") as emulator:
+        api = Api(emulator.url, database, session)
+        load(api, "t", ID, upsert(1, id=1))
+        api.batch(batch("t", ID, [upsert(1, id=2)]))
+        page.goto(f"{emulator.url}/")
+        expect(page.locator("#requests")).to_contain_text("fault 503Not stored.")
+        expect(page.get_by_role("status")).to_have_text("Live")
+
+    # when it ends
+    # then the page says so, and keeps what it has
+    expect(page.get_by_role("status")).to_contain_text("gone away")
+    expect(page.get_by_role("button", name="t 1")).to_be_visible()
+    expect(page).to_have_title("Gone · Import API emulator")
+
+    # and when another one takes its place
+    port = urlsplit(emulator.url).port or 0
+    with running_emulator(database, port=port):
+        load(api, "t", ID, upsert(1, id=3))
+
+        # then the page goes on with that
+        expect(page.get_by_role("status")).to_have_text("Live")
+        expect(page.get_by_role("button", name="t 2")).to_be_visible()
+        expect(page.locator("#requests tr")).to_have_count(1)
+        expect(page.locator("#rows td").first).to_have_text("3")
+        page.close()
