@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft4Validator
 
-from target_stitch_import.emulator import read_table
+from target_stitch_import.emulator import list_tables, read_table
 from tests.support.messages import record, schema, stream_of
 from tests.support.running import loaded, piped
 
@@ -117,8 +117,8 @@ def test_a_record_that_does_not_fit_is_refused_by_the_target_or_by_the_service(
     assert run.exit_code == 1
     assert said in run.last_line
     assert '{"id":2}' in run.last_line
-    # and what came before it is delivered where the target has looked, as the batch went without it
-    assert read_table(emulator.database, "orders") == ([{"id": 1}] if validate else [])
+    # and what came before it is delivered where the target has looked: the batch went without it
+    assert list_tables(emulator.database) == (["orders"] if validate else [])
 
 
 @pytest.mark.parametrize("validate", [True, False])
