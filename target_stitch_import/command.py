@@ -104,7 +104,12 @@ class CommandTarget(Target, abc.ABC):
         # The SDK looks for a .env file above the place where it is installed, and lets it win.
         if path := find_dotenv(usecwd=True):
             self.logger.info("Settings that the environment lacks are read from %s.", path)
-            load_dotenv(path)
+            try:
+                load_dotenv(path)
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+                told = f".env: {path} can't be read: {reason}"
+                raise ConfigValidationError("Config validation failed", errors=[told]) from None
         self.append_builtin_config(self.config_jsonschema)
         return parse_environment_config(
             self.config_jsonschema, self._env_var_prefix, dotenv_path=os.devnull

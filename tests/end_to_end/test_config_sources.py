@@ -133,6 +133,17 @@ def test_a_slip_in_a_env_file_is_named(tmp_path: Path) -> None:
     assert f"batch_size_rows: {PREFIX}BATCH_SIZE_ROWS can't be read" in run.last_line
 
 
+def test_a_env_file_that_cant_be_read_is_named(tmp_path: Path) -> None:
+    # given a .env file that is no text
+    (tmp_path / ".env").write_bytes(f"{PREFIX}TOKEN=secret-\xff\n".encode("latin-1"))
+    # when the target is started
+    run = run_with(tmp_path, "ENV")
+    # then it is named, without what is in it
+    assert run.exit_code == 1
+    assert f"{tmp_path / '.env'} can't be read: it is no UTF-8 text" in run.last_line
+    assert "secret" not in run.stderr
+
+
 def test_of_several_files_the_one_that_cant_be_read_is_named(tmp_path: Path) -> None:
     # given a good file, and one that is not there
     good = config_file(tmp_path, "good.json", token="t")
