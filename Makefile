@@ -32,6 +32,7 @@ lint: .venv/.ready
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks
+	$(BIN)/lint-imports
 
 format: .venv/.ready
 	$(BIN)/ruff check --fix

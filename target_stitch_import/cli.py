@@ -1,6 +1,7 @@
 """Where the command begins.
 
-Knows that loading the rest takes most of a second, in which a signal may come.
+Knows that loading the rest takes most of a second, in which a signal may come; nothing of
+what is loaded.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import click
+from dotenv import find_dotenv, load_dotenv
+from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
@@ -97,6 +99,22 @@ class CommandTarget(Target, abc.ABC):
         other = config_jsonschema["properties"]["stream_maps"]["properties"]["__else__"]
         other["anyOf"] = [part for part in other["anyOf"] if isinstance(part, dict)]
 
+    @property
+    def _env_var_config(self) -> dict[str, Any]:
+        # The SDK looks for a .env file above the place where it is installed, and lets it win.
+        if path := find_dotenv(usecwd=True):
+            self.logger.info("Settings that the environment lacks are read from %s.", path)
+            try:
+                load_dotenv(path)
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+                told = f".env: {path} can't be read: {reason}"
+                raise ConfigValidationError("Config validation failed", errors=[told]) from None
+        self.append_builtin_config(self.config_jsonschema)
+        return parse_environment_config(
+            self.config_jsonschema, self._env_var_prefix, dotenv_path=os.devnull
+        )
+
     def _unreadable(self) -> list[str]:
         return configuration.unreadable(
             self._environment, self._env_var_prefix, self.config_jsonschema
@@ -118,12 +136,17 @@ class CommandTarget(Target, abc.ABC):
     @classmethod
     def cb_config(cls, ctx: Any, param: Any, value: tuple[str, ...]) -> _ConfigInput:
         """Read the config files, and refuse in one line what is none."""
-        try:
-            return super().cb_config(ctx, param, value)
-        except (OSError, ValueError, TypeError, RecursionError) as error:
-            reason = str(error) if isinstance(error, OSError) else "it is no JSON object"
-            cls.logger.critical("Config %s can't be read: %s", ", ".join(value), reason)
-            sys.exit(1)
+        merged = super().cb_config(ctx, param, ())
+        for path in value:
+            try:
+                read = super().cb_config(ctx, param, (path,))
+            except (OSError, ValueError, TypeError, RecursionError) as error:
+                reason = str(error) if isinstance(error, OSError) else "it is no JSON object"
+                cls.logger.critical("Config %s can't be read: %s", path, reason)
+                sys.exit(1)
+            merged.config |= read.config
+            merged.parse_env |= read.parse_env
+        return merged
 
     @classmethod
     def get_singer_command(cls) -> click.Command:

@@ -2,7 +2,8 @@
 
 The thread that reads owns everything but the posts themselves: it hands sealed batches over, and
 takes each outcome back. So a wait between two tries is no thread that sleeps but a moment to come
-back at. Knows numbers, tables and generations of batches; what an answer asks for is ``flight``'s.
+back at. Knows numbers, tables and generations of batches; nothing of what is in them, or of what an
+answer asks for.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 
 from target_stitch_import.errors import InputError, InvalidRecordError, InvalidSchemaError
+from target_stitch_import.expressions import make_exact
 from target_stitch_import.flattening import Flattener
 from target_stitch_import.jsontext import decode_exactly
 from target_stitch_import.limits import RESERVED_PREFIX
@@ -93,6 +94,7 @@ def routes(
         if isinstance(stream_map, SameRecordTransform) and not stream_map.flattening_enabled:
             found.append(Route(None, sink(stream)))
             continue
+        make_exact(stream_map)
         schema = stream_map.transformed_schema
         if stream_map.flattening_enabled and stream_map.flattening_options:
             quick = Flattener(stream_map.flattening_options, schema)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft4Validator
 
-from target_stitch_import.emulator import read_table
+from target_stitch_import.emulator import list_tables, read_table
 from tests.support.messages import record, schema, stream_of
-from tests.support.running import loaded
+from tests.support.running import loaded, piped
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from target_stitch_import.emulator import Emulator
     from tests.support.service import Service
 
@@ -97,6 +99,26 @@ def test_without_validation_the_service_has_the_word(service: Service) -> None:
     # then it is posted as it is
     assert error is None
     assert service.requests[0].records == [b'{"id": 1, "name": 5}']
+
+
+@pytest.mark.parametrize(
+    ("validate", "said"),
+    [(True, "it does not fit its schema: #/name"), (False, "Record 1 did not conform to schema")],
+)
+def test_a_record_that_does_not_fit_is_refused_by_the_target_or_by_the_service(
+    validate: bool, said: str, emulator: Emulator, tmp_path: Path
+) -> None:
+    # given a record that does not fit, behind one that does, and validation on or off
+    config = {"token": "t", "api_url": emulator.url, "validate_records": validate}
+    lines = stream_of(schema(), record({"id": 1}), record({"id": 2, "name": 5}))
+    # when they are piped through the target
+    run = piped(config, tmp_path, lines)
+    # then the run ends with the words of the one that has looked, and the key of the record
+    assert run.exit_code == 1
+    assert said in run.last_line
+    assert '{"id":2}' in run.last_line
+    # and what came before it is delivered where the target has looked: the batch went without it
+    assert list_tables(emulator.database) == (["orders"] if validate else [])
 
 
 @pytest.mark.parametrize("validate", [True, False])
