@@ -36,7 +36,7 @@ _LOADED: Final = re.compile(r"<(?:script|img|iframe|source)\b[^>]*\bsrc=\W?https
 _STYLE: Final = re.compile(r"<link\b[^>]*\brel=\W?(?:stylesheet|preconnect|preload|icon)\b[^>]*>")
 _REPOSITORY: Final = re.compile(r'^Repository = "([^"]+)"$', re.MULTILINE)
 
-log = logging.getLogger("mkdocs.hooks.site")
+log = logging.getLogger("mkdocs.hooks.docs_site")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
