@@ -25,7 +25,7 @@ bench: .venv/.ready
 
 # The documentation as a site, in build/site; fails where a link of it leads nowhere.
 docs: .venv-docs/.ready
-	NO_MKDOCS_2_WARNING=true .venv-docs/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=true .venv-docs/bin/mkdocs build --strict
 
 lint: .venv/.ready
 	$(BIN)/ruff check
