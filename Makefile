@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test chaos bench screenshots lint format clean
+.PHONY: demo test chaos bench screenshots docs lint format clean
 
 demo: .venv/.ready .venv-tap-jsonfile/.ready
 	@$(BIN)/python demo/run.py
@@ -26,6 +26,10 @@ bench: .venv/.ready
 # The pictures of the emulator's page in docs/images; needs a chromium or google-chrome.
 screenshots: .venv/.ready .venv-tap-jsonfile/.ready
 	$(BIN)/python demo/screenshots.py
+
+# The documentation as a site, in build/site; fails where a link of it leads nowhere.
+docs: .venv-docs/.ready
+	NO_MKDOCS_2_WARNING=true .venv-docs/bin/mkdocs build --strict
 
 lint: .venv/.ready
 	$(BIN)/ruff check
@@ -66,6 +70,12 @@ clean:
 .venv-meltano/.ready: Makefile
 	$(call new-environment,.venv-meltano)
 	.venv-meltano/bin/python $(INSTALL) 'meltano>=4.1,<5'
+	touch $@
+
+# So has what makes a site of the documentation.
+.venv-docs/.ready: pyproject.toml Makefile
+	$(call new-environment,.venv-docs)
+	.venv-docs/bin/python $(INSTALL) --group docs
 	touch $@
 
 # And so have its plugins: Meltano makes these, again when what they need may have changed.

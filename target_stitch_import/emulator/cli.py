@@ -1,7 +1,7 @@
 """The command ``stitch-import-emulator``.
 
-Knows flags, signals and exit codes. Must be importable without the extra ``emulator``, to
-say what to install.
+Knows flags, signals and exit codes, nothing of the API. Must be importable without
+the extra ``emulator``, to say what to install.
 """
 
 from __future__ import annotations

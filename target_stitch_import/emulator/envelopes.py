@@ -2,8 +2,8 @@
 
 Fast accept, exact reject: ``msgspec`` takes a body that is as it should be in one go;
 whatever it does not take is decoded and looked at again, argument by argument, and that
-verdict and its message are the ones that count. Quotes the Import API reference, section The
-batch body.
+verdict and its message are the ones that count. Knows nothing of HTTP and SQL.
+Quotes the Import API reference, section The batch body.
 """
 
 from __future__ import annotations

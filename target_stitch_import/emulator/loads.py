@@ -1,6 +1,7 @@
 """What a request that passed every rule asks the tables to do.
 
-The border between the rules and the database: neither knows the other, both know this.
+The border between the rules and the database: neither knows the other, both know this, which
+knows nothing of either.
 """
 
 from __future__ import annotations

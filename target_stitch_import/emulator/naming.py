@@ -1,7 +1,8 @@
 """Names of Stitch as names of SQLite.
 
 The names of the API are any Unicode string and case-sensitive; SQLite's ignore the case of
-ASCII letters, can't hold a NUL, and some are its own or this emulator's. Pure functions on strings.
+ASCII letters, can't hold a NUL, and some are its own or this emulator's. Pure functions on strings;
+knows nothing of rows.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The schema of a batch: is it one, does a record conform, what is in which column.
 
 Fast accept, exact reject: ``jsonschema-rs`` says yes quickly; whatever it does not accept is
-judged again by ``exactness``, whose verdict and message are the ones that count.
+judged again by ``exactness``, whose verdict and message are the ones that count. Knows nothing of
+sequences, HTTP and SQL.
 """
 
 from __future__ import annotations

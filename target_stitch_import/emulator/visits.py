@@ -1,6 +1,6 @@
 """What came with one request, and what became of it: a line of the page's timeline.
 
-Knows loads, and of a body that was refused what can be seen at a glance. Never holds a header,
+Knows loads, and of a body that was refused only what can be seen at a glance. Never holds a header,
 so no access token.
 """
 
