@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 import pytest
@@ -39,7 +39,7 @@ class _Line(msgspec.Struct):
     record: msgspec.Raw = msgspec.Raw(b"")
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip the test, but not in CI."""
     if os.environ.get("CI"):
         pytest.fail(f"there is no {what}: .ci/services installs it")
@@ -52,10 +52,9 @@ def server(pytestconfig: pytest.Config) -> Iterator[Postgres]:
     binaries = find_binaries()
     if binaries is None:
         missing("PostgreSQL server")
-    else:
-        with running_postgres(binaries) as running:
-            running.run((pytestconfig.rootpath / SAMPLES).read_text(encoding="utf-8"))
-            yield running
+    with running_postgres(binaries) as running:
+        running.run((pytestconfig.rootpath / SAMPLES).read_text(encoding="utf-8"))
+        yield running
 
 
 @pytest.fixture
