@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 import pytest
 
-from target_stitch_import.emulator import read_table
 from tests.end_to_end.postgres import tap
 from tests.end_to_end.postgres.project import (
     meltano_run,
@@ -17,6 +16,15 @@ from tests.end_to_end.postgres.project import (
     snippets,
     tap_output,
     write_project,
+)
+from tests.end_to_end.postgres.tables import (
+    GREATEST,
+    create_tables,
+    differences,
+    in_postgres,
+    in_stitch,
+    sequences,
+    with_deletion,
 )
 from tests.support.postgres import find_binaries, has_wal2json, running_postgres
 from tests.support.running import piped
@@ -31,7 +39,6 @@ if TYPE_CHECKING:
 
 SAMPLES = "tests/end_to_end/postgres/everything.sql"
 NEWER = "'2024-03-05 00:00:00+00'"  # than any row of the samples
-GREATEST = 2**63 - 1
 
 
 class _Line(msgspec.Struct):
@@ -64,52 +71,6 @@ def postgres(server: Postgres) -> Iterator[Postgres]:
     yield server
     server.run("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots;")
     server.run("SET client_min_messages = error; DROP SCHEMA public CASCADE;")
-
-
-def create_tables(postgres: Postgres, *names: str) -> None:
-    for name in names:
-        postgres.run(f"CREATE TABLE {name} (LIKE samples.everything INCLUDING ALL);")
-        postgres.run(f"INSERT INTO {name} TABLE samples.everything;")
-
-
-def in_postgres(
-    postgres: Postgres, table: str, changes: dict[str, str], where: str = "true"
-) -> dict[int, dict[str, Any]]:
-    """Return PostgreSQL's rows by their id, with these changes of the tap's made to them."""
-    columns = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'samples'"
-    columns += " AND table_name = 'everything' ORDER BY ordinal_position;"
-    said = [f"{changes.get(name, name)} AS {name}" for name in postgres.run(columns).split()]
-    rows = postgres.rows(f"SELECT {', '.join(said)} FROM {table} WHERE {where}")
-    return {row["id"]: row for row in rows}
-
-
-def in_stitch(emulator: Emulator, table: str) -> dict[int, dict[str, Any]]:
-    """Return the rows that arrived, by their id."""
-    return {row["id"]: row for row in read_table(emulator.database, f"public-{table}")}
-
-
-def sequences(emulator: Emulator, table: str) -> dict[int, int]:
-    """Return the sequence of each row: a new one if it was sent again."""
-    rows = read_table(emulator.database, f"public-{table}", system_columns=True)
-    return {row["id"]: row["_sdc_sequence"] for row in rows}
-
-
-def differences(
-    found: dict[int, dict[str, Any]], expected: dict[int, dict[str, Any]]
-) -> dict[str, Any]:
-    """Return what is not the same, by row and column, so that a failure names it."""
-    keys = sorted(found.keys() | expected.keys())
-    pairs = [(key, found.get(key, {}), expected.get(key, {})) for key in keys]
-    return {
-        f"{key}.{name}": (one.get(name, "no column"), other.get(name, "no column"))
-        for key, one, other in pairs
-        for name in sorted(one.keys() | other.keys())
-        if one.get(name, "no column") != other.get(name, "no column")
-    }
-
-
-def with_deletion(rows: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    return {key: {**row, "deleted_at": None} for key, row in rows.items()}
 
 
 def test_rows_of_queries_arrive_to_the_last_digit_and_later_only_what_is_new(

@@ -78,7 +78,7 @@ def meltano_run(folder: Path, postgres: Postgres, url: str, tables: Iterable[str
         "TAP_POSTGRES_USER": USER,
         "TAP_POSTGRES_PASSWORD": "any",
         "TAP_POSTGRES_DATABASE": DATABASE,
-        "TAP_POSTGRES_REPLICATION_IDLE_EXIT_SECONDS": "1",
+        "TAP_POSTGRES_REPLICATION_IDLE_EXIT_SECONDS": "3",
         "TAP_POSTGRES__SELECT": json.dumps([f"public-{table}.*" for table in tables]),
         "TARGET_STITCH_IMPORT_API_URL": url,
         "TARGET_STITCH_IMPORT_TOKEN": "a-token-of-this-test",
