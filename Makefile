@@ -9,7 +9,8 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 demo: .venv/.ready .venv-tap-jsonfile/.ready
 	@$(BIN)/python demo/run.py
 
-test: .venv/.ready .venv-tap-jsonfile/.ready .venv-vendor/.ready .meltano/.ready
+test: .venv/.ready .venv-tap-jsonfile/.ready .venv-tap-postgres/.ready .venv-vendor/.ready \
+		.meltano/.ready
 	$(BIN)/pytest --numprocesses=auto --cov --cov-report=term
 
 # Random schedules of faults, kills and restarts: make chaos SCHEDULES=5000 SEED=7
@@ -55,6 +56,11 @@ clean:
 .venv-tap-jsonfile/.ready: Makefile
 	$(call new-environment,.venv-tap-jsonfile)
 	.venv-tap-jsonfile/bin/python $(INSTALL) 'tap-jsonfile==0.1.2'
+	touch $@
+
+.venv-tap-postgres/.ready: Makefile
+	$(call new-environment,.venv-tap-postgres)
+	.venv-tap-postgres/bin/python $(INSTALL) 'meltanolabs-tap-postgres==0.10.0'
 	touch $@
 
 # So has the vendor's target, which a test runs beside this one. Of what it needs, some is built from

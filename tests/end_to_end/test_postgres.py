@@ -1,0 +1,240 @@
+"""A real PostgreSQL, a real tap, a real Meltano: docs/recipes/postgres.md, and what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+import pytest
+
+from tests.end_to_end.postgres import tap
+from tests.end_to_end.postgres.project import (
+    meltano_run,
+    quarantined,
+    snippets,
+    tap_output,
+    write_project,
+)
+from tests.end_to_end.postgres.tables import (
+    GREATEST,
+    create_tables,
+    differences,
+    in_postgres,
+    in_stitch,
+    sequences,
+    with_deletion,
+)
+from tests.support.postgres import find_binaries, has_wal2json, running_postgres
+from tests.support.running import piped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from target_stitch_import.emulator import Emulator
+    from tests.support.postgres import Postgres
+    from tests.support.service import Service
+
+SAMPLES = "tests/end_to_end/postgres/everything.sql"
+NEWER = "'2024-03-05 00:00:00+00'"  # than any row of the samples
+
+
+class _Line(msgspec.Struct):
+    type: str
+    record: msgspec.Raw = msgspec.Raw(b"")
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test, but not in CI."""
+    if os.environ.get("CI"):
+        pytest.fail(f"there is no {what}: .ci/services installs it")
+    pytest.skip(f"there is no {what} on this machine")
+
+
+@pytest.fixture(scope="module")
+def server(pytestconfig: pytest.Config) -> Iterator[Postgres]:
+    """Run a server, with a table of every type in a schema that the tap doesn't look at."""
+    binaries = find_binaries()
+    if binaries is None:
+        missing("PostgreSQL server")
+    with running_postgres(binaries) as running:
+        running.run((pytestconfig.rootpath / SAMPLES).read_text(encoding="utf-8"))
+        yield running
+
+
+@pytest.fixture
+def postgres(server: Postgres) -> Iterator[Postgres]:
+    """Give a database with no table of its own."""
+    server.run("CREATE SCHEMA IF NOT EXISTS public;")
+    yield server
+    server.run("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots;")
+    server.run("SET client_min_messages = error; DROP SCHEMA public CASCADE;")
+
+
+def test_rows_of_queries_arrive_to_the_last_digit_and_later_only_what_is_new(
+    postgres: Postgres, emulator: Emulator, tmp_path: Path
+) -> None:
+    # Given two tables of every type, one to be replicated in full and one by its changed_at
+    tables = ("countries", "orders")
+    create_tables(postgres, *tables)
+    write_project(tmp_path)
+
+    # When the recipe runs
+    meltano_run(tmp_path, postgres, emulator.url, tables)
+
+    # Then every row is there as PostgreSQL says it, but for the tap's own changes
+    for table in tables:
+        expected = in_postgres(postgres, table, tap.OF_QUERIES)
+        assert len(expected) == 5
+        assert differences(in_stitch(emulator, table), expected) == {}
+    assert quarantined(tmp_path) == []
+
+    # And when a row is new, one has changed, and it runs again
+    before = {table: sequences(emulator, table) for table in tables}
+    for table in tables:
+        postgres.run(
+            f"UPDATE {table} SET exact = 1.000000000000000001, label = NULL, changed_at = {NEWER}"
+            " WHERE id = 1;"
+            f"INSERT INTO {table} (id, changed_at, big) VALUES (3, {NEWER}, {GREATEST});"
+        )
+    meltano_run(tmp_path, postgres, emulator.url, tables)
+
+    # Then the tables are PostgreSQL's again
+    for table in tables:
+        expected = in_postgres(postgres, table, tap.OF_QUERIES)
+        assert len(expected) == 6
+        assert differences(in_stitch(emulator, table), expected) == {}
+    # And of the one, all rows were sent; of the other, these two and the last of the run before
+    sent = {
+        table: {key for key, n in sequences(emulator, table).items() if before[table].get(key) != n}
+        for table in tables
+    }
+    assert sent == {"countries": {GREATEST, -GREATEST - 1, 0, 1, 2, 3}, "orders": {1, 2, 3}}
+
+
+def test_records_of_the_tap_are_posted_byte_for_byte(
+    postgres: Postgres, service: Service, tmp_path: Path
+) -> None:
+    # Given what the tap writes of a table of every type
+    create_tables(postgres, "orders")
+    written = tap_output(tmp_path, postgres)
+
+    # When the target loads it
+    ended = piped(service.config(), tmp_path, written)
+
+    # Then each record is posted in the same bytes
+    assert ended.exit_code == 0, ended.stderr
+    lines = [msgspec.json.decode(line, type=_Line) for line in written.splitlines()]
+    records = [bytes(line.record) for line in lines if line.type == "RECORD"]
+    assert len(records) == 5
+    assert [each for request in service.requests for each in request.records] == records
+    # Among them what a float would have rounded
+    assert b'"exact":99999999999999999999.999999999999999999,' in b"".join(records)
+
+
+def test_changes_from_the_log_arrive_with_deletions_under_another_name(
+    postgres: Postgres, emulator: Emulator, tmp_path: Path
+) -> None:
+    if not has_wal2json(postgres.binaries):
+        missing("wal2json for PostgreSQL")
+    # Given a table of every type, and a slot from which its later changes are read
+    create_tables(postgres, "accounts")
+    postgres.run("SELECT pg_create_logical_replication_slot('stitch', 'wal2json');")
+    write_project(tmp_path, {"schema": {"public-accounts": all_arrays()}})
+
+    # When the recipe runs
+    log = meltano_run(tmp_path, postgres, emulator.url, ["accounts"])
+
+    # Then the rows that are there are loaded by a query, to the last digit
+    loaded = with_deletion(in_postgres(postgres, "accounts", tap.OF_QUERIES))
+    assert len(loaded) == 5
+    assert differences(in_stitch(emulator, "accounts"), loaded) == {}
+    assert "columns whose names start with _sdc, which are Stitch's own" in log
+
+    # And when rows are inserted, updated and deleted, and it runs again
+    before = sequences(emulator, "accounts")
+    whole = in_postgres(postgres, "accounts", tap.OF_THE_LOG, "id = 0")[0]
+    postgres.run(
+        "DELETE FROM accounts WHERE id = 2;"
+        "UPDATE accounts SET big = 5 WHERE id = 1;"
+        f"INSERT INTO accounts (id, changed_at, exact) VALUES (3, {NEWER}, 0.1);"
+        f"UPDATE accounts SET label = 'é🙂' WHERE id = {GREATEST};"
+        f"UPDATE accounts SET label = '' WHERE id = {-GREATEST - 1};"
+        "ALTER TABLE accounts REPLICA IDENTITY FULL;"
+        "DELETE FROM accounts WHERE id = 0;"
+    )
+    meltano_run(tmp_path, postgres, emulator.url, ["accounts"])
+
+    # Then what has changed is as the log says it
+    found = in_stitch(emulator, "accounts")
+    gone = {key: found.pop(key) for key in (0, 2)}
+    changed = with_deletion(in_postgres(postgres, "accounts", tap.OF_THE_LOG))
+    assert len(changed) == 4
+    assert differences(found, changed) == {}
+    # And the rows that were deleted are marked: of the one, the log has nothing but its key
+    for row in gone.values():
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", row.pop("deleted_at"))
+    assert differences(gone, {2: {**dict.fromkeys(whole), "id": 2}, 0: whole}) == {}
+    # And every row was sent once more, for every one had changed
+    assert set(before) < set(sequences(emulator, "accounts"))
+    assert quarantined(tmp_path) == []
+
+    # And when nothing has changed, nothing is sent
+    before = sequences(emulator, "accounts")
+    meltano_run(tmp_path, postgres, emulator.url, ["accounts"])
+    assert sequences(emulator, "accounts") == before
+
+
+def all_arrays() -> dict[str, Any]:
+    """Return what the page says of the column ``numbers``, for every array but text[]."""
+    said = snippets()[0]["plugins"]["extractors"][0]["schema"]["public-accounts"]["numbers"]
+    return dict.fromkeys(("numbers", "bigs", "decimals", "feelings"), said)
+
+
+def test_arrays_that_break_the_schema_of_the_tap_are_set_aside(
+    postgres: Postgres, emulator: Emulator, tmp_path: Path
+) -> None:
+    # Given rows with a null in an array, and with an array in an array, among good ones
+    postgres.run(
+        "CREATE TABLE orders (id integer PRIMARY KEY, changed_at timestamptz NOT NULL,"
+        " numbers integer[], words text[]);"
+        "INSERT INTO orders VALUES (1, '2024-01-01', '{1}', '{a}'),"
+        " (2, '2024-01-02', '{1,NULL,3}', '{b}'), (3, '2024-01-03', '{}', '{c,NULL}'),"
+        " (4, '2024-01-04', '{{1,2},{3,4}}', '{d}'), (5, '2024-01-05', NULL, NULL);"
+    )
+    write_project(tmp_path)
+
+    # When the recipe runs
+    log = meltano_run(tmp_path, postgres, emulator.url, ["orders"])
+
+    # Then the good ones are loaded
+    assert sorted(in_stitch(emulator, "orders")) == [1, 5]
+    # And the others stand in the quarantine, whole, each with its reason
+    assert [
+        (each["record"]["id"], each["record"]["numbers"], each["error"].partition("schema: ")[2])
+        for each in quarantined(tmp_path)
+    ] == [
+        (2, [1, None, 3], "#/numbers/1: expected: integer, found: null"),
+        (3, [], "#/words/1: expected: string, found: null"),
+        (4, [[1, 2], [3, 4]], "#/numbers/1: expected: integer, found: array"),
+    ]
+    assert "3 records were set aside" in log
+
+    # And when the project says what may be in the arrays, as the page does
+    (mended,) = (each for each in snippets() if set(each) == {"schema"})
+    write_project(tmp_path, mended)
+    postgres.run(f"UPDATE orders SET changed_at = {NEWER};")
+    meltano_run(tmp_path, postgres, emulator.url, ["orders"])
+
+    # Then all of them are loaded
+    rows = in_stitch(emulator, "orders")
+    assert {key: (row["numbers"], row["words"]) for key, row in rows.items()} == {
+        1: ([1], ["a"]),
+        2: ([1, None, 3], ["b"]),
+        3: ([], ["c", None]),
+        4: ([[1, 2], [3, 4]], ["d"]),
+        5: (None, None),
+    }
+    assert len(quarantined(tmp_path)) == 3
