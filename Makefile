@@ -9,7 +9,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 demo: .venv/.ready .venv-tap-jsonfile/.ready
 	@$(BIN)/python demo/run.py
 
-test: .venv/.ready .venv-tap-jsonfile/.ready .venv-vendor/.ready .meltano/.ready
+test: .venv/.ready .venv-tap-jsonfile/.ready .venv-tap-jsonl/.ready .venv-vendor/.ready .meltano/.ready
 	$(BIN)/pytest --numprocesses=auto --cov --cov-report=term
 
 # Random schedules of faults, kills and restarts: make chaos SCHEDULES=5000 SEED=7
@@ -39,13 +39,19 @@ clean:
 # The project with everything that its tests need.
 .venv/.ready: pyproject.toml Makefile
 	$(call new-environment,.venv)
-	.venv/bin/python $(INSTALL) --editable '.[emulator]' --group dev
+	.venv/bin/python $(INSTALL) --editable '.[emulator,parquet,s3]' --group dev
 	touch $@
 
 # A tap has an environment of its own, as Singer users give it.
 .venv-tap-jsonfile/.ready: Makefile
 	$(call new-environment,.venv-tap-jsonfile)
 	.venv-tap-jsonfile/bin/python $(INSTALL) 'tap-jsonfile==0.1.2'
+	touch $@
+
+# So has one that writes BATCH messages.
+.venv-tap-jsonl/.ready: Makefile
+	$(call new-environment,.venv-tap-jsonl)
+	.venv-tap-jsonl/bin/python $(INSTALL) 'tap-jsonl==0.3.1'
 	touch $@
 
 # So has the vendor's target, which a test runs beside this one. Of what it needs, some is built from
