@@ -44,7 +44,7 @@ TABLE = pa.table(
 
 @pytest.fixture(scope="module")
 def s3_environment() -> Iterator[dict[str, str]]:
-    """Run an S3 with a bucket ``b``; return the environment that leads to it."""
+    """Run an S3 with a bucket ``files``; return the environment that leads to it."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -58,7 +58,7 @@ def s3_environment() -> Iterator[dict[str, str]]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        boto3.client("s3").create_bucket(Bucket="b")
+        boto3.client("s3").create_bucket(Bucket="files")
         yield environment
     server.stop()
 
@@ -74,8 +74,8 @@ def test_files_in_s3_are_read(
         parquet.write_table(TABLE, path, row_group_size=700)
     else:
         jsonl(path, *({"id": n} for n in range(2_500)))
-    boto3.client("s3").put_object(Bucket="b", Key=f"folder/{name}", Body=path.read_bytes())
-    lines = [schema(properties=PROPERTIES), batch(f"s3://b/folder/{name}", **form), state({"a": 1})]
+    boto3.client("s3").put_object(Bucket="files", Key=f"folder/{name}", Body=path.read_bytes())
+    lines = [schema(properties=PROPERTIES), batch(f"s3://files/folder/{name}", **form), state({"a": 1})]
     # when a run finds it by the variables of AWS alone
     config = {"token": "t", "api_url": emulator.url}
     run = piped(config, tmp_path, stream_of(*lines), **s3_environment)
@@ -88,11 +88,11 @@ def test_files_in_s3_are_read(
 def test_a_file_that_is_not_in_s3_is_told(
     s3_environment: dict[str, str], service: Service, tmp_path: Path
 ) -> None:
-    lines = [schema(), state({"a": 1}), batch("s3://b/nowhere")]
+    lines = [schema(), state({"a": 1}), batch("s3://files/nowhere")]
     run = piped(service.config(), tmp_path, stream_of(*lines), **s3_environment)
     assert (run.exit_code, run.states) == (1, [{"a": 1}])
     assert "Line 3 of the input: " in run.last_line
-    assert "file 's3://b/nowhere' can't be read: " in run.last_line
+    assert "file 's3://files/nowhere' can't be read: " in run.last_line
     assert "NoSuchKey" in run.last_line or "does not exist" in run.last_line
 
 
