@@ -160,12 +160,12 @@ def _in_doubt(
     quick: QuickWay | None, data: list[bytes], places: Sequence[int]
 ) -> Iterable[tuple[int, int]]:
     """Let the quick way take what it can; yield where those begin and end that go one by one."""
-    if quick is None:
+    records = None if quick is None else quick.look_at(data, None)
+    if quick is None or records is None:
         yield 0, len(data)
         return
-    records = quick.look_at(data, None)
     at = 0
-    while records is not None:
+    while True:
         at += quick.add(records, places, at)
         if at == len(data):
             return

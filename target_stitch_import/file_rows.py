@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import IO, TYPE_CHECKING, Final, TypeAlias, cast
 
 from target_stitch_import import parquet
 from target_stitch_import.lines import BYTE_ORDER_MARK, LineTooLongError, lines_of
@@ -88,7 +88,7 @@ def _chunks(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterable[bytes]:
     whole = _Again(start, file)
     read = whole.read1
     if start == _GZIP:
-        read = gzip.GzipFile(mode="rb", fileobj=whole).read1
+        read = gzip.GzipFile(mode="rb", fileobj=cast("IO[bytes]", whole)).read1
     while chunk := read(CHUNK_BYTES):
         yield chunk
 
@@ -111,10 +111,6 @@ class _Again:
         while len(data) < min(size, len(_GZIP)) and (more := self.read1(size - len(data))):
             data += more
         return data
-
-    def seek(self, offset: int) -> int:
-        """Refuse: it is read once, from its start to its end."""
-        raise NotImplementedError
 
 
 def _told(error: Exception) -> str:

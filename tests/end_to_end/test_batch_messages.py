@@ -305,6 +305,14 @@ def spoilt(folder: Path) -> dict[str, tuple[str, str]]:
         "cut": (batch(cut, compression="gzip"), "can't be read: its gzip data is cut off or"),
         "empty": (batch(folder / "empty.gz", compression="gzip"), "it is empty, and so no gzip"),
         "no JSON": (batch(no_json), "no.json', line 2: it is no JSON: "),
+        "no JSON, with NaN": (
+            batch(jsonl(folder / "nan", '{"id": "NaN"')),
+            "nan', line 1: it is no JSON: ",
+        ),
+        "no JSON, with half a pair": (
+            batch(jsonl(folder / "half", '{"id": "\\ud800"')),
+            "half', line 1: it is no JSON: ",
+        ),
         "deep": (batch(deep), "deep.json', line 1: it is nested too deeply"),
         "format": (batch("x", format="csv"), "have the format 'csv', and this target reads jsonl,"),
         "compression": (
@@ -330,6 +338,8 @@ def spoilt(folder: Path) -> dict[str, tuple[str, str]]:
         "cut",
         "empty",
         "no JSON",
+        "no JSON, with NaN",
+        "no JSON, with half a pair",
         "deep",
         "format",
         "compression",

@@ -75,7 +75,11 @@ def test_files_in_s3_are_read(
     else:
         jsonl(path, *({"id": n} for n in range(2_500)))
     boto3.client("s3").put_object(Bucket="files", Key=f"folder/{name}", Body=path.read_bytes())
-    lines = [schema(properties=PROPERTIES), batch(f"s3://files/folder/{name}", **form), state({"a": 1})]
+    lines = [
+        schema(properties=PROPERTIES),
+        batch(f"s3://files/folder/{name}", **form),
+        state({"a": 1}),
+    ]
     # when a run finds it by the variables of AWS alone
     config = {"token": "t", "api_url": emulator.url}
     run = piped(config, tmp_path, stream_of(*lines), **s3_environment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import sys
@@ -186,6 +187,31 @@ def test_json_lines_without_an_end_are_read_as_they_are_taken(
         if thread.name == "reading":
             thread.join(30)
             assert not thread.is_alive()
+
+
+class Dripping(io.RawIOBase):
+    """A file that comes byte by byte."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self._data = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Give a byte."""
+        return self._data.readinto(memoryview(buffer)[:1])
+
+
+def test_gzip_that_comes_byte_by_byte_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a gzip of several members from a pipe
+    data = gzip.compress(b'{"id": 1}\n') + gzip.compress(b'{"id": 2}\n')
+    monkeypatch.setattr(file_rows, "open_file", lambda _: io.BufferedReader(Dripping(data)))
+    # then its lines are those of all members, with their numbers
+    found = [pair for rows in rows_of("x", "jsonl", "gzip") for pair in zip(*rows, strict=True)]
+    assert found == [(1, b'{"id": 1}'), (2, b'{"id": 2}')]
 
 
 def test_a_line_that_is_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
