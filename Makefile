@@ -9,8 +9,8 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 demo: .venv/.ready .venv-tap-jsonfile/.ready
 	@$(BIN)/python demo/run.py
 
-test: .venv/.ready .venv-tap-jsonfile/.ready .venv-tap-postgres/.ready .venv-vendor/.ready \
-		.meltano/.ready
+test: .venv/.ready .venv-tap-jsonfile/.ready .venv-tap-jsonl/.ready .venv-tap-postgres/.ready \
+		.venv-vendor/.ready .meltano/.ready
 	$(BIN)/pytest --numprocesses=auto --cov --cov-report=term
 
 # Random schedules of faults, kills and restarts: make chaos SCHEDULES=5000 SEED=7
@@ -49,7 +49,7 @@ clean:
 # The project with everything that its tests need.
 .venv/.ready: pyproject.toml Makefile
 	$(call new-environment,.venv)
-	.venv/bin/python $(INSTALL) --editable '.[emulator]' --group dev
+	.venv/bin/python $(INSTALL) --editable '.[emulator,parquet,s3]' --group dev
 	touch $@
 
 # A tap has an environment of its own, as Singer users give it.
@@ -61,6 +61,12 @@ clean:
 .venv-tap-postgres/.ready: Makefile
 	$(call new-environment,.venv-tap-postgres)
 	.venv-tap-postgres/bin/python $(INSTALL) 'meltanolabs-tap-postgres==0.10.0'
+	touch $@
+
+# So has one that writes BATCH messages.
+.venv-tap-jsonl/.ready: Makefile
+	$(call new-environment,.venv-tap-jsonl)
+	.venv-tap-jsonl/bin/python $(INSTALL) 'tap-jsonl==0.3.1'
 	touch $@
 
 # So has the vendor's target, which a test runs beside this one. Of what it needs, some is built from

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.forms import BATCH_FORM, BATCH_TAIL
 from target_stitch_import.limits import MAX_BATCH_BYTES
+from target_stitch_import.places import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,9 +48,9 @@ class Batch:
     """Sent only once every batch of the table with a smaller generation is acknowledged."""
     body: bytes
     lines: Sequence[int]
-    """For each message, the number of its line in the input."""
+    """For each message, its place in the input."""
     origins: Origins
-    """By line, what the tap wrote, where a stream map has made a record of it."""
+    """By place, what the tap wrote, where a stream map has made a record of it."""
     schemas: Mapping[str, SchemaMessage] = field(default_factory=dict)
     """By table, what its records are."""
 
@@ -62,7 +63,7 @@ class Batch:
         """Name it in a message for people."""
         return (
             f"batch {self.number} of table {self.table_name!r:.100} "
-            f"({self.rows:,} rows, {len(self.body):,} bytes, from line {self.lines[0]:,})"
+            f"({self.rows:,} rows, {len(self.body):,} bytes, from {told(self.lines[0])})"
         )
 
 

@@ -13,13 +13,26 @@ from typing import Any, Final
 
 import msgspec
 
-__all__ = ["decode_exactly", "encode_exactly", "shown", "without_non_finite"]
+__all__ = [
+    "decode_exactly",
+    "encode_exactly",
+    "has_half_a_pair",
+    "shown",
+    "without_half_pairs",
+    "without_non_finite",
+]
 
 _SHOWN: Final = 300  # characters
 _MAX_INT_DIGITS: Final = 4_300  # what the interpreter reads and writes; more takes it too long
 
 # A string may lack its end, so that a broken line is read over once, and not once for each quote.
 _NON_FINITE = re.compile(rb'(?s)"[^"\\]*(?:\\.[^"\\]*)*"?|-?\bInfinity\b|-?\bNaN\b')
+
+_HALF_A_PAIR: Final = re.compile(rb'\\u[dD][89abAB][0-9a-fA-F]{2}"')
+_HALVES: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
@@ -84,3 +97,13 @@ def shown(value: Any) -> str:
 def without_non_finite(line: bytes) -> bytes:
     """Replace the NaN, Infinity and -Infinity that Python taps write, which JSON lacks, by null."""
     return _NON_FINITE.sub(lambda match: match[0] if match[0].startswith(b'"') else b"null", line)
+
+
+def has_half_a_pair(text: bytes, error: Exception) -> bool:
+    """Return True if it is half of a surrogate pair that ``error``, the decoder's, is about."""
+    return "utf-16" in str(error) or bool(_HALF_A_PAIR.search(text))
+
+
+def without_half_pairs(text: bytes) -> bytes:
+    """Put a character in the place of each half of a surrogate pair; the length stays."""
+    return _HALVES.sub(rb"\\ufffd", text)

@@ -15,6 +15,7 @@ from target_stitch_import.errors import InputError
 __all__ = [
     "MESSAGES",
     "ActivateVersionMessage",
+    "BatchEncoding",
     "BatchMessage",
     "Message",
     "RecordMessage",
@@ -79,10 +80,21 @@ class ActivateVersionMessage(msgspec.Struct, tag_field="type", tag="ACTIVATE_VER
     version: int
 
 
+class BatchEncoding(msgspec.Struct):
+    """How the files of a BATCH message are written."""
+
+    format: str
+    compression: str | None = None
+
+
 class BatchMessage(msgspec.Struct, tag_field="type", tag="BATCH"):
     """A reference to files of records."""
 
     stream: str
+    encoding: BatchEncoding
+    manifest: list[str]
+    version: int | None = None
+    time_extracted: Any = None
 
 
 Message: TypeAlias = (

@@ -17,6 +17,7 @@ import msgspec
 from target_stitch_import.forms import BATCH_TAIL, PUSH_HEAD, PUSH_TAIL
 from target_stitch_import.jsontext import decode_exactly, encode_exactly, shown
 from target_stitch_import.messages import RecordMessage, SchemaMessage
+from target_stitch_import.places import told
 from target_stitch_import.sequence import text_of
 from target_stitch_import.transit import from_transit
 
@@ -91,7 +92,7 @@ def name_record(batch: Batch, index: int) -> str:
     """Say which record of the input a message of the body is: by its line and its keys."""
     if not 0 <= index < batch.rows:
         return ""
-    return f" That record is line {batch.lines[index]:,} of the input{_key_of(batch, index)}."
+    return f" That record is {told(batch.lines[index])} of the input{_key_of(batch, index)}."
 
 
 def tables_of(body: bytes) -> dict[str, tuple[int, int]]:

@@ -8,58 +8,42 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import io
 import logging
 import os
-import re
 import select
 import sys
 from collections import Counter
-from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
 from target_stitch_import.blocks import Blocks
 from target_stitch_import.errors import InputError
-from target_stitch_import.jsontext import without_non_finite
+from target_stitch_import.jsontext import (
+    has_half_a_pair,
+    without_half_pairs,
+    without_non_finite,
+)
+from target_stitch_import.lines import BYTE_ORDER_MARK, LineTooLongError, lines_of
 from target_stitch_import.messages import MESSAGES, Message, RecordMessage, StateMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from target_stitch_import.ahead import Background
     from target_stitch_import.quick import QuickWay
 
-__all__ = ["Background", "MessageReader"]
+__all__ = ["MessageReader"]
 
 logger = logging.getLogger("target-stitch-import")
 
 CHUNK_BYTES: Final = 1 << 18
 """Read at once where there is so much: what streams that take turns have in it goes together."""
-MAX_LINE_BYTES: Final = 128_000_000
-"""A longer line is refused, so that an input without line ends does not fill the memory."""
 
 _SHOWN: Final = 300  # characters of a reason
-_HALF_A_PAIR: Final = re.compile(rb'\\u[dD][89abAB][0-9a-fA-F]{2}"')
-_HALVES: Final = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
-    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-)
-_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-
 
 _decode = msgspec.json.Decoder(Message).decode
-
-
-class Background(Protocol):
-    """What goes on beside the reading."""
-
-    @property
-    def wake_fd(self) -> int:
-        """Readable when there is something to do."""
-
-    def tick(self) -> float | None:
-        """Do what there is to do; return the seconds until there may be more, if that is known."""
 
 
 class MessageReader(GenericSingerReader[Any]):
@@ -128,23 +112,11 @@ class MessageReader(GenericSingerReader[Any]):
 
     def _lines(self, source: IO[Any]) -> Iterator[list[bytes]]:
         """Yield the lines that each chunk completes, with their ends."""
-        pieces: list[bytes] = []
-        held = 0
-        for chunk in self._chunks(source):
-            lines = io.BytesIO(chunk).readlines()  # three times as fast as to split
-            if len(lines) == 1 and not chunk.endswith(b"\n"):
-                pieces.append(chunk)
-                held += len(chunk)
-                if held > MAX_LINE_BYTES:
-                    self.line += 1
-                    raise self._bad_line(f"is longer than {MAX_LINE_BYTES:,} bytes")
-                continue
-            lines[0] = b"".join([*pieces, lines[0]])
-            pieces = [] if chunk.endswith(b"\n") else [lines.pop()]
-            held = sum(map(len, pieces))
-            yield lines
-        if pieces:
-            yield [b"".join(pieces)]
+        try:
+            yield from lines_of(self._chunks(source))
+        except LineTooLongError as error:
+            self.line += 1
+            raise self._bad_line(str(error)) from None
 
     def _chunks(self, source: IO[Any]) -> Iterator[bytes]:
         """Yield what there is to read, with a turn of the background before each wait."""
@@ -176,8 +148,8 @@ class MessageReader(GenericSingerReader[Any]):
         return None if self.background is None else self.background.tick()
 
     def _look_again(self, line: bytes, error: Exception) -> Any:
-        if self.line <= 1 and line.startswith(_BYTE_ORDER_MARK):
-            return self.deserialize_json(line[len(_BYTE_ORDER_MARK) :])
+        if self.line <= 1 and line.startswith(BYTE_ORDER_MARK):
+            return self.deserialize_json(line[len(BYTE_ORDER_MARK) :])
         if not line.strip():
             return None
         if b"NaN" in line or b"Infinity" in line:
@@ -190,13 +162,13 @@ class MessageReader(GenericSingerReader[Any]):
             raise self._bad_line(f"is no Singer message: {error}") from None
         if isinstance(error, RecursionError):
             raise self._bad_line("is nested too deeply") from None
-        if "utf-16" in str(error) or _HALF_A_PAIR.search(line):
+        if has_half_a_pair(line, error):
             return self._record_with_half_a_pair(line)
         raise self._bad_line(f"is no JSON: {error}") from None
 
     def _record_with_half_a_pair(self, line: bytes) -> RecordMessage:
         """Return a record that no service takes, so that it can be refused as a record."""
-        whole = _HALVES.sub(rb"\\ufffd", line)  # as long as before: the record has its place
+        whole = without_half_pairs(line)  # as long as before: the record has its place
         with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             message = _decode(whole)
             if isinstance(message, RecordMessage) and whole.count(bytes(message.record)) == 1:

@@ -206,8 +206,10 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
     ),
 ).to_dict()
 
-NOT_OFFERED: Final = frozenset({"add_record_metadata", "faker_config"})
-"""Settings of the SDK that would do nothing here, or only with a package that is not ours."""
+NOT_OFFERED: Final = frozenset({"add_record_metadata", "batch_config", "faker_config"})
+"""Settings of the SDK that would do nothing here, or only with a package that is not ours.
+
+The files of a BATCH message are found by its own addresses."""
 
 LEAST: Final = {"flattening_max_depth": 0, "flattening_max_key_length": 1}
 """Least values of settings of the SDK, which has none for them."""

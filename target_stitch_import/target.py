@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from functools import cached_property
+from functools import cached_property, partial
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from target_stitch_import.assembly import body_form, pipeline_of, quarantine_of
+from target_stitch_import.batch_files import BatchFiles, Ways
 from target_stitch_import.command import CommandTarget
 from target_stitch_import.errors import (
     DeliveryError,
-    InputError,
     InvalidRecordError,
     RecordBeforeSchemaError,
     RejectedError,
@@ -23,6 +23,7 @@ from target_stitch_import.errors import (
 )
 from target_stitch_import.parts import as_singer
 from target_stitch_import.pipeline import StateWriter, Terminated
+from target_stitch_import.places import line_of
 from target_stitch_import.reader import MessageReader
 from target_stitch_import.sink import StitchSink
 from target_stitch_import.streams import Stream, declared, routes, transformed
@@ -80,6 +81,10 @@ class TargetStitchImport(CommandTarget):
         self.message_reader.background = pipeline
         self.message_reader.quick_way = self._quick_way
         return pipeline
+
+    @cached_property
+    def _batch_files(self) -> BatchFiles:
+        return BatchFiles(self._pipeline)
 
     # Running
 
@@ -141,7 +146,7 @@ class TargetStitchImport(CommandTarget):
         found = as_singer(batch, index)
         if found is None or self._quarantine is None:
             raise RejectedError(reason)
-        self._quarantine.add(*found, reason, batch.lines[index])
+        self._quarantine.add(*found, reason, line_of(batch.lines[index]))
 
     def _refuse(self, stream: Stream, message: RecordMessage, error: InvalidRecordError) -> None:
         """Set a record aside that the service would refuse, or raise."""
@@ -174,16 +179,18 @@ class TargetStitchImport(CommandTarget):
         stream = self._streams.get(message.stream)
         if stream is None:
             raise self._before_schema("RECORD", message.stream)
-        line = self.message_reader.line
         try:
-            if stream.direct is not None:
-                stream.direct.add(message.record, message.time_extracted, message.version, line)
-            else:
-                self._transform(stream, message, line)
+            self._take(stream, message, self.message_reader.line)
         except InvalidRecordError as error:
             self._refuse(stream, message, error)
 
-    def _quick_way(self, message: RecordMessage) -> QuickWay | None:
+    def _take(self, stream: Stream, message: RecordMessage, place: int) -> None:
+        if stream.direct is not None:
+            stream.direct.add(message.record, message.time_extracted, message.version, place)
+        else:
+            self._transform(stream, message, place)
+
+    def _quick_way(self, message: RecordMessage | BatchMessage) -> QuickWay | None:
         direct = self._streams[message.stream].direct
         return None if direct is None else direct.quick_way(message.version)
 
@@ -215,10 +222,12 @@ class TargetStitchImport(CommandTarget):
 
     def _process_batch_message(self, message_dict: Any) -> None:
         message: BatchMessage = message_dict
-        raise InputError(
-            f"stream {message.stream!r} comes as a BATCH message, which this target does not read; "
-            "switch batch_config off in the tap"
-        )
+        stream = self._streams.get(message.stream)
+        if stream is None:
+            raise self._before_schema("BATCH", message.stream)
+        take, refuse = partial(self._take, stream), partial(self._refuse, stream)
+        ways = Ways(take, refuse, self._quick_way(message))
+        self._batch_files.load(message, self.message_reader.line, ways)
 
     def _before_schema(self, kind: str, stream: str) -> RecordBeforeSchemaError:
         return RecordBeforeSchemaError(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_stitch_import import reader as reader_module
+from target_stitch_import import lines as lines_module
 from target_stitch_import.errors import InputError, InvalidRecordError
 from target_stitch_import.reader import MessageReader
 
@@ -163,7 +163,7 @@ def test_a_line_of_fifty_megabytes_is_read() -> None:
 def test_an_input_without_line_ends_is_refused_before_it_fills_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reader_module, "MAX_LINE_BYTES", 1_000)
+    monkeypatch.setattr(lines_module, "MAX_LINE_BYTES", 1_000)
     chunks = [record(1) + b"\n", *([b"x" * 100] * 100)]
     source = Chunked(chunks)
     with pytest.raises(InputError, match=r"^Line 2 of the input: it is longer than 1,000 bytes$"):

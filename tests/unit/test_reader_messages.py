@@ -11,6 +11,7 @@ import pytest
 from target_stitch_import.errors import InputError
 from target_stitch_import.messages import (
     ActivateVersionMessage,
+    BatchEncoding,
     BatchMessage,
     RecordMessage,
     SchemaMessage,
@@ -23,7 +24,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "SCHEMA": {"type": "SCHEMA", "stream": "s", "schema": {"properties": {}}, "key_properties": []},
     "STATE": {"type": "STATE", "value": {"a": 1}},
     "ACTIVATE_VERSION": {"type": "ACTIVATE_VERSION", "stream": "s", "version": 1},
-    "BATCH": {"type": "BATCH", "stream": "s", "encoding": {}, "manifest": []},
+    "BATCH": {"type": "BATCH", "stream": "s", "encoding": {"format": "jsonl"}, "manifest": ["x"]},
 }
 
 
@@ -98,7 +99,9 @@ def test_a_state_stays_the_bytes_that_the_tap_wrote() -> None:
 
 def test_the_other_types_are_read() -> None:
     assert read(json.dumps(GOOD["ACTIVATE_VERSION"]).encode()) == ActivateVersionMessage("s", 1)
-    assert read(json.dumps(GOOD["BATCH"]).encode()) == BatchMessage("s")
+    assert read(json.dumps(GOOD["BATCH"]).encode()) == BatchMessage(
+        "s", BatchEncoding("jsonl"), ["x"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,7 +110,7 @@ def test_the_other_types_are_read() -> None:
         (kind, field)
         for kind, message in GOOD.items()
         for field in message
-        if field not in {"encoding", "manifest", "key_properties"}
+        if field != "key_properties"
     ],
 )
 def test_each_required_field_is_missed(kind: str, field: str) -> None:

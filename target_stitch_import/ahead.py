@@ -1,0 +1,118 @@
+"""Reading ahead in a thread, so that a slow file holds up nothing else.
+
+While the thread waits for a disk or a network, batches grow old, acknowledgements come in, and a
+signal may ask to end: the background has its turn before each wait, as it has while a tap is quiet.
+Knows threads and pipes; nothing of what is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import select
+import threading
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+__all__ = ["AHEAD", "Background", "read_ahead"]
+
+AHEAD: Final = 2
+"""So many items wait to be taken at most; the thread holds one more."""
+
+T = TypeVar("T")
+
+
+class Background(Protocol):
+    """What goes on beside the reading."""
+
+    @property
+    def wake_fd(self) -> int:
+        """Readable when there is something to do."""
+
+    def tick(self) -> float | None:
+        """Do what there is to do; return the seconds until there may be more, if that is known."""
+
+
+def read_ahead(
+    items: Callable[[], Iterator[T]], background: Background
+) -> Generator[T, None, None]:
+    """Yield what ``items`` gives, which a thread of its own calls and goes through.
+
+    An error of the thread is raised behind what came before it; nothing more is read once the
+    iterator is closed.
+    """
+    feed = _Feed(items)
+    try:
+        while True:
+            _wait(feed.readable, background)
+            if isinstance(found := feed.take(), _End):
+                if found.error is not None:
+                    raise found.error
+                return
+            yield found
+    finally:
+        feed.close()
+
+
+class _End:
+    """What stands behind the last item."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+
+class _Feed(Generic[T]):
+    """A thread that goes through items; a byte in a pipe stands for each that waits."""
+
+    def __init__(self, items: Callable[[], Iterator[T]]) -> None:
+        self._waiting: queue.Queue[T | _End] = queue.Queue(AHEAD)
+        self._stopped = False
+        self.readable, self._writable = os.pipe()
+        # It may hang in a read for ever, and must not hold up the end of the process.
+        threading.Thread(target=self._run, args=(items,), name="reading", daemon=True).start()
+
+    def take(self) -> T | _End:
+        os.read(self.readable, 1)
+        return self._waiting.get()
+
+    def close(self) -> None:
+        """Let the thread end with what it does."""
+        self._stopped = True
+        os.close(self.readable)
+        with contextlib.suppress(queue.Empty):
+            while True:  # it may wait for room
+                self._waiting.get_nowait()
+
+    def _run(self, items: Callable[[], Iterator[T]]) -> None:
+        try:
+            with contextlib.closing(_as_generator(items)) as found:
+                for item in found:
+                    self._give(item)
+                    if self._stopped:
+                        return
+            self._give(_End())
+        except Exception as error:  # noqa: BLE001 - the thread that takes raises it
+            self._give(_End(error))
+        finally:
+            os.close(self._writable)
+
+    def _give(self, item: T | _End) -> None:
+        self._waiting.put(item)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._writable, b"\0")
+
+
+def _as_generator(items: Callable[[], Iterator[T]]) -> Generator[T, None, None]:
+    yield from items()
+
+
+def _wait(descriptor: int, background: Background) -> None:
+    """Return when there is something to read, with a turn of the background before each wait."""
+    while True:
+        timeout = background.tick()
+        waited_for = [descriptor, background.wake_fd]
+        if descriptor in select.select(waited_for, [], [], timeout)[0]:
+            return

@@ -1,0 +1,51 @@
+"""Chunks of bytes -> lines, many at a time.
+
+Knows bytes and line ends; nothing of where the chunks come from, or of what is in a line.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["BYTE_ORDER_MARK", "MAX_LINE_BYTES", "LineTooLongError", "lines_of"]
+
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+"""Some writers begin a text of UTF-8 with it."""
+
+MAX_LINE_BYTES: Final = 128_000_000
+"""A longer line is refused, so that an input without line ends does not fill the memory."""
+
+
+class LineTooLongError(ValueError):
+    """A line is longer than ``MAX_LINE_BYTES``."""
+
+    def __init__(self) -> None:
+        super().__init__(f"is longer than {MAX_LINE_BYTES:,} bytes")
+
+
+def lines_of(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Yield the lines that each chunk completes, with their ends.
+
+    Raises:
+        LineTooLongError: The line behind those that were given is too long.
+    """
+    pieces: list[bytes] = []
+    held = 0
+    for chunk in chunks:
+        lines = io.BytesIO(chunk).readlines()  # three times as fast as to split
+        if len(lines) == 1 and not chunk.endswith(b"\n"):
+            pieces.append(chunk)
+            held += len(chunk)
+            if held > MAX_LINE_BYTES:
+                raise LineTooLongError
+            continue
+        lines[0] = b"".join([*pieces, lines[0]])
+        pieces = [] if chunk.endswith(b"\n") else [lines.pop()]
+        held = sum(map(len, pieces))
+        yield lines
+    if pieces:
+        yield [b"".join(pieces)]

@@ -1,0 +1,265 @@
+"""Files are read a part at a time, and every value of Parquet stays what it is."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import sys
+import threading
+import uuid
+from decimal import Decimal
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from target_stitch_import import file_rows, opening
+from target_stitch_import import parquet as our_parquet
+from target_stitch_import.ahead import AHEAD, read_ahead
+from target_stitch_import.file_rows import ReadingError, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NS = pa.timestamp("ns")
+TOKYO = pa.timestamp("ns", "Asia/Tokyo")
+WRITTEN = {
+    "null": (pa.null(), None, "null"),
+    "boolean": (pa.bool_(), True, "true"),
+    "int64": (pa.int64(), -(2**63), "-9223372036854775808"),
+    "uint64": (pa.uint64(), 2**64 - 1, "18446744073709551615"),
+    "double": (pa.float64(), 0.1, "0.1"),
+    "nan": (pa.float64(), float("nan"), "NaN"),
+    "infinity": (pa.float32(), float("-inf"), "-Infinity"),
+    "decimal128": (pa.decimal128(38, 2), Decimal("1.10"), "1.10"),
+    "decimal256": (pa.decimal256(76, 1), Decimal(10**70), "1" + "0" * 70 + ".0"),
+    "string": (pa.string(), "é", '"é"'),
+    "large string": (pa.large_string(), "a", '"a"'),
+    "dictionary": (pa.dictionary(pa.int8(), pa.string()), "a", '"a"'),
+    "binary": (pa.binary(), b"\xff\x00", '"/wA="'),
+    "fixed binary": (pa.binary(2), b"ab", '"YWI="'),
+    "uuid": (pa.uuid(), uuid.UUID(int=5).bytes, '"00000000-0000-0000-0000-000000000005"'),
+    "date": (pa.date32(), 1, '"1970-01-02"'),
+    "time ms": (pa.time32("ms"), 1, '"00:00:00.001"'),
+    "time ns": (pa.time64("ns"), 1, '"00:00:00.000000001"'),
+    "timestamp ms": (pa.timestamp("ms"), 1, '"1970-01-01T00:00:00.001"'),
+    "timestamp us": (pa.timestamp("us"), 1, '"1970-01-01T00:00:00.000001"'),
+    "timestamp ns": (NS, 1, '"1970-01-01T00:00:00.000000001"'),
+    "zoned": (TOKYO, 1, '"1970-01-01T00:00:00.000000001Z"'),
+    "list": (pa.list_(pa.int8()), [1, None], "[1,null]"),
+    "list of dates": (pa.list_(pa.date32()), [1, None], '["1970-01-02",null]'),
+    "large list": (pa.large_list(NS), [1], '["1970-01-01T00:00:00.000000001"]'),
+    "fixed list": (pa.list_(pa.float64(), 2), [1.5, None], "[1.5,null]"),
+    "struct": (
+        pa.struct([("a", TOKYO), ("b", pa.list_(pa.decimal128(3, 2)))]),
+        {"a": 1, "b": [Decimal("1.10")]},
+        '{"a":"1970-01-01T00:00:00.000000001Z","b":[1.10]}',
+    ),
+    "map": (pa.map_(pa.string(), pa.date32()), [("k", 1)], '{"k":"1970-01-02"}'),
+    "map of other keys": (
+        pa.map_(pa.date32(), pa.int8()),
+        [(1, 2)],
+        '[{"key":"1970-01-02","value":2}]',
+    ),
+}
+
+
+def written(path: Path, *columns: Any, names: list[str] | None = None) -> str:
+    """Write a Parquet file; return its path."""
+    names = names or [f"c{n}" for n, _ in enumerate(columns)]
+    parquet.write_table(pa.table(list(columns), names=names), path)
+    return str(path)
+
+
+def records_of(path: str) -> list[bytes]:
+    """Return the records of a Parquet file."""
+    return [record for _, records in rows_of(path, "parquet", "none") for record in records]
+
+
+class Still:
+    """A background that has nothing to do."""
+
+    def __init__(self) -> None:
+        self.wake_fd, self._other = os.pipe()
+
+    def tick(self) -> float | None:
+        """Have nothing to do."""
+        return None
+
+    def close(self) -> None:
+        """Close the pipe."""
+        os.close(self.wake_fd)
+        os.close(self._other)
+
+
+@pytest.fixture
+def still() -> Iterator[Still]:
+    """A background that has nothing to do."""
+    background = Still()
+    yield background
+    background.close()
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_every_value_of_parquet_is_written_to_its_last_digit(kind: str, tmp_path: Path) -> None:
+    # given a value, and none, of a type
+    arrow, value, text = WRITTEN[kind]
+    path = written(tmp_path / "a.parquet", pa.array([value, None], arrow))
+    # then both are written so
+    assert records_of(path) == [f'{{"c0":{text}}}'.encode(), b'{"c0":null}']
+
+
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        (pa.array([1], pa.duration("ns")), "has the type duration"),
+        (pa.array([[1]], pa.list_(pa.duration("ns"))), "has the type duration"),
+        (pa.array([10**17], pa.timestamp("ms")), "beyond the calendar"),
+        (pa.array([10**9], pa.date32()), "beyond the calendar"),
+    ],
+)
+def test_what_cant_be_written_is_told_with_its_column(
+    column: Any, reason: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "a.parquet", column, names=["when"])
+    with pytest.raises(ReadingError, match=f"column 'when'.*{reason}"):
+        records_of(path)
+
+
+def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
+    path = written(tmp_path / "a", pa.array([1]), pa.array([2]), names=["x", "x"])
+    with pytest.raises(ReadingError, match="it has two columns 'x'"):
+        records_of(path)
+
+
+def test_parquet_is_read_some_rows_at_a_time(tmp_path: Path) -> None:
+    # given a file of many rows, in one group and in several
+    column = pa.array(range(5_000))
+    for size in (5_000, 300):
+        path = tmp_path / "a.parquet"
+        parquet.write_table(pa.table({"id": column}), path, row_group_size=size, compression="zstd")
+        # when it is read
+        found = list(rows_of(str(path), "parquet", "zstd"))
+        # then no more rows are in memory than that, and each has its number
+        assert max(len(records) for _, records in found) <= our_parquet.ROWS
+        assert [number for numbers, _ in found for number in numbers] == list(range(1, 5_001))
+
+
+class Endless(io.RawIOBase):
+    """A file of JSON lines without an end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read_bytes = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Give lines."""
+        line = b'{"id": 1}\n'
+        size = len(buffer) // len(line) * len(line) or len(buffer)
+        buffer[:size] = (line * (size // len(line) + 1))[:size]
+        self.read_bytes += size
+        return size
+
+
+def test_json_lines_without_an_end_are_read_as_they_are_taken(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a file without an end
+    endless = Endless()
+    monkeypatch.setattr(file_rows, "open_file", lambda _: io.BufferedReader(endless))
+    # when a few parts of it are taken
+    found = read_ahead(lambda: rows_of("x", "jsonl", "none"), still)
+    taken = list(islice(found, 5))
+    found.close()
+    # then no more was read than is taken, and waits to be
+    assert taken[0][1][0] == b'{"id": 1}'
+    assert endless.read_bytes <= (len(taken) + AHEAD + 3) * file_rows.CHUNK_BYTES
+    # and the thread ends
+    for thread in threading.enumerate():
+        if thread.name == "reading":
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+class Dripping(io.RawIOBase):
+    """A file that comes byte by byte."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self._data = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Give a byte."""
+        return self._data.readinto(memoryview(buffer)[:1])
+
+
+def test_gzip_that_comes_byte_by_byte_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a gzip of several members from a pipe
+    data = gzip.compress(b'{"id": 1}\n') + gzip.compress(b'{"id": 2}\n')
+    monkeypatch.setattr(file_rows, "open_file", lambda _: io.BufferedReader(Dripping(data)))
+    # then its lines are those of all members, with their numbers
+    found = [pair for rows in rows_of("x", "jsonl", "gzip") for pair in zip(*rows, strict=True)]
+    assert found == [(1, b'{"id": 1}'), (2, b'{"id": 2}')]
+
+
+def test_a_line_that_is_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("target_stitch_import.lines.MAX_LINE_BYTES", 10)
+    monkeypatch.setattr(file_rows, "CHUNK_BYTES", 8)
+    (tmp_path / "a").write_bytes(b"x" * 100)
+    with pytest.raises(ReadingError, match="its next line is longer than 10 bytes"):
+        list(rows_of(str(tmp_path / "a"), "jsonl", "none"))
+
+
+def test_a_file_that_may_not_be_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(address: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(file_rows, "open_file", refuse)
+    with pytest.raises(ReadingError, match="the user that this target runs as may not read it"):
+        list(rows_of("x", "jsonl", "none"))
+
+
+@pytest.mark.parametrize(
+    ("module", "address", "extra"),
+    [("pyarrow", "a", "parquet"), ("smart_open", "s3://b/k", "s3")],
+)
+def test_a_missing_extra_is_told(
+    module: str, address: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").touch()
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ReadingError, match=rf"pip install 'target-stitch-import\[{extra}\]'"):
+        list(rows_of(address, "parquet", "none"))
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("a b", "file://{}/a%20b"),
+        ("a%20b", "file://{}/a%20b"),
+        ("a", "file://localhost{}/a"),
+        ("a", "FILE://{}/a"),
+        ("a", "file://./a"),
+        ("a", "a"),
+    ],
+)
+def test_a_local_file_is_found_by_each_form_of_its_address(
+    name: str, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(b"it")
+    with opening.open_file(address.format(tmp_path)) as file:
+        assert file.read() == b"it"
