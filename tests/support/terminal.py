@@ -39,9 +39,10 @@ class Terminal:
                     self._changed.notify_all()
 
     def wait_for(self, text: str) -> list[str]:
-        """Wait until a text stands on the screen; return its lines."""
+        """Wait until a text stands on the screen, in a line or two; return its lines."""
         with self._changed:
-            assert self._changed.wait_for(lambda: text in "\n".join(self._shown()), 30), self.raw
+            came = self._changed.wait_for(lambda: text in "".join(self._screen.display), 30)
+            assert came, "\n".join(self._shown())
             return self._shown()
 
     @property

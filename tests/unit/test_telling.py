@@ -120,8 +120,10 @@ def test_the_end_has_an_event_for_each_stream_and_one_for_all(kept: _Kept) -> No
     assert kept.messages == [
         "Stream 'empty': 0 records, 0 bytes, 0 requests, 0 retries, 0 quarantined, 0.0 s.",
         "Stream 'orders': 1 record, 70 bytes, 2 requests, 1 retry, 1 quarantined, 2.5 s.",
-        "Run completed: 2 streams, 1 record, 70 bytes, 2 requests, 1 retry, 1 quarantined, "
-        "0 STATEs, 2.5 s.",
+        (
+            "Run completed: 2 streams, 1 record, 70 bytes, 2 requests, 1 retry, 1 quarantined, "
+            "0 STATEs, 2.5 s."
+        ),
     ]
     assert [record.event for record in kept.records] == [
         "stream_summary", "stream_summary", "run_summary",
