@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test chaos bench lint format clean
+.PHONY: demo test chaos bench docs-images lint format clean
 
 demo: .venv/.ready .venv-tap-jsonfile/.ready
 	@$(BIN)/python demo/run.py
@@ -22,6 +22,10 @@ chaos: .venv/.ready
 BENCH ?=
 bench: .venv/.ready
 	$(BIN)/python benchmarks/run.py $(BENCH)
+
+# The pictures in docs, from real runs.
+docs-images: .venv/.ready
+	$(BIN)/python docs/images/make_progress.py
 
 lint: .venv/.ready
 	$(BIN)/ruff check

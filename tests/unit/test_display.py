@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pyte
@@ -263,3 +265,13 @@ def test_a_terminal_that_has_but_ascii_gets_that(progress: Progress) -> None:
     progress.declared("é" * 100)
     display_on(screen, progress).draw()
     assert screen.getvalue().isascii()
+
+
+def test_the_picture_in_the_docs_is_drawn_by_it_and_fetches_nothing() -> None:
+    svg = (Path(__file__).parents[2] / "docs/images/progress.svg").read_text()
+    text = re.sub("<[^>]*>|&#160;", " ", svg)
+    for heading in ("stream", "records", "bytes", "requests", "retries", "quarantined", "STATE"):
+        assert heading in text
+    assert set(re.findall(r"https?://[^\s\"']+", svg)) == {"http://www.w3.org/2000/svg"}
+    assert "@font-face" not in svg
+    assert "@import" not in svg
