@@ -24,9 +24,10 @@ BENCH ?=
 bench: .venv/.ready
 	$(BIN)/python benchmarks/run.py $(BENCH)
 
-# The pictures of the emulator's page in docs/images; needs a chromium or google-chrome.
+# The pictures in docs/images, from real runs; needs a chromium or google-chrome.
 screenshots: .venv/.ready .venv-tap-jsonfile/.ready
 	$(BIN)/python demo/screenshots.py
+	$(BIN)/python demo/terminal_picture.py
 
 # The documentation as a site, in build/site; fails where a link of it leads nowhere.
 docs: .venv-docs/.ready
@@ -53,20 +54,12 @@ clean:
 	touch $@
 
 # A tap has an environment of its own, as Singer users give it.
-.venv-tap-jsonfile/.ready: Makefile
-	$(call new-environment,.venv-tap-jsonfile)
-	.venv-tap-jsonfile/bin/python $(INSTALL) 'tap-jsonfile==0.1.2'
-	touch $@
-
-.venv-tap-postgres/.ready: Makefile
-	$(call new-environment,.venv-tap-postgres)
-	.venv-tap-postgres/bin/python $(INSTALL) 'meltanolabs-tap-postgres==0.10.0'
-	touch $@
-
-# So has one that writes BATCH messages.
-.venv-tap-jsonl/.ready: Makefile
-	$(call new-environment,.venv-tap-jsonl)
-	.venv-tap-jsonl/bin/python $(INSTALL) 'tap-jsonl==0.3.1'
+.venv-tap-jsonfile/.ready: NEEDS := tap-jsonfile==0.1.2
+.venv-tap-jsonl/.ready: NEEDS := tap-jsonl==0.3.1
+.venv-tap-postgres/.ready: NEEDS := meltanolabs-tap-postgres==0.10.0
+.venv-tap-%/.ready: Makefile
+	$(call new-environment,.venv-tap-$*)
+	.venv-tap-$*/bin/python $(INSTALL) '$(NEEDS)'
 	touch $@
 
 # So has the vendor's target, which a test runs beside this one. Of what it needs, some is built from

@@ -53,6 +53,11 @@ class Batch:
     """By place, what the tap wrote, where a stream map has made a record of it."""
     schemas: Mapping[str, SchemaMessage] = field(default_factory=dict)
     """By table, what its records are."""
+    contents: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By table, how many records of it are in the body, and in how many bytes.
+
+    A body of one table is all that table's; of one that tables share, each has its messages.
+    """
 
     @property
     def rows(self) -> int:
@@ -203,18 +208,28 @@ class OpenBatch:
         self.size += self._end_of_body().write(message)
         self.lines.append(line)
 
-    def seal(self, table_name: str, schemas: Mapping[str, SchemaMessage] | None = None) -> Batch:
-        """Return the finished batch; ``schemas`` as ``Batch`` has them."""
+    def seal(
+        self,
+        table_name: str,
+        schemas: Mapping[str, SchemaMessage] | None = None,
+        contents: Mapping[str, tuple[int, int]] | None = None,
+    ) -> Batch:
+        """Return the finished batch; ``schemas`` as ``Batch`` has them, ``contents`` by messages."""
         pieces = [piece for piece in (*self._pieces, self._body.getvalue()) if piece]
         pieces[-1] = pieces[-1][:-1] + self._tail
+        body = b"".join(pieces)
+        contents = contents or {}
+        if self._tail == BATCH_TAIL:
+            contents = {table: (records, len(body)) for table, (records, _) in contents.items()}
         return Batch(
             self.number,
             table_name,
             self.generation,
-            b"".join(pieces),
+            body,
             self.lines,
             self.origins,
             schemas or {},
+            contents,
         )
 
     def _end_of_body(self) -> io.BytesIO:

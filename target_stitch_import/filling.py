@@ -28,6 +28,10 @@ class Contributor(Protocol):
     def described(self) -> SchemaMessage:
         """What its records are, by the name of its table."""
 
+    @property
+    def unsealed(self) -> tuple[int, int]:
+        """How many records it has put into the open batch, and the bytes of their messages."""
+
     def has_sealed(self) -> None:
         """Take note that all that it has put into a batch is sealed."""
 
@@ -79,8 +83,17 @@ class Filling:
         self.batches.sealed(batch)
         described = [each.described for each in self.contributors]
         schemas = {each.stream: each for each in described}
-        sealed = batch.seal(", ".join(schemas), schemas)
+        sealed = batch.seal(", ".join(schemas), schemas, self._contents())
         for contributor in self.contributors:
             contributor.has_sealed()
         self.contributors.clear()
         self._deliver(sealed)
+
+    def _contents(self) -> dict[str, tuple[int, int]]:
+        """Return by table what the open batch holds of it, by whichever of its sinks."""
+        found: dict[str, tuple[int, int]] = {}
+        for each in self.contributors:
+            records, size = found.get(each.described.stream, (0, 0))
+            more, bytes_more = each.unsealed
+            found[each.described.stream] = records + more, size + bytes_more
+        return found

@@ -6,7 +6,7 @@ Knows what each answer of the service asks for; nothing of other batches, thread
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import methodcaller
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,8 @@ from target_stitch_import.errors import (
     TransientError,
     UnplacedRecordError,
 )
-from target_stitch_import.parts import halves, name_record, without
+from target_stitch_import.parts import halves, name_record, table_at, without
+from target_stitch_import.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,8 @@ class Rules:
 
     Without it, the batch fails.
     """
+    progress: Progress = field(default_factory=Progress)
+    """Is told what is sent, and what came of it."""
 
 
 class Flight:
@@ -65,8 +68,9 @@ class Flight:
         """Post the next part."""
         while self._rules.limit.would_refuse(self._parts[0]):
             self._parts[:1] = halves(self._parts[0])
-        body = self._parts[0].body
-        posters.start(self.batch.number, methodcaller("post", body))
+        part = self._parts[0]
+        posters.start(self.batch.number, methodcaller("post", part.body))
+        self._rules.progress.posted(part.contents, again=self.attempts.count > 0)
         self.attempts.begin()
 
     def take(self, error: Exception | None, deadline: float, held: int) -> bool:
@@ -80,6 +84,7 @@ class Flight:
         self.attempts.on_wire = False
         part = self._parts[0]
         if error is None:
+            self._rules.progress.acknowledged(part.contents, len(part.body))
             self._go_on([])
         elif isinstance(error, TransientError):
             say_wait(self.attempts, part, error, deadline, held)
@@ -107,6 +112,7 @@ class Flight:
         if self._rules.set_aside is None:
             raise RejectedError(f"{error}{name_record(part, index)}") from error
         self._rules.set_aside(part, index, str(error))
+        self._rules.progress.set_aside(table_at(part, index))
         self._go_on(without(part, index))
 
     def _go_on(self, parts: list[Batch]) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from target_stitch_import.batch import Batch
 
-__all__ = ["as_singer", "halves", "name_record", "tables_of", "without"]
+__all__ = ["as_singer", "halves", "name_record", "table_at", "tables_of", "without"]
 
 
 class _Body(msgspec.Struct):
@@ -95,6 +95,11 @@ def name_record(batch: Batch, index: int) -> str:
     return f" That record is {told(batch.lines[index])} of the input{_key_of(batch, index)}."
 
 
+def table_at(batch: Batch, index: int) -> str:
+    """Return the table of one message of a batch."""
+    return _message(batch, index).table_name or batch.table_name
+
+
 def tables_of(body: bytes) -> dict[str, tuple[int, int]]:
     """Return by table how many records a body has, and in how many bytes."""
     if not _is_push(body):
@@ -154,4 +159,10 @@ def _taken_apart(batch: Batch) -> tuple[bytes, list[bytes], bytes]:
 def _joined(
     batch: Batch, head: bytes, messages: list[bytes], tail: bytes, lines: Sequence[int]
 ) -> Batch:
-    return replace(batch, body=b"".join([head, b",".join(messages), tail]), lines=lines)
+    body = b"".join([head, b",".join(messages), tail])
+    if len(batch.contents) > 1:
+        contents = tables_of(body)
+    else:  # the names are known without a look into each message
+        size = len(body) if tail == BATCH_TAIL else sum(map(len, messages))
+        contents = {table: (len(messages), size) for table in batch.contents}
+    return replace(batch, body=body, lines=lines, contents=contents)

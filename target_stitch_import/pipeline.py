@@ -20,6 +20,7 @@ from target_stitch_import.filling import Filling
 from target_stitch_import.flight import Rules
 from target_stitch_import.open_batches import OpenBatches
 from target_stitch_import.posting import Posters
+from target_stitch_import.progress import Progress
 
 if TYPE_CHECKING:
     import logging
@@ -70,6 +71,8 @@ class Pipeline:
         Bodies have at most ``max_rows`` messages and stay below ``max_bytes``; with ``shared``,
         tables share them. The rest is as ``Rules`` and ``Delivery`` have it.
         """
+        self.progress = Progress()
+        """What the run has come to so far."""
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)
         self.batches = OpenBatches(self.checkpoint.open_batch, limit=limit, max_age=max_age)
@@ -77,7 +80,7 @@ class Pipeline:
         self.delivery = Delivery(
             self._posters,
             self._acknowledged,
-            Rules(attempts, limit, set_aside),
+            Rules(attempts, limit, set_aside, self.progress),
             parallel=parallel,
             check_status=check_status,
         )
@@ -85,6 +88,8 @@ class Pipeline:
         self._shared = self._new_filling() if shared else None
         self.signum: int | None = None
         """The signal that has asked to end, if one has."""
+        self.before_abort: Callable[[], None] = lambda: None
+        """Is called, in a signal handler, before the process ends at once."""
 
     @property
     def wake_fd(self) -> int:
@@ -129,12 +134,16 @@ class Pipeline:
     def terminate(self, signum: int) -> None:
         """Ask the reading to end in good order; a second signal ends the process at once."""
         if self.signum is not None:
-            os._exit(128 + signum)
+            self._abort(signum)
         self.signum = signum
         self.delivery.hurry(time.monotonic() + GRACE_SECONDS)
         # Should something hold the process up for longer: a stdout that nobody reads, a disk.
-        signal.signal(signal.SIGALRM, lambda *_: os._exit(128 + signum))
+        signal.signal(signal.SIGALRM, lambda *_: self._abort(signum))
         signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS + 1)
+
+    def _abort(self, signum: int) -> None:
+        self.before_abort()
+        os._exit(128 + signum)
 
     def _acknowledged(self, number: int) -> None:
         self.checkpoint.acknowledge(number)

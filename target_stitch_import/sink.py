@@ -62,6 +62,7 @@ class StitchSink(Sink):
         self._next_sequence = table.sequencer.next
         self._by_bookmark = self._bookmark_sequences()
         self._unsealed = 0  # records in the open batch
+        self._unsealed_bytes = 0  # of their messages, a comma behind each
 
     @property
     def record_counter_metric(self) -> Counter:
@@ -106,6 +107,11 @@ class StitchSink(Sink):
         return self._unsealed
 
     @property
+    def unsealed(self) -> tuple[int, int]:
+        """Records of this stream in the open batch, and the bytes of their messages."""
+        return self._unsealed, self._unsealed_bytes - self._unsealed
+
+    @property
     def is_full(self) -> bool:
         """True if the open batch has reached a limit by rows or by bytes."""
         return self._filling.batch is not None and self._filling.batch.full
@@ -141,19 +147,19 @@ class StitchSink(Sink):
                 and version == filling.version
                 and (added := batch.add_record(written, sequence, text, line, form.message))
             ):
-                self._takes_part(1)
+                self._takes_part(1, added)
                 if origin is not None:
                     batch.origins[line] = origin
                 filling.has_grown(added)
                 return
             batch = filling.begin(form, version)
-            batch.add_record(written, sequence, text, line, form.message)
+            added = batch.add_record(written, sequence, text, line, form.message)
         except InvalidRecordError as error:
             raise self._naming(error, data) from None
         if origin is not None:
             batch.origins[line] = origin
         self._open(batch)
-        self._takes_part(1)
+        self._takes_part(1, added)
         filling.has_grown(0)
 
     def quick_way(self, version: int | None) -> QuickWay | None:
@@ -177,7 +183,7 @@ class StitchSink(Sink):
 
     def has_grown(self, added: int, records: int) -> None:
         """Take note that the open batch has so many more bytes and records of this stream."""
-        self._takes_part(records)
+        self._takes_part(records, added)
         self._filling.has_grown(added)
 
     def process_record(self, record: dict[str, Any], context: Mapping[str, Any]) -> None:
@@ -203,7 +209,7 @@ class StitchSink(Sink):
     def has_sealed(self) -> None:
         """Count what was in the batch, and say what was not as it should be."""
         self.record_counter_metric.increment(self._unsealed)
-        self._unsealed = 0
+        self._unsealed = self._unsealed_bytes = 0
         self._warn()
 
     def activate_version(self, new_version: int, line: int = 0) -> None:
@@ -219,16 +225,17 @@ class StitchSink(Sink):
         sequence = sequencer.next() if self._by_bookmark is None else sequencer.ahead()
         batch.add_activation(sequence, line)
         self._open(batch)
-        self._takes_part(0)
+        self._takes_part(0, 0)
         self._begin_generation()
 
     def _begin_generation(self) -> None:
         self._table.begin_generation(self._filling.batches)
 
-    def _takes_part(self, records: int) -> None:
+    def _takes_part(self, records: int, size: int) -> None:
         if not self._unsealed:
             self._filling.contributors[self] = None
         self._unsealed += records
+        self._unsealed_bytes += size
 
     def _open(self, batch: OpenBatch) -> None:
         shared = self._form.is_shared

@@ -28,6 +28,7 @@ from target_stitch_import.reader import MessageReader
 from target_stitch_import.sink import StitchSink
 from target_stitch_import.streams import Stream, declared, routes, transformed
 from target_stitch_import.table import table_of
+from target_stitch_import.telling import Telling
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -100,6 +101,10 @@ class TargetStitchImport(CommandTarget):
         source = file_input or self.message_reader.default_input
         self._quarantine = self.dry_run or quarantine_of(self.config, source)
         pipeline = self._pipeline  # there from the start, so that a signal finds it
+        with Telling(pipeline, self.logger, quiet=self.dry_run is not None):
+            self._load(source, pipeline)
+
+    def _load(self, source: IO[Any], pipeline: Pipeline) -> None:
         try:
             self._listen(source)
         except TargetStitchImportError as error:
@@ -138,6 +143,8 @@ class TargetStitchImport(CommandTarget):
         if self._quarantine is not None:
             self._quarantine.sync()
         self._states(value)
+        if not self._states.lost:
+            self._pipeline.progress.state_written()
 
     # Quarantine
 
@@ -153,6 +160,7 @@ class TargetStitchImport(CommandTarget):
         if self._quarantine is None:
             raise error
         self._quarantine.add(stream.message, message, str(error), self.message_reader.line)
+        self._pipeline.progress.set_aside(stream.routes[0].sink.stream_name)
 
     # Messages
 
@@ -266,6 +274,7 @@ class TargetStitchImport(CommandTarget):
             before.process_batch({})  # what it says of its records holds for no others
             self._tables[sink.stream_name].begin_generation(self._pipeline.batches)
         self._sinks_active[sink.stream_name] = sink
+        self._pipeline.progress.declared(sink.stream_name)
 
     def process_endofpipe(self) -> None:
         """Deliver all that is held, and write the last STATE."""

@@ -15,6 +15,7 @@ from target_stitch_import.forms import batch_head
 from target_stitch_import.jsontext import decode_exactly
 from target_stitch_import.messages import SchemaMessage
 from target_stitch_import.posting import Posters
+from target_stitch_import.progress import Progress
 from target_stitch_import.retries import Attempts
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def batch(number: int, table: str = "t", generation: int = 0, rows: int = 1) -> 
     opened.number, opened.generation = number, generation
     for place in range(number * 100, number * 100 + rows):
         opened.add_record(b'{"id":%d}' % place, place, None, place)
-    return opened.seal(table, schemas_of(table, schema, ["id"]))
+    return opened.seal(table, schemas_of(table, schema, ["id"]), {table: (rows, 0)})
 
 
 def schemas_of(
@@ -158,11 +159,12 @@ class Run:
         self.service = Service()
         self.acknowledged: list[int] = []
         self.limit = BodyLimit(4_000_000)
+        self.progress = Progress()
         self.posters = Posters(self.service.connect)
         self.delivery = Delivery(
             self.posters,
             self.acknowledged.append,
-            Rules(partial(Attempts, budget, longest), self.limit, set_aside),
+            Rules(partial(Attempts, budget, longest), self.limit, set_aside, self.progress),
             parallel=parallel,
             check_status=check_status,
         )
