@@ -66,7 +66,7 @@ clean:
 # source: where that can't be, the reason is kept, and the test is skipped with it.
 .venv-vendor/.ready: Makefile
 	$(call new-environment,.venv-vendor)
-	$(call install-or-say-why,.venv-vendor,'target-stitch==4.0.3' 'ciso8601>=2.3,<3')
+	$(call install-or-say-why,.venv-vendor,'target-stitch==4.0.3' 'ciso8601~=2.3')
 	touch $@
 
 # So has Meltano.

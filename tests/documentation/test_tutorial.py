@@ -29,5 +29,5 @@ def test_the_commands_write_what_the_page_says(tmp_path: Path) -> None:
     assert differ == []
     # and its first block installs what make does
     (tap,) = [line for line in install.commands.splitlines() if "tap-jsonfile" in line]
-    requirement = tap.split()[-1]
+    requirement = tap.split()[-1].strip("'")
     assert requirement in (PROJECT / "Makefile").read_text(encoding="utf-8")
