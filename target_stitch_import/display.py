@@ -89,7 +89,7 @@ def _line(progress: Progress, rate: float, held: int, width: int) -> Text:
         said.append(("no STATE yet", ""))
     else:
         ago = progress.clock() - progress.last_state
-        said.append((f"STATE {states:,} {_period(ago)} ago", ""))
+        said.append((f"STATE {states:,} ({_period(ago)} ago)", ""))
     said.append((_period(progress.clock() - progress.began), "dim"))
     lines = [Text()]
     for text, style in said:  # what belongs together is not torn apart at the end of a line

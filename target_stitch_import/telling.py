@@ -96,7 +96,7 @@ class Telling:
         progress, now = self._progress, self._progress.clock()
         rate, held, last = self._rate.now(), self._held(), progress.last_state
         ago = None if last is None else now - last
-        state = "no STATE yet" if ago is None else f"STATE {progress.states:,} {ago:,.0f} s ago"
+        state = "no STATE yet" if ago is None else f"STATE {progress.states:,} ({ago:,.0f} s ago)"
         fields = {
             **_fields(progress.total, now - progress.began),
             "records_per_second": round(rate, 1),

@@ -88,7 +88,7 @@ def test_eighty_columns_have_all_of_it(progress: Progress) -> None:
     assert orders.split() == ["orders", "12,345", "8.4", "MB", "2", "1", "0"]
     assert customers.split() == ["customers", "678", "91.0", "kB", "1", "0", "0"]
     assert together.split() == ["all", "13,023", "8.5", "MB", "3", "1", "0"]
-    assert line == "4,321 records/s  2 in flight  1 retry  STATE 1 3 s ago  3 s"
+    assert line == "4,321 records/s  2 in flight  1 retry  STATE 1 (3 s ago)  3 s"
 
 
 @pytest.mark.parametrize("width", [20, 30, 40, 50, 60, 70, 80, 200])
@@ -101,7 +101,7 @@ def test_any_width_has_whole_numbers_and_no_line_is_longer(width: int, progress:
     assert max(map(len, lines)) <= width
     assert [line.split()[1] for line in lines[1:5]] == ["12,345", "678", "0", "13,023"]
     assert any("…" in line for line in lines)
-    assert "STATE 1 3 s ago" in "\n".join(lines)
+    assert "STATE 1 (3 s ago)" in "\n".join(lines)
 
 
 def test_a_single_stream_needs_no_sum(clock: Clock) -> None:

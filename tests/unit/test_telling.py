@@ -87,7 +87,7 @@ def test_a_line_comes_again_and_again_while_nothing_else_happens(
     # then the lines come, with the numbers as text and as fields
     assert kept.messages[0] == (
         "Progress: 1,200 records, 64,000 bytes, 1 request, 0 retries, 0 quarantined, "
-        "3 batches in flight, 100 records/s, STATE 1 2 s ago."
+        "3 batches in flight, 100 records/s, STATE 1 (2 s ago)."
     )
     first = kept.records[0]
     assert (first.event, first.records, first.bytes) == ("progress", 1_200, 64_000)
