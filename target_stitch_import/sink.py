@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Raw
 from singer_sdk.sinks import Sink
 
-from target_stitch_import.bookmark import BookmarkSequences
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.jsontext import encode_exactly, shown
 from target_stitch_import.messages import SchemaMessage
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from singer_sdk.target_base import Target
 
     from target_stitch_import.batch import OpenBatch
+    from target_stitch_import.bookmark import BookmarkSequences
     from target_stitch_import.filling import Filling
     from target_stitch_import.forms import BodyForm
     from target_stitch_import.messages import RecordMessage
@@ -51,8 +51,12 @@ class StitchSink(Sink):
         table: Table,
         filling: Filling,
         form: BodyForm,
+        by_bookmark: BookmarkSequences | None = None,
     ) -> None:
-        """Load ``table`` with records of a draft 4 ``schema``, written in a ``form``."""
+        """Load ``table`` with records of a draft 4 ``schema``, written in a ``form``.
+
+        ``by_bookmark`` gives them their sequences, where their times do not.
+        """
         super().__init__(target, stream_name, schema, key_properties)
         self.bookmark_properties = bookmark_properties
         self._table = table
@@ -60,7 +64,7 @@ class StitchSink(Sink):
         self._form = form
         self._times = TimeReader()
         self._next_sequence = table.sequencer.next
-        self._by_bookmark = self._bookmark_sequences()
+        self._by_bookmark = by_bookmark
         self._unsealed = 0  # records in the open batch
         self._unsealed_bytes = 0  # of their messages, a comma behind each
 
@@ -210,7 +214,9 @@ class StitchSink(Sink):
         """Count what was in the batch, and say what was not as it should be."""
         self.record_counter_metric.increment(self._unsealed)
         self._unsealed = self._unsealed_bytes = 0
-        self._warn()
+        self._table.warn(
+            self.logger, has_left_out=self._check.has_left_out, by_bookmark=self._by_bookmark
+        )
 
     def activate_version(self, new_version: int, line: int = 0) -> None:
         """Make a version the only one visible, behind all that came before and before all else."""
@@ -241,37 +247,6 @@ class StitchSink(Sink):
         shared = self._form.is_shared
         generation = 0 if shared else self._table.generation
         self._filling.opened(batch, "" if shared else self._table.name, generation)
-
-    def _bookmark_sequences(self) -> BookmarkSequences | None:
-        """Return what gives records their sequences, where their bookmark property is to do it."""
-        if self.config["sequence_source"] != "replication_key":
-            return None
-        if self.bookmark_properties:
-            return BookmarkSequences(self.bookmark_properties[0], self._table.sequencer)
-        told = "have no bookmark property; their sequences come from time_extracted."
-        self._table.tell_once(self.logger, logging.INFO, told)
-        return None
-
-    def _warn(self) -> None:
-        """Say once a table what its records have that is not as it should be."""
-        by = self._by_bookmark
-        time = f"value of bookmark property {by.name!r}" if by else "time_extracted"
-        warnings = {
-            f"have a {time} more than five minutes ahead of this machine's clock; their "
-            "sequences are held to the clock. Check both clocks.": (
-                self._table.sequencer.held_to_clock
-            ),
-            "have columns whose names start with _sdc, which are Stitch's own; they are left out. "
-            "To keep one, give it another name with a stream map.": self._check.has_left_out,
-        }
-        if by is not None:
-            warnings[
-                f"have no timestamp and no integer in bookmark property {by.name!r} that can be a "
-                "sequence; they take the one behind the record before them."
-            ] = by.has_missed
-        for warning, holds in warnings.items():
-            if holds:
-                self._table.tell_once(self.logger, logging.WARNING, warning)
 
     def _naming(self, error: InvalidRecordError, data: bytes | Raw) -> InvalidRecordError:
         keys = self._check.key_values(data)

@@ -1,20 +1,20 @@
 """One table: what it keeps while the sinks that load it come and go.
 
-Knows its sequences and its generation; nothing of schemas or records.
+Knows its sequences, its generation and what was said of it; nothing of schemas or records.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from target_stitch_import.sequence import ArrivalSequencer, Sequencer
 
 if TYPE_CHECKING:
-    import logging
-
     from singer_sdk.metrics import Counter
 
+    from target_stitch_import.bookmark import BookmarkSequences
     from target_stitch_import.open_batches import OpenBatches
 
 __all__ = ["Table", "table_of"]
@@ -43,6 +43,29 @@ class Table:
         if what not in self.told:
             self.told.add(what)
             logger.log(level, "Records of stream %r %s", self.name, what)
+
+    def warn(
+        self, logger: logging.Logger, *, has_left_out: bool, by_bookmark: BookmarkSequences | None
+    ) -> None:
+        """Say once what its records have that is not as it should be.
+
+        ``has_left_out`` says that columns were, ``by_bookmark`` what has given them sequences.
+        """
+        name = by_bookmark and by_bookmark.name
+        time = "time_extracted" if name is None else f"value of bookmark property {name!r}"
+        warnings = {
+            f"have a {time} more than five minutes ahead of this machine's clock; their "
+            "sequences are held to the clock. Check both clocks.": self.sequencer.held_to_clock,
+            "have columns whose names start with _sdc, which are Stitch's own; they are left out. "
+            "To keep one, give it another name with a stream map.": has_left_out,
+            f"have no timestamp and no integer in bookmark property {name!r} that can be a "
+            "sequence; they take the one behind the record before them.": (
+                by_bookmark is not None and by_bookmark.has_missed
+            ),
+        }
+        for warning, holds in warnings.items():
+            if holds:
+                self.tell_once(logger, logging.WARNING, warning)
 
 
 def table_of(name: str, sequence_source: str) -> Table:

@@ -7,17 +7,15 @@ what is in a record, and how the service is spoken to, are the business of other
 from __future__ import annotations
 
 import sys
-from collections import deque
 from functools import cached_property, partial
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any
 
-from target_stitch_import.assembly import body_form, pipeline_of, quarantine_of
+from target_stitch_import.assembly import pipeline_of, quarantine_of
 from target_stitch_import.batch_files import BatchFiles, Ways
 from target_stitch_import.command import CommandTarget
 from target_stitch_import.errors import (
     DeliveryError,
     InvalidRecordError,
-    RecordBeforeSchemaError,
     RejectedError,
     TargetStitchImportError,
 )
@@ -25,9 +23,9 @@ from target_stitch_import.parts import as_singer
 from target_stitch_import.pipeline import StateWriter, Terminated
 from target_stitch_import.places import line_of
 from target_stitch_import.reader import MessageReader
+from target_stitch_import.routing import Routing
 from target_stitch_import.sink import StitchSink
-from target_stitch_import.streams import Stream, declared, routes, transformed
-from target_stitch_import.table import table_of
+from target_stitch_import.streams import Stream, transformed
 from target_stitch_import.telling import Telling
 
 if TYPE_CHECKING:
@@ -45,13 +43,8 @@ if TYPE_CHECKING:
     from target_stitch_import.pipeline import Pipeline
     from target_stitch_import.quarantine import Quarantine
     from target_stitch_import.quick import QuickWay
-    from target_stitch_import.streams import Declared
-    from target_stitch_import.table import Table
 
 __all__ = ["TargetStitchImport"]
-
-RECENT: Final = 4
-"""Schemas of a stream that are remembered."""
 
 
 class TargetStitchImport(CommandTarget):
@@ -64,9 +57,6 @@ class TargetStitchImport(CommandTarget):
     def __init__(self, **kwargs: Any) -> None:
         """Take the arguments of ``CommandTarget``."""
         super().__init__(**kwargs)
-        self._streams: dict[str, Stream] = {}
-        self._recent: dict[str, deque[Stream]] = {}
-        self._tables: dict[str, Table] = {}
         self._quarantine: Quarantine | DryRun | None = None
         self._states = StateWriter(self.logger)
 
@@ -82,6 +72,10 @@ class TargetStitchImport(CommandTarget):
         self.message_reader.background = pipeline
         self.message_reader.quick_way = self._quick_way
         return pipeline
+
+    @cached_property
+    def _routing(self) -> Routing:
+        return Routing(self, self._pipeline, self._sinks_active)
 
     @cached_property
     def _batch_files(self) -> BatchFiles:
@@ -166,27 +160,12 @@ class TargetStitchImport(CommandTarget):
 
     def _process_schema_message(self, message_dict: Any) -> None:
         message: SchemaMessage = message_dict
-        known = self._streams.get(message.stream)
-        if known and message.says_the_same_as(known.message):
-            return
-        self.message_reader.forget_lanes()
-        # Some taps change between a few schemas again and again.
-        recent = self._recent.setdefault(message.stream, deque(maxlen=RECENT))
-        stream = next((each for each in recent if message.says_the_same_as(each.message)), None)
-        if stream is None:
-            found = routes(declared(message), self.mapper, self._sink_of)
-            direct = found[0].sink if len(found) == 1 and found[0].stream_map is None else None
-            stream = Stream(message, found, direct)
-            recent.append(stream)
-        for route in stream.routes:
-            self._switch_to(route.sink)
-        self._streams[message.stream] = stream
+        if self._routing.declare(message):
+            self.message_reader.forget_lanes()
 
     def _process_record_message(self, message_dict: Any) -> None:
         message: RecordMessage = message_dict
-        stream = self._streams.get(message.stream)
-        if stream is None:
-            raise self._before_schema("RECORD", message.stream)
+        stream = self._routing.stream(message.stream, "RECORD")
         try:
             self._take(stream, message, self.message_reader.line)
         except InvalidRecordError as error:
@@ -199,7 +178,7 @@ class TargetStitchImport(CommandTarget):
             self._transform(stream, message, place)
 
     def _quick_way(self, message: RecordMessage | BatchMessage) -> QuickWay | None:
-        direct = self._streams[message.stream].direct
+        direct = self._routing.stream(message.stream, "RECORD").direct
         return None if direct is None else direct.quick_way(message.version)
 
     def _transform(self, stream: Stream, message: RecordMessage, line: int) -> None:
@@ -220,9 +199,7 @@ class TargetStitchImport(CommandTarget):
 
     def _process_activate_version_message(self, message_dict: Any) -> None:
         message: ActivateVersionMessage = message_dict
-        stream = self._streams.get(message.stream)
-        if stream is None:
-            raise self._before_schema("ACTIVATE_VERSION", message.stream)
+        stream = self._routing.stream(message.stream, "ACTIVATE_VERSION")
         if not self.config["process_activate_version_messages"]:
             return
         for route in stream.routes:
@@ -230,51 +207,10 @@ class TargetStitchImport(CommandTarget):
 
     def _process_batch_message(self, message_dict: Any) -> None:
         message: BatchMessage = message_dict
-        stream = self._streams.get(message.stream)
-        if stream is None:
-            raise self._before_schema("BATCH", message.stream)
+        stream = self._routing.stream(message.stream, "BATCH")
         take, refuse = partial(self._take, stream), partial(self._refuse, stream)
         ways = Ways(take, refuse, self._quick_way(message))
         self._batch_files.load(message, self.message_reader.line, ways)
-
-    def _before_schema(self, kind: str, stream: str) -> RecordBeforeSchemaError:
-        return RecordBeforeSchemaError(
-            f"{kind} of stream {stream!r} came before its SCHEMA; the tap must write that first"
-        )
-
-    # Sinks
-
-    def _sink_of(self, stream: Declared) -> StitchSink:
-        """Return the table's sink; a new one where the schema has changed."""
-        append_only = self.config["load_method"] == "append-only"
-        keys = [] if append_only else stream.key_properties
-        sink = self._sinks_active.get(stream.name)
-        if isinstance(sink, StitchSink) and sink.is_for(
-            stream.schema, keys, stream.bookmark_properties
-        ):
-            return sink
-        new = table_of(stream.name, self.config["sequence_source"])
-        return StitchSink(
-            self,
-            stream.name,
-            stream.schema,
-            keys,
-            bookmark_properties=stream.bookmark_properties,
-            table=self._tables.setdefault(stream.name, new),
-            filling=self._pipeline.filling(),
-            form=body_form(self.config, stream, keys),
-        )
-
-    def _switch_to(self, sink: StitchSink) -> None:
-        """Let a sink load its table from here on, behind a barrier where another one did."""
-        before = self._sinks_active.get(sink.stream_name)
-        if before is sink:
-            return
-        if isinstance(before, StitchSink):
-            before.process_batch({})  # what it says of its records holds for no others
-            self._tables[sink.stream_name].begin_generation(self._pipeline.batches)
-        self._sinks_active[sink.stream_name] = sink
-        self._pipeline.progress.declared(sink.stream_name)
 
     def process_endofpipe(self) -> None:
         """Deliver all that is held, and write the last STATE."""
