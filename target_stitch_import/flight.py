@@ -59,6 +59,7 @@ class Flight:
         """Of the part that is next."""
         self._parts = [batch]
         self._rules = rules
+        self._sealed = rules.progress.clock()
 
     def __str__(self) -> str:
         """Name the part that is next in a message for people."""
@@ -105,7 +106,10 @@ class Flight:
                 self._go_on(halves(part))
         else:
             raise error
-        return not self._parts
+        if self._parts:
+            return False
+        self._rules.progress.batch_safe(self.batch.contents, self._sealed)
+        return True
 
     def _refuse(self, part: Batch, index: int, error: RejectedError) -> None:
         """Set a record aside, and send the rest; or raise which record it is."""

@@ -75,6 +75,8 @@ class Progress:
         """STATEs that were written."""
         self.last_state: float | None = None
         """When the last one was, by the clock."""
+        self.on_batch: Callable[[str, float], None] | None = None
+        """Is told of each batch that is safe: its stream, and the seconds since it was sealed."""
         self._streams: dict[str, Counts] = {}
 
     @property
@@ -106,6 +108,12 @@ class Progress:
             self.total.records += records
         self.total.size += size
         self.total.ended = now
+
+    def batch_safe(self, streams: Iterable[str], sealed: float) -> None:
+        """Tell of a batch that was sealed then, by the clock."""
+        if self.on_batch is not None:
+            for stream in streams:
+                self.on_batch(stream, self.clock() - sealed)
 
     def set_aside(self, stream: str) -> None:
         """Count a record that has gone to the quarantine."""

@@ -15,6 +15,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from singer_sdk.metrics import Metric, Point, Status, Tag, Timer, log
+
 from target_stitch_import.progress import busiest
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class Telling:
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         self._end: Callable[[], None] = lambda: None
+        if not _is_terminal():  # a line for each batch would drive all else off the screen
+            self._progress.on_batch = _time_batch
 
     def __enter__(self) -> None:
         """Begin."""
@@ -136,6 +140,13 @@ class Telling:
 
     def _log(self, text: str, event: str, fields: dict[str, Any]) -> None:
         self._logger.info("%s", text, extra={"event": event, **fields})
+
+
+def _time_batch(stream: str, seconds: float) -> None:
+    """Emit the SDK's metric of a batch, as its own targets do."""
+    tags = {Tag.STREAM: stream, Tag.STATUS: Status.SUCCEEDED}
+    timer = Timer(Metric.BATCH_PROCESSING_TIME, tags)
+    log(timer.logger, Point("timer", timer.metric, round(seconds, 6), timer.tags))
 
 
 class Rate:

@@ -7,6 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from tests.end_to_end import (
+    test_batch_messages,
     test_command,
     test_flattening,
     test_logging,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SHOWN_IN: dict[str, ModuleType] = {
     "about": test_command,
     "activate-version": test_versions,
+    "batch": test_batch_messages,
     "schema-flattening": test_flattening,
     "stream-maps": test_mapping,
     "structured-logging": test_logging,

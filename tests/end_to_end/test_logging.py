@@ -44,13 +44,10 @@ def log_config(folder: Path, **loggers: Any) -> str:
     return str(path)
 
 
-def metrics_in(stderr: str) -> list[dict[str, Any]]:
-    """Return the metrics among the lines of a log."""
-    return [
-        json.loads(line.partition("METRIC: ")[2])
-        for line in stderr.splitlines()
-        if "METRIC: " in line
-    ]
+def metrics_in(stderr: str, name: str = "record_count") -> list[dict[str, Any]]:
+    """Return the metrics of a name among the lines of a log."""
+    lines = [line.partition("METRIC: ")[2] for line in stderr.splitlines()]
+    return [metric for metric in map(json.loads, filter(None, lines)) if metric["metric"] == name]
 
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
@@ -80,9 +77,10 @@ def test_a_structured_log_has_the_metrics_as_fields(service: Service, tmp_path: 
     run = piped(service.config(), tmp_path, GOOD, **env)
     # then their count is a field, and no text to be taken apart
     lines = [json.loads(line) for line in run.stderr.splitlines()]
-    (metric,) = [line["metric_info"] for line in lines if line["message"] == "METRIC"]
-    assert (metric["metric"], metric["value"]) == ("record_count", 25)
-    assert metric["tags"]["stream"] == "orders"
+    metrics = [line["metric_info"] for line in lines if line["message"] == "METRIC"]
+    assert {each["metric"] for each in metrics} == {"record_count", "batch_processing_time"}
+    (count,) = [each for each in metrics if each["metric"] == "record_count"]
+    assert (count["value"], count["tags"]["stream"]) == (25, "orders")
 
 
 def test_metrics_can_go_to_a_file_of_their_own(service: Service, tmp_path: Path) -> None:
@@ -116,10 +114,16 @@ def test_the_record_counts_are_what_was_sent(emulator: Emulator, tmp_path: Path)
     assert run.exit_code == 0, run.stderr
     counts: Counter[str] = Counter()
     for metric in metrics_in(run.stderr):
-        assert (metric["type"], metric["metric"]) == ("counter", "record_count")
+        assert metric["type"] == "counter"
         counts[metric["tags"]["stream"]] += metric["value"]
     rows = {name: len(read_table(emulator.database, name)) for name in counts}
     assert dict(counts) == rows == {"orders": 20, "copy": 3, "other": 7}
+    # and each batch has its time
+    times = metrics_in(run.stderr, "batch_processing_time")
+    batches = Counter(each["tags"]["stream"] for each in times)
+    assert batches == {"orders": 5, "copy": 1, "other": 2}
+    assert {(each["type"], each["tags"]["status"]) for each in times} == {("timer", "succeeded")}
+    assert all(each["value"] > 0 for each in times)
 
 
 def test_what_is_set_aside_is_not_counted(service: Service, tmp_path: Path) -> None:
