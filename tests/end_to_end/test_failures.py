@@ -164,7 +164,7 @@ BAD_LINES = [
     ('{"type": "STATE", "value": ' + '{"a":' * 100_000, "nested too deeply"),
     ('{"type": "ACTIVATE_VERSION", "stream": "orders"}', "missing required field `version`"),
     ('{"type": "ACTIVATE_VERSION", "stream": "x", "version": 1}', "came before its SCHEMA"),
-    ('{"type": "BATCH", "stream": "orders", "manifest": []}', "BATCH"),
+    ('{"type": "BATCH", "stream": "orders", "manifest": []}', "encoding"),
     (record({"id": 1}, "unheard of"), "RECORD of stream 'unheard of' came before its SCHEMA"),
     (record({"id": 1, "name": "x" * 21_000_000}), "the service takes at most 20,000,000"),
     (record({"id": "x" * 5_000_000}), "it has 5000000 characters in key property"),
