@@ -53,7 +53,8 @@ def test_the_tap_is_slowed_while_the_service_is_slow(tmp_path: Path) -> None:
 
     with running_service(answer) as service:
         config = service.config(batch_size_rows=1, max_parallel_requests=2)
-        with started(config, tmp_path) as process:
+        # and a log that nobody reads, so that it must not be long
+        with started(config, tmp_path, LOGLEVEL="WARNING") as process:
             assert process.stdin is not None
             # when a tap writes far more than the batches in flight and a pipe hold
             padded = [record({"id": place, "name": "x" * 10_000}) for place in range(500)]
