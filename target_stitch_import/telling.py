@@ -139,7 +139,7 @@ class Telling:
         self._log(f"Run {outcome}: {text}.", "run_summary", fields)
 
     def _log(self, text: str, event: str, fields: dict[str, Any]) -> None:
-        self._logger.info("%s", text, extra={"event": event, **fields})
+        self._logger.info("%s", text, extra={"event_name": event, **fields})
 
 
 def _time_batch(stream: str, seconds: float) -> None:

@@ -68,14 +68,14 @@ def structured(folder: Path) -> dict[str, str]:
 def events(stderr: str) -> list[dict[str, Any]]:
     """Return what was told to machines."""
     lines = [json.loads(line) for line in stderr.splitlines()]
-    return [line for line in lines if "event" in line["extra"]]
+    return [line for line in lines if "event_name" in line["extra"]]
 
 
 def summary(stderr: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Return each stream's fields, and those of the run."""
     *streams, run = events(stderr)
-    assert {line["extra"]["event"] for line in streams} <= {"stream_summary"}
-    assert run["extra"]["event"] == "run_summary"
+    assert {line["extra"]["event_name"] for line in streams} <= {"stream_summary"}
+    assert run["extra"]["event_name"] == "run_summary"
     return {line["stream_name"]: line["extra"] for line in streams}, run["extra"]
 
 
@@ -284,7 +284,7 @@ def test_lines_come_while_the_service_is_slow(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.read() == b'{"at": 1}\n'
     told = seen[-1]["extra"]
-    assert (told["event"], told["records"], told["states"]) == ("progress", 0, 0)
+    assert (told["event_name"], told["records"], told["states"]) == ("progress", 0, 0)
 
 
 @pytest.mark.parametrize("variable", ["TARGET_STITCH_IMPORT_LOGLEVEL", "LOGLEVEL"])
