@@ -43,9 +43,9 @@ class Run:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment without settings of the target in it."""
+    """Return the environment without settings of the target, or a word on an old Python, in it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TARGET_")}
-    return {**kept, **more}
+    return {**kept, "PYTHONWARNINGS": "ignore:Python 3", **more}
 
 
 @contextlib.contextmanager
