@@ -19,6 +19,7 @@ from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.forms import BATCH_FORM, BATCH_TAIL
 from target_stitch_import.limits import MAX_BATCH_BYTES
 from target_stitch_import.places import told
+from target_stitch_import.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +69,7 @@ class Batch:
         """Name it in a message for people."""
         return (
             f"batch {self.number} of table {self.table_name!r:.100} "
-            f"({self.rows:,} rows, {len(self.body):,} bytes, from {told(self.lines[0])})"
+            f"({counted(self.rows, 'row')}, {counted(len(self.body), 'byte')}, from {told(self.lines[0])})"
         )
 
 

@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.api_url import PLAIN, refused_url
@@ -69,7 +70,9 @@ def prepare(config: dict[str, Any], schema: Mapping[str, Any], logger: logging.L
         if name in _VENDOR_SETTINGS:
             logger.info("Setting %s of the vendor's target %s.", name, _VENDOR_SETTINGS[name])
         elif name not in schema["properties"] and name != "add_record_metadata":  # false is so
-            logger.warning("Setting %s is not known, and ignored.", name)
+            near = get_close_matches(name, schema["properties"], 1)
+            meant = f"; is {near[0]} meant?" if near else "."
+            logger.warning("Setting %s is not known, and ignored%s", name, meant)
         elif schema["properties"].get(name, {}).get("secret") and isinstance(value, str):
             config[name] = Secret(value)
     _read_numbers(config, schema)

@@ -13,6 +13,7 @@ import contextlib
 import io
 import logging
 import os
+import select
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from target_stitch_import.progress import busiest
+from target_stitch_import.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +83,7 @@ def _line(progress: Progress, rate: float, held: int, width: int) -> Text:
     said = [
         (f"{rate:,.0f} records/s", "green"),
         (f"{held:,} in flight", ""),
-        (f"{retries:,} {'retry' if retries == 1 else 'retries'}", "yellow" if retries else ""),
+        (counted(retries, "retry", "retries"), "yellow" if retries else ""),
     ]
     if progress.total.quarantined:
         said.append((f"{progress.total.quarantined:,} quarantined", "yellow"))
@@ -138,17 +140,24 @@ class Display:
         for handler in self._handlers:
             handler.setStream(self._terminal)
         self._handlers.clear()
-        with self._lock, contextlib.suppress(OSError, ValueError):
-            self._write(ERASE)
+        if self._is_in_front():
+            with self._lock, contextlib.suppress(OSError, ValueError):
+                self._write(ERASE)
 
     def abort(self) -> None:
-        """Wipe the table away, from a signal handler: without a lock, or a buffer."""
+        """Wipe the table away, from a signal handler: without a lock, a buffer, or a wait.
+
+        A terminal that is stopped takes nothing, and must not hold up the end.
+        """
         with contextlib.suppress(OSError, ValueError):
-            os.write(self._terminal.fileno(), ERASE.encode())
+            descriptor = self._terminal.fileno()
+            if self._is_in_front() and select.select([], [descriptor], [], 0)[1]:
+                os.write(descriptor, ERASE.encode())
 
     def draw(self) -> None:
         """Draw the table as it is now, but not over a shell that has put this run behind it."""
         if not self._is_in_front():
+            self._frame = ""
             return
         width, height = self._size()
         most = max(0, min(MOST_SHOWN, height - _AROUND))
@@ -160,9 +169,9 @@ class Display:
             self._write(ERASE + frame)
 
     def above(self, text: str) -> None:
-        """Write whole lines where the table is, and that below them."""
+        """Write whole lines where the table is, and that below them; or, in the background, alone."""
         with self._lock:
-            self._write(ERASE + text + self._frame)
+            self._write(ERASE + text + self._frame if self._is_in_front() else text)
 
     def _write(self, text: str) -> None:
         encoding = self._terminal.encoding or "utf-8"

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from target_stitch_import.errors import TargetStitchImportError
 from target_stitch_import.parts import tables_of
+from target_stitch_import.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,17 +127,18 @@ class DryRun:
         lines = []
         for table, tally in self._tallies.items():
             lines.append(
-                f"{table}: {tally.records:,} records, {tally.size:,} bytes, "
-                f"{tally.requests:,} requests"
+                f"{table}: {counted(tally.records, 'record')}, {counted(tally.size, 'byte')}, "
+                f"{counted(tally.requests, 'request')}"
             )
             if tally.refused:
                 lines.append(
-                    f"{table}: {tally.refused:,} records would be refused, "
+                    f"{table}: {counted(tally.refused, 'record')} would be refused, "
                     f"the first in {tally.first_refusal}"
                 )
         records = sum(tally.records for tally in self._tallies.values())
         lines.append(
-            f"Dry run: {records:,} records in {self._requests:,} requests, {self._size:,} bytes; "
+            f"Dry run: {counted(records, 'record')} in {counted(self._requests, 'request')}, "
+            f"{counted(self._size, 'byte')}; "
             "nothing was sent, and no STATE written"
         )
         return lines

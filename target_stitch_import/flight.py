@@ -138,7 +138,7 @@ def say_wait(
         "Try %d of %s did not succeed: %s. Next try in %.1f s; batches held meanwhile: %d.",
         attempts.count,
         what,
-        error,
+        str(error).rstrip("."),
         seconds,
         held,
     )

@@ -17,6 +17,7 @@ import msgspec
 
 from target_stitch_import.errors import QuarantineError
 from target_stitch_import.sequence import text_of
+from target_stitch_import.wording import counted
 
 if TYPE_CHECKING:
     from target_stitch_import.messages import RecordMessage, SchemaMessage
@@ -116,9 +117,9 @@ class Quarantine:
         if self.counts:
             told = ", ".join(f"{count:,} of {stream!r}" for stream, count in self.counts.items())
             logger.warning(
-                "%s records were set aside (%s) in %s. Once the cause is mended, load them with "
+                "%s set aside (%s) in %s. Once the cause is mended, load them with "
                 "that file as the input.",
-                f"{self.counts.total():,}",
+                counted(self.counts.total(), "record was", "records were"),
                 told,
                 self.path,
             )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from singer_sdk.metrics import Metric, Point, Status, Tag, Timer, log
 
 from target_stitch_import.progress import busiest
+from target_stitch_import.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,9 +109,7 @@ class Telling:
             "states": progress.states,
             "seconds_since_state": None if ago is None else round(ago, 3),
         }
-        told = (
-            f"{_told(progress.total)}, {held:,} batches in flight, {rate:,.0f} records/s, {state}"
-        )
+        told = f"{_told(progress.total)}, {counted(held, 'batch', 'batches')} in flight, {rate:,.0f} records/s, {state}"
         self._log(f"Progress: {told}.", "progress", fields)
 
     def _sum_up(self, outcome: str) -> None:
@@ -126,7 +125,7 @@ class Telling:
         if others:
             fields = {"streams": others, **_fields(rest, rest.seconds)}
             text = f"{_told(rest)}, {rest.seconds:,.1f} s"
-            self._log(f"{_number(others, 'other stream')}: {text}.", "other_streams", fields)
+            self._log(f"{counted(others, 'other stream')}: {text}.", "other_streams", fields)
         seconds = progress.clock() - progress.began
         fields = {
             "outcome": outcome,
@@ -134,8 +133,8 @@ class Telling:
             **_fields(progress.total, seconds),
             "states": progress.states,
         }
-        text = f"{_number(len(streams), 'stream')}, {_told(progress.total)}"
-        text = f"{text}, {_number(progress.states, 'STATE')}, {seconds:,.1f} s"
+        text = f"{counted(len(streams), 'stream')}, {_told(progress.total)}"
+        text = f"{text}, {counted(progress.states, 'STATE')}, {seconds:,.1f} s"
         self._log(f"Run {outcome}: {text}.", "run_summary", fields)
 
     def _log(self, text: str, event: str, fields: dict[str, Any]) -> None:
@@ -185,12 +184,8 @@ def _fields(counts: Counts, seconds: float) -> dict[str, Any]:
 
 
 def _told(counts: Counts) -> str:
-    retries = "1 retry" if counts.retries == 1 else f"{counts.retries:,} retries"
+    retries = counted(counts.retries, "retry", "retries")
     return (
-        f"{_number(counts.records, 'record')}, {_number(counts.size, 'byte')}, "
-        f"{_number(counts.requests, 'request')}, {retries}, {counts.quarantined:,} quarantined"
+        f"{counted(counts.records, 'record')}, {counted(counts.size, 'byte')}, "
+        f"{counted(counts.requests, 'request')}, {retries}, {counts.quarantined:,} quarantined"
     )
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -121,10 +121,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= MAX_PORT:
-        raise argparse.ArgumentTypeError("a port is between 0 and 65535")
-    return port
+    if not text.isdecimal() or not 0 <= int(text) <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {MAX_PORT}")
+    return int(text)
 
 
 def _faults(text: str) -> Faults:

@@ -201,8 +201,8 @@ def test_a_file_that_is_no_database(tmp_path: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--port", "65536"], "a port is between 0 and 65535"),
-        (["--port", "http"], "invalid _port value"),
+        (["--port", "65536"], "a port is a number from 0 to 65535"),
+        (["--port", "http"], "a port is a number from 0 to 65535"),
         (["--region", "mars"], "invalid choice: 'mars'"),
         (["--client-id", "x"], "invalid int value"),
         (["--faults", "dorp"], "argument --faults: 'dorp' is no fault"),

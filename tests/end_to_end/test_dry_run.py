@@ -107,7 +107,7 @@ def test_a_line_that_can_not_be_used_ends_it_as_it_would_end_a_run(tmp_path: Pat
     run = piped({}, tmp_path, stream_of(schema(), record({"id": 1}), "nonsense"), "--dry-run")
     assert run.exit_code == 1
     assert "Line 3 of the input" in run.last_line
-    assert "orders: 1 records, " in run.stderr
+    assert "orders: 1 record, " in run.stderr
 
 
 def test_no_connection_is_opened(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_a_final_answer_stops_the_run_with_one_line(
         assert len(service.requests) == 1
     assert (run.exit_code, run.stdout) == (1, b"")
     assert said in run.last_line
-    assert "batch 1 of table 'orders' (1 rows" in run.last_line
+    assert "batch 1 of table 'orders' (1 row," in run.last_line
     assert "Traceback" not in run.stderr
     assert "secret-token" not in run.stderr
 

@@ -63,7 +63,7 @@ def test_a_record_that_the_service_would_refuse_is_set_aside(
     data = text[text.index('"record": ') + len('"record": ') : -1]
     assert f'"record":{data},'.encode() in (tmp_path / "quarantine.singer").read_bytes()
     # and the end of the log counts it
-    assert "1 records were set aside (1 of 'orders') in " in run.stderr
+    assert "1 record was set aside (1 of 'orders') in " in run.stderr
 
 
 def test_a_key_that_is_too_long_is_set_aside(service: Service, tmp_path: Path) -> None:

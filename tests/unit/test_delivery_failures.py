@@ -31,7 +31,7 @@ def test_a_batch_that_can_not_be_delivered_is_named() -> None:
     run.delivery.submit(batch(7, "orders"))
     error = fail(run, 7)
     run.delivery.close()
-    assert str(error).startswith("batch 7 of table 'orders' (1 rows, ")
+    assert str(error).startswith("batch 7 of table 'orders' (1 row, ")
     assert str(error).endswith("could not be delivered: 400 no")
     assert isinstance(error.__cause__, RejectedError)
     assert run.acknowledged == []

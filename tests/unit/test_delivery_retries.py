@@ -56,7 +56,7 @@ def test_a_batch_is_tried_again_until_it_is_taken(caplog: pytest.LogCaptureFixtu
     assert run.acknowledged == [1]
     lines = [record.getMessage() for record in caplog.records]
     assert [line.split(" of ")[0] for line in lines] == ["Try 1", "Try 2"]
-    assert lines[0].startswith("Try 1 of batch 1 of table 'orders' (1 rows, ")
+    assert lines[0].startswith("Try 1 of batch 1 of table 'orders' (1 row, ")
     assert lines[0].endswith("503 busy. Next try in 0.0 s; batches held meanwhile: 1.")
 
 
@@ -94,7 +94,7 @@ def test_when_the_budget_is_spent_the_run_fails() -> None:
     failing(run, in_vain(1, 1))
     with pytest.raises(DeliveryError) as raised:
         run.deliver(batch(1, "orders"))
-    assert str(raised.value).startswith("batch 1 of table 'orders' (1 rows, ")
+    assert str(raised.value).startswith("batch 1 of table 'orders' (1 row, ")
     assert str(raised.value).endswith("given up after 1 try in 0 s; the last ended with: 503 busy")
     run.delivery.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
@@ -222,6 +223,28 @@ def test_a_run_in_the_background_draws_nothing(
     assert screen.getvalue() == ""
 
 
+def test_a_run_that_goes_into_the_background_leaves_the_shell_alone(
+    progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a table, and a shell that then puts the run behind itself
+    screen = Screen()
+    display = display_on(screen, progress)
+    display.draw()
+    monkeypatch.setattr(screen, "fileno", lambda: 0)
+    monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+    drawn = screen.getvalue()
+    # when something is logged, it is time to draw, and the run ends
+    display.above("a line\n")
+    display.draw()
+    display.end()
+    # then the line is all that is written
+    assert screen.getvalue() == f"{drawn}a line\n"
+    # and back in front, no table of before stands below a line
+    monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
+    display.above("another\n")
+    assert screen.getvalue() == f"{drawn}a line\n{ERASE}another\n"
+
+
 def test_a_terminal_that_hangs_up_is_no_failure(progress: Progress) -> None:
     screen = Screen()
     display = display_on(screen, progress)
@@ -244,6 +267,24 @@ def test_an_abort_wipes_the_table_away(progress: Progress, monkeypatch: pytest.M
     assert os.read(reading, 100) == ERASE.encode()
     os.close(reading)
     assert screen.getvalue() == ""
+
+
+def test_an_abort_does_not_wait_for_a_terminal_that_is_stopped(
+    progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a terminal that takes no more, as after Ctrl-S
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writing, bytes(4096)):
+            pass
+    os.set_blocking(writing, True)
+    screen = Screen()
+    monkeypatch.setattr(screen, "fileno", lambda: writing)
+    # when a signal handler asks for it, then it returns
+    display_on(screen, progress).abort()
+    os.close(writing)
+    os.close(reading)
 
 
 @pytest.mark.parametrize("no_color", [True, False])

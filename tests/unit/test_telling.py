@@ -90,11 +90,11 @@ def test_a_line_comes_again_and_again_while_nothing_else_happens(
         "3 batches in flight, 100 records/s, STATE 1 (2 s ago)."
     )
     first = kept.records[0]
-    assert (first.event, first.records, first.bytes) == ("progress", 1_200, 64_000)
+    assert (first.event_name, first.records, first.bytes) == ("progress", 1_200, 64_000)
     assert (first.in_flight, first.records_per_second) == (3, 100.0)
     assert (first.states, first.seconds_since_state, first.seconds) == (1, 2.0, 12.0)
     # and none comes after the end
-    assert kept.records[-1].event == "run_summary"
+    assert kept.records[-1].event_name == "run_summary"
     assert "progress" not in [thread.name for thread in threading.enumerate()]
 
 
@@ -125,7 +125,7 @@ def test_the_end_has_an_event_for_each_stream_and_one_for_all(kept: _Kept) -> No
             "0 STATEs, 2.5 s."
         ),
     ]
-    assert [record.event for record in kept.records] == [
+    assert [record.event_name for record in kept.records] == [
         "stream_summary", "stream_summary", "run_summary",
     ]  # fmt: skip
     orders, run = kept.records[1:]
@@ -169,7 +169,7 @@ def test_of_very_many_streams_those_that_matter_have_an_event(kept: _Kept) -> No
     assert [record.stream_name for record in streams] == [
         "s7", *(f"s{place}" for place in range(9_901, 10_000))
     ]  # fmt: skip
-    assert (others.event, others.streams, others.records) == ("other_streams", 9_900, 9_900)
+    assert (others.event_name, others.streams, others.records) == ("other_streams", 9_900, 9_900)
     assert run.bytes == others.bytes + sum(record.bytes for record in streams)
     assert kept.messages[-2].startswith("9,900 other streams: 9,900 records, ")
 
@@ -202,7 +202,7 @@ def test_a_terminal_that_can_do_little_gets_lines(
     with _Pipeline().told():
         kept.wait_for(1)
     # then there are lines in the log
-    assert kept.records[0].event == "progress"
+    assert kept.records[0].event_name == "progress"
 
 
 def test_without_a_stderr_nothing_breaks(kept: _Kept, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_without_a_stderr_nothing_breaks(kept: _Kept, monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "stderr", None)
     with _Pipeline().told():
         pass
-    assert kept.records[-1].event == "run_summary"
+    assert kept.records[-1].event_name == "run_summary"
 
 
 def test_the_rate_is_that_of_the_last_half_minute() -> None:

@@ -1,0 +1,13 @@
+"""Words for people that more than one room needs.
+
+Knows English; nothing of what is counted.
+"""
+
+from __future__ import annotations
+
+__all__ = ["counted"]
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a count with its noun: ``1 row``, ``2,000 rows``; ``many`` where that takes no s."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
