@@ -32,7 +32,7 @@ def names(page: Page) -> list[str]:
 def lines(node: Locator) -> int:
     """Return how many lines of text are seen of it."""
     height = "node => node.clientHeight / parseFloat(getComputedStyle(node).lineHeight)"
-    return round(node.evaluate(height))
+    return round(float(node.evaluate(height)))
 
 
 def test_it_fits_a_phone(page: Page, own: Api) -> None:
@@ -82,6 +82,7 @@ def test_long_names_leave_room_for_the_rest(page: Page, own: Api) -> None:
     # and the schema has all of each name, and says which of them is a key
     page.get_by_role("radio", name="Schema").check()
     schema = page.locator("#schema-view")
+    schema.scroll_into_view_if_needed()
     expect(schema.locator(".key")).to_be_in_viewport()
     assert schema.evaluate("node => node.scrollWidth <= node.clientWidth")
 
