@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from target_stitch_import.emulator import running_emulator
 from tests.support.messages import record, schema, stream_of
@@ -18,7 +15,6 @@ from tests.support.running import piped
 from .service import ID, ID_AND_NAME, Api, batch, load, upsert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import requests
@@ -26,65 +22,7 @@ if TYPE_CHECKING:
 
     from target_stitch_import.emulator import Emulator
 
-BROWSERS: Final = ("chromium", "google-chrome")
-FLAGS: Final = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HOSTILE: Final = "<img src=x onerror=\"document.title='broken in'\"><script>alert(1)</script>"
-PHONE: Final[Any] = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser, if this machine has one."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        reason = f"there is none of {', '.join(BROWSERS)}"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def troubles() -> list[str]:
-    """What a page complains of, and where it goes that it should not."""
-    return []
-
-
-@pytest.fixture
-def page(browser: Browser, troubles: list[str], emulator: Emulator) -> Iterator[Page]:
-    """The page of an emulator; it must have no trouble."""
-    page = browser.new_page()
-    page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("dialog", lambda dialog: troubles.append(f"dialog {dialog.message}"))
-    page.on("request", lambda request: troubles.extend(elsewhere(request.url, emulator.url)))
-    page.goto(f"{emulator.url}/")
-    yield page
-    page.close()
-    assert troubles == []
-
-
-@pytest.fixture
-def own(emulator: Emulator, session: requests.Session) -> Api:
-    return Api(emulator.url, emulator.database, session)
-
-
-def elsewhere(address: str, home: str) -> list[str]:
-    here = urlsplit(address)
-    is_home = here.scheme == "data" or here.netloc == urlsplit(home).netloc
-    return [] if is_home else [f"went to {address}"]
 
 
 def columns(page: Page) -> list[str]:
@@ -181,27 +119,6 @@ def test_what_is_hostile_stays_text(page: Page, own: Api) -> None:
     expect(page).to_have_title("Import API emulator")
 
 
-def test_it_fits_a_phone(page: Page, own: Api) -> None:
-    # given a phone, and a table that is wide, with a long name
-    page.set_viewport_size(PHONE)
-    fields = {f"a_rather_long_name_of_a_column_{n}": "a value " * 9 for n in range(200)}
-    wide = {name: {"type": "string"} for name in fields}
-    fits = "document.documentElement.scrollWidth <= innerWidth"
-    assert page.evaluate(fits)
-
-    # when it is loaded, and something is refused
-    load(own, "w" * 300, wide, upsert(1, **fields))
-    own.batch(batch("w" * 300, {**wide, "x" * 150: False}, [upsert(1, **fields)]))
-    expect(page.locator("#requests tr")).to_have_count(2)
-    expect(page.locator("#columns th")).to_have_count(203)
-
-    # then nothing sticks out, neither rows nor schema
-    assert page.evaluate(fits)
-    page.get_by_role("radio", name="Schema").check()
-    expect(page.locator("#schema tr")).to_have_count(200)
-    assert page.evaluate(fits)
-
-
 def test_it_is_dark_where_that_is_wished(page: Page) -> None:
     # when the reader likes it dark
     colours = []
@@ -214,44 +131,6 @@ def test_it_is_dark_where_that_is_wished(page: Page) -> None:
     light, dark = (sum(map(int, re.findall(r"\d+", back))) for back, _ in colours)
     assert light > 600
     assert dark < 150
-
-
-def test_a_thousand_tables(page: Page, own: Api) -> None:
-    # when there are as many tables as nobody wants to scroll through
-    record = {"client_id": 1, "action": "upsert", "sequence": 1, "key_names": ["id"]}
-    names = [f"table {n:04}" for n in range(1000)]
-    own.push([{**record, "table_name": name, "data": {"id": 1}} for name in names])
-    expect(page.locator("#tables li")).to_have_count(1000)
-
-    # then one is found by its name
-    page.get_by_role("searchbox").fill("0777")
-    page.get_by_role("button", name="table 0777").click()
-    expect(page.get_by_role("heading", name="table 0777")).to_be_visible()
-    expect(page.locator("#requests")).to_contain_text("and 995 more")
-
-
-def test_the_keyboard_does(page: Page, own: Api) -> None:
-    # given two tables, and a request that was refused
-    load(own, "first", ID, upsert(1, id=1))
-    load(own, "second", ID, upsert(1, id=2))
-    own.batch(batch("third", ID, [upsert(1, id="x")]))
-    expect(page.locator("#requests tr")).to_have_count(3)
-
-    # when a reader without a mouse goes through
-    page.get_by_role("button", name="first").focus()
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="second", exact=True)).to_be_visible()
-    page.keyboard.press("Tab")
-    page.keyboard.press("ArrowRight")
-    expect(page.locator("#schema-view")).to_be_visible()
-    for _ in range(2):
-        page.keyboard.press("Tab")
-    page.keyboard.press("Space")
-
-    # then only what went wrong is left
-    expect(page.locator("#requests tr")).to_have_count(1)
-    expect(page.locator("#requests")).to_contain_text("third")
 
 
 def test_the_empty_page_has_a_command_that_works(page: Page, own: Api) -> None:
@@ -311,4 +190,8 @@ def test_an_emulator_that_goes_away_and_comes_back(
         expect(page.get_by_role("button", name="t 2")).to_be_visible()
         expect(page.locator("#requests tr")).to_have_count(1)
         expect(page.locator("#rows td").first).to_have_text("3")
+        # and tells what has come since from what was there
+        since = page.locator(".totals")
+        expect(since).to_have_text(re.compile(r"Since it started\s+Records loaded1\s+Requests1"))
+        expect(page.get_by_role("navigation", name="Tables")).to_contain_text("Tables1")
         page.close()
