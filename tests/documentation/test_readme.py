@@ -89,6 +89,15 @@ def test_meltano_takes_the_definition_of_the_hub(tmp_path: Path, meltano: str) -
     assert "max_retry_seconds" in shown
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/recipes/postgres.md"])
+def test_a_loader_has_meltano_show_the_levels_of_its_log(page: str) -> None:
+    # given the definition of the loader that a page has
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    (loader,) = re.findall(r"^  - name: target-stitch-import\n(?:    .*\n)+", text, re.MULTILINE)
+    # then Meltano is told that the log has a form
+    assert yaml.safe_load(loader)[0]["capabilities"] == ["structured-logging"]
+
+
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md"])
 def test_the_files_that_it_points_to_are_there(page: str) -> None:
     # given the links of a page at the top that lead into the repository
