@@ -75,8 +75,8 @@ def test_meltano_takes_the_definition_of_the_hub(tmp_path: Path, meltano: str) -
     called("init", "p", folder=tmp_path)
     # when the loader is added by its definition, as the recipe says
     text = (PROJECT / "docs" / "recipes" / "meltano.md").read_text(encoding="utf-8")
-    (add,) = re.findall(r"^meltano (add .*)$", text, re.MULTILINE)
-    add = add.replace("/path/to/checkout", str(PROJECT))
+    (add,) = re.findall(r"^meltano (add (?:.*\\\n)?.*)$", text, re.MULTILINE)
+    add = add.replace("\\\n", " ").replace("/path/to/checkout", str(PROJECT))
     called(*shlex.split(add), "--no-install", folder=tmp_path / "p")
     # then it is there, and nothing else is (Meltano 4 takes `add loader ...` for two plugins)
     project = yaml.safe_load((tmp_path / "p" / "meltano.yml").read_text(encoding="utf-8"))
