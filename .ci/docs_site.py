@@ -28,6 +28,7 @@ OUTSIDE: Final = {
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "benchmarks/results.svg": "images/results.svg",
+    "benchmarks/wide.svg": "images/wide.svg",
 }
 """Files of the repository that the site has too, and what they are there."""
 

@@ -1,4 +1,4 @@
-"""The bars of ``results.svg``: records per second of each target, shape by shape."""
+"""The bars of ``results.svg`` and ``wide.svg``: records per second of each target, shape by shape."""
 
 from __future__ import annotations
 
@@ -36,14 +36,19 @@ STYLE = """
 """
 
 
-def draw(results: Sequence[Result], labels: dict[str, str], note: str) -> str:
-    """Return the chart; in each shape the longest bar is the fastest program."""
+def draw(results: Sequence[Result], labels: dict[str, str], title: str, note: str) -> str:
+    """Return the chart; in each shape the longest bar is the fastest program.
+
+    A shape has its name above it, but not if it is the only one: the title says it then.
+    """
     parts: list[str] = []
     y = TOP
-    for case in dict.fromkeys(result.case for result in results):
+    cases = dict.fromkeys(result.case for result in results)
+    for case in cases:
         rows = [result for result in results if result.case == case]
-        parts.append(f'<text class="shape" x="16" y="{y + 12}">{escape(case)}</text>')
-        y += BAR + GAP
+        if len(cases) > 1:
+            parts.append(f'<text class="shape" x="16" y="{y + 12}">{escape(case)}</text>')
+            y += BAR + GAP
         fastest = max(result.whole / result.of_whole(result.spread[0]) for result in rows)
         for result in rows:
             parts += _bar(result, labels[result.program], (WIDTH - LEFT - RIGHT) / fastest, y)
@@ -51,9 +56,9 @@ def draw(results: Sequence[Result], labels: dict[str, str], note: str) -> str:
         y += BETWEEN - BAR
     size = f'viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" height="{y}" role="img"'
     head = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} aria-label="Records per second">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} aria-label="{escape(title)}">',
         f"<style>{STYLE}</style>",
-        '<text class="title" x="16" y="26">Records per second</text>',
+        f'<text class="title" x="16" y="26">{escape(title)}</text>',
         f'<text class="small" x="16" y="44">{escape(note)}</text>',
     ]
     return "\n".join([*head, *parts, "</svg>", ""])

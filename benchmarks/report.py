@@ -1,4 +1,4 @@
-"""What is told: text tables, ``results.json`` and ``results.svg``."""
+"""What is told: text tables, ``results.json``, and the charts drawn from it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import chart
+from cases import Result
+from measure import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from cases import Result
     from modes import Plan
 
 OURS, PUMP, EMPTY = "ours", "pump", "empty input"
@@ -26,6 +27,7 @@ CHARTED = {
     "sdk": "default SDK target",
     "sdk-novalid": "... without validation",
 }
+WIDE = "Records of 20 fields per second, into a server that only counts"
 HEAD = ("program", "wall s", "min..max", "cpu s", "peak MB", "records/s", "MB/s")
 NOTE = """
 All from start to exit. A program that read fewer records is compared by the time that all of them
@@ -126,9 +128,32 @@ def write(results: Sequence[Result], mode: str, plan: Plan, folder: Path) -> Non
         "results": [result.told() for result in results],
     }
     path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    names = {shape.name for shape in plan.shapes}
-    charted = [each for each in results if each.case in names and each.program in CHARTED]
-    if mode == "shapes" and charted:
-        note = f"median of {plan.runs} runs, longer is better, line: min to max; "
-        svg = chart.draw(charted, CHARTED, note + machine_line(machine()))
-        (folder / "results.svg").write_text(svg, encoding="utf-8")
+    if mode == "shapes":
+        draw(kept[mode], folder)
+
+
+def draw(told: dict[str, Any], folder: Path) -> None:
+    """Write the charts of what ``results.json`` tells of the shapes: all of them, and wide alone."""
+    results = [_read(each) for each in told["results"]]
+    compare(results)
+    shown = [
+        each for each in results if each.program in CHARTED and not each.case.startswith("start")
+    ]
+    note = f"median of {told['runs']} runs, longer is better, line: min to max; "
+    note += machine_line(told["machine"])
+    charts = {
+        "results.svg": (shown, CHARTED, "Records per second"),
+        "wide.svg": ([each for each in shown if each.case == "wide"], CHARTED, WIDE),
+    }
+    for name, (those, labels, title) in charts.items():
+        if those:
+            (folder / name).write_text(chart.draw(those, labels, title, note), encoding="utf-8")
+
+
+def _read(told: dict[str, Any]) -> Result:
+    """Return a result as ``told`` has told it."""
+    samples = [Sample(**each) for each in told["runs"]]
+    whole = told["compared_as"]
+    return Result(
+        told["case"], told["program"], told["records"], told["input_mb"], whole, samples=samples
+    )

@@ -1,12 +1,13 @@
 """The benchmark: this target beside others, on the same input, against a server that only counts.
 
 ``make bench`` runs it. It makes the environments and inputs that it needs, and writes
-``results.json`` and ``results.svg`` beside itself.
+``results.json`` and its charts beside itself.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ def options_of(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--shapes", default=",".join(shapes), help=f"of {', '.join(shapes)}")
     parser.add_argument("--programs", help=f"of {', '.join(programs)}")
     parser.add_argument("--quick", action="store_true", help="few records, two runs")
+    parser.add_argument("--draw", action="store_true", help="the charts again, from results.json")
     parser.add_argument("--output", type=Path, default=Path(__file__).resolve().parent)
     options = parser.parse_args(arguments)
     if options.quick:
@@ -81,6 +83,10 @@ def ready(programs: Sequence[Program]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; return its exit code."""
     options = options_of(arguments)
+    if options.draw:
+        kept = json.loads((options.output / "results.json").read_text(encoding="utf-8"))
+        report.draw(kept["shapes"], options.output)
+        return 0
     plan = Plan(
         folder=PROJECT / ".bench",
         records=options.records,
@@ -100,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"  {program.name}: {program.about}")
     print(report.tables(results))
     print(report.NOTE)
-    print(f"\nWritten: results.json and results.svg in {options.output.name}")
+    print(f"\nWritten: results.json and its charts in {options.output.name}")
     return 0
 
 

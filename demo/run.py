@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -46,9 +48,7 @@ class Demo:
         print(f"All of it happens in {self.work}, what tap and target log is in demo.log there.")
         late = flight_data.write_first_days(self.source)
 
-        print(
-            "\n1. The service, emulated on this machine; a browser at its address shows what arrives"
-        )
+        print("\n1. The service, emulated on this machine")
         emulator = [str(EMULATOR), "--port", "0", "--database", DATABASE]
         emulator += ["--token", TOKEN]
         print(f"   $ {show(emulator)}")
@@ -62,8 +62,8 @@ class Demo:
 
             print("\n3. The source changes")
             new = flight_data.write_next_day(self.source, late)
-            print(f"   A file arrives, {flight_data.LAST_DAY}: {len(new) - 1} flights of that day,")
-            print(f"   and {_name(late)} of the day before, which was in the air until now.")
+            day = f"{len(new) - 1} flights of that day, and {_name(late)} of the day before, now landed"
+            print(f"   A file arrives, {flight_data.LAST_DAY}: {day}.")
 
             print("\n4. Second run: the same pipes, and the STATE of the first")
             second = self.replicate(with_state=True)
@@ -72,7 +72,10 @@ class Demo:
         print(
             "\nChecked: the tables equal the source after both runs, the second sent only what is new."
         )
-        print(f"The tables stay for a look at them: sqlite3 {self.work / DATABASE}")
+        database = self.work / DATABASE
+        print(f"The tables stay for a look at them: sqlite3 {database}")
+        look = shlex.join([os.path.relpath(EMULATOR), "--database", str(database)])
+        print(f"or with a browser at http://127.0.0.1:8787: {look}")
 
     def write_configs(self, line: str) -> None:
         """Write the config of the target and one of the tap for each table."""

@@ -25,6 +25,7 @@ from dagster import (
     DynamicOut,
     DynamicOutput,
     EnvVar,
+    Failure,
     Jitter,
     OpExecutionContext,
     RetryPolicy,
@@ -51,7 +52,10 @@ class Pipe(ConfigurableResource):
 
     def key_ranges(self) -> list[str]:
         """Return the names of the partitions: letters, digits and underscores."""
-        return sorted(path.name for path in Path(self.source).iterdir() if path.is_dir())
+        source = Path(self.source)
+        if not source.is_dir():
+            raise Failure(f"LOAD_SOURCE: no folder {source}. It has a folder for each key range.")
+        return sorted(path.name for path in source.iterdir() if path.is_dir())
 
     def tap_config(self, partition: str) -> dict[str, Any]:
         """Return the tap's config for a partition; all else is the same for each."""

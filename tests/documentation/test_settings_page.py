@@ -18,14 +18,14 @@ SECTION = re.compile(
 
 def settings_table(properties: dict[str, Any]) -> str:
     """Return the table of settings, in Markdown."""
-    rows = ["| setting | kind | default | what it is |", "|:--|:--|:--|:--|"]
+    rows = ["| setting | kind, default | what it is |", "|:--|:--|:--|"]
     for name, setting in properties.items():
         kind = next(kind for kind in setting["type"] if kind != "null")
         if "enum" in setting:
             kind = ", ".join(f"`{value}`" for value in setting["enum"])
-        default = f"`{json.dumps(setting['default'])}`" if "default" in setting else ""
+        default = f"<br>default `{json.dumps(setting['default'])}`" if "default" in setting else ""
         secret = " (secret)" if setting.get("writeOnly") else ""
-        rows.append(f"| `{name}` | {kind}{secret} | {default} | {setting['description']} |")
+        rows.append(f"| `{name}` | {kind}{secret}{default} | {setting['description']} |")
     return "\n".join(rows) + "\n"
 
 

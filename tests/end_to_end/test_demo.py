@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from target_stitch_import.emulator import list_tables
 
 PROJECT = Path(__file__).parents[2]
 TAP = PROJECT / ".venv-tap-jsonfile" / "bin" / "tap-jsonfile"
@@ -66,6 +69,12 @@ def test_demo_shows_two_runs_of_which_the_second_is_incremental(tmp_path: Path) 
     assert int(old[-1]) < int(new[-1])
     # And the STATE, with the hash of each file that was read
     assert '{"bookmarks": {"flights": {"file_hashes": {"2013-01-01.jsonl": ' in demo.stdout
+    # And the database that a look at the tables is suggested at is there, and so is the command
+    look = shlex.split(demo.stdout.splitlines()[-1].rpartition(": ")[2])
+    command, database = (tmp_path / look[0]).resolve(), look[-1]
+    assert (command.name, look[1]) == ("stitch-import-emulator", "--database")
+    assert command.is_file()
+    assert len(list_tables(Path(database))) == 3
     # And has changed nothing in the repository
     assert snapshot(PROJECT / "demo" / "data") == before
 

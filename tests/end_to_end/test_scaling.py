@@ -15,6 +15,7 @@ import pytest
 from starlette.middleware import Middleware
 
 from target_stitch_import.emulator import read_table, running_emulator
+from tests.support.pages import Block, blocks, run
 from tests.support.running import COMMAND, environment
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def write_rows(source: Path, name: str, first: int) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def run_job(emulator: Emulator, folder: Path) -> str:
+def run_job(emulator: Emulator, folder: Path, code: int = 0) -> str:
     """Run the job as the README's command does; return what it has said."""
     home = folder / "home"
     home.mkdir(exist_ok=True)
@@ -135,7 +136,7 @@ def run_job(emulator: Emulator, folder: Path) -> str:
         timeout=300,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == code, done.stdout
     assert "token-of-the-test" not in done.stdout
     return done.stdout
 
@@ -191,6 +192,40 @@ def test_partitions_run_side_by_side_and_each_goes_on_from_its_own_state(tmp_pat
         assert in_table(emulator) == in_source(tmp_path)
     states = {path.name for path in (tmp_path / "states").iterdir()}
     assert states == {f"range_{number}.json" for number in range(RANGES + 1)}
+
+
+def test_the_commands_of_the_readme_load_its_rows(emulator: Emulator, tmp_path: Path) -> None:
+    # given the README's blocks, with the paths and the address that are right here
+    page = "examples/dagster/README.md"
+    here = {
+        "/path/to/tap-jsonfile": str(TAP_PYTHON.with_name("tap-jsonfile")),
+        "/path/to/target-stitch-import": COMMAND,
+        "/path/to/checkout": str(PROJECT),
+    }
+    text = "\n".join(block.commands for block in blocks(page))
+    text = re.sub(r"http://127\.0\.0\.1:\d+", emulator.url, text)
+    for path, real in here.items():
+        assert path in text
+        text = text.replace(path, real)
+    # when they are run in an empty folder, with Dagster's environment active
+    path = f"{dagster_command().parent}:{os.environ['PATH']}"
+    run([Block(text, None)], tmp_path, PATH=path, DAGSTER_DISABLE_TELEMETRY="true")
+    # then its two rows are loaded, each with a state of its own
+    assert [row["item"] for row in in_table(emulator)] == ["lamp", "chair"]
+    states = {path.name for path in (tmp_path / "states").iterdir()}
+    assert states == {"range_0.json", "range_1.json"}
+
+
+def test_a_source_that_is_not_there_is_told_in_a_sentence(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    # given no source / when the job runs
+    log = run_job(emulator, tmp_path, code=1)
+    # then it says which setting names it, and what it should be
+    assert (
+        f"LOAD_SOURCE: no folder {tmp_path / 'source'}. It has a folder for each key range" in log
+    )
+    assert "FileNotFoundError" not in log
 
 
 def test_readme_names_the_environment_of_the_example() -> None:
