@@ -16,6 +16,7 @@ who runs it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
 import shutil
@@ -92,7 +93,7 @@ def _until_target_ends(target: subprocess.Popen[bytes], state: Path) -> int:
     assert target.stdout is not None
     with ThreadPoolExecutor(1) as threads:  # a line that is being read is nothing to interrupt
         keeping = threads.submit(keep_states, target.stdout, state)
-        code = _as_in_a_shell(target.wait())
+        code = _ended(target)
     if error := keeping.exception():
         print(f"pipe: the state {state} can't be kept: {error}", file=sys.stderr)
     return code or int(error is not None)
@@ -101,11 +102,19 @@ def _until_target_ends(target: subprocess.Popen[bytes], state: Path) -> int:
 def _until_tap_ends(tap: subprocess.Popen[bytes], *, in_vain: bool) -> int:
     if in_vain:  # nobody reads any more what it writes
         tap.terminate()
-    try:
-        return _as_in_a_shell(tap.wait(TAP_SECONDS if in_vain else None))
-    except subprocess.TimeoutExpired:
-        tap.kill()
-        return _as_in_a_shell(tap.wait())
+        try:
+            tap.wait(TAP_SECONDS)
+        except subprocess.TimeoutExpired:
+            tap.kill()
+    return _ended(tap)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the end of a process; return its exit code, as a shell has it."""
+    while True:  # a signal that comes just before a wait without an end is seen only behind it
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = process.wait(1)
+            return 128 - code if code < 0 else code
 
 
 def keep_states(lines: IO[bytes], state: Path) -> None:
@@ -119,11 +128,6 @@ def keep_states(lines: IO[bytes], state: Path) -> None:
                     file.flush()
                     os.fsync(file.fileno())
                 new.replace(state)
-
-
-def _as_in_a_shell(code: int) -> int:
-    """Return an exit code as a shell has it."""
-    return 128 - code if code < 0 else code
 
 
 if __name__ == "__main__":

@@ -53,8 +53,12 @@ def running(
     try:
         yield process
     finally:
-        process.kill()
-        process.communicate()
+        process.terminate()  # which it passes on
+        try:
+            process.communicate(timeout=30)
+        finally:
+            process.kill()
+            process.wait()
 
 
 def run(service: Service, folder: Path, tap: str, **settings: str) -> tuple[int, str]:
