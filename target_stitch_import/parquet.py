@@ -7,7 +7,9 @@ the extra ``parquet`` brings; nothing of where the file is or of what becomes of
 
 from __future__ import annotations
 
+import io
 import math
+from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -16,7 +18,6 @@ import msgspec
 from target_stitch_import.opening import MissingExtraError
 
 if TYPE_CHECKING:
-    import io
     from collections.abc import Callable, Iterator
 
     Convert: TypeAlias = Callable[[Any], Any]
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["UnwritableError", "rows_of"]
 
 ROWS: Final = 1_000
-"""So many rows are in memory as values at once."""
+"""So many rows are in memory as values at once, at most."""
+CELLS: Final = 500_000
+"""So many values are, unless one row has more."""
+ROWS_BYTES: Final = 4_000_000
+"""So large the rows are that are in memory as values at once, unless one row is larger."""
+
+_BUFFER_BYTES: Final = 1 << 18
+"""Read at once of a column of a near file."""
+_BUFFERS_BYTES: Final = 1 << 25
+"""And of all its columns together."""
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -46,19 +56,54 @@ def rows_of(file: io.BufferedIOBase) -> Iterator[list[bytes]]:
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError:
         raise MissingExtraError("a BATCH message of Parquet files", "parquet") from None
-    with parquet.ParquetFile(file) as source:
+    with _opened(parquet, file) as source:
         schema = source.schema_arrow
         names: list[str] = schema.names
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        if twice := sorted(name for name, count in Counter(names).items() if count > 1):
             raise UnwritableError(f"it has two columns {twice[0]!r}")
         types = [_Type(pa, field.type, field.name) for field in schema]
-        for batch in source.iter_batches(ROWS, use_threads=False):
+        for part in _parts(source):
             columns = [
-                _values(kind, column) for kind, column in zip(types, batch.columns, strict=True)
+                _values(kind, column) for kind, column in zip(types, part.columns, strict=True)
             ]
             # Of a file without columns, only the number of rows is known.
-            rows = zip(*columns, strict=True) if columns else [()] * batch.num_rows
+            rows = zip(*columns, strict=True) if columns else [()] * part.num_rows
             yield [_encode(dict(zip(names, row, strict=True))) for row in rows]
+
+
+def _opened(parquet: Any, file: io.BufferedIOBase) -> Any:
+    """Open a file so that little of it is in memory.
+
+    Of one that is near, that is a buffer for each column. Of one that is far each read is a request,
+    so a row group is read whole, in few of them.
+    """
+    if not isinstance(file, io.BufferedReader):
+        return parquet.ParquetFile(file, pre_buffer=True)
+    metadata = parquet.read_metadata(file)
+    buffer = min(_BUFFER_BYTES, _BUFFERS_BYTES // max(1, metadata.num_columns))
+    return parquet.ParquetFile(
+        file, metadata=metadata, pre_buffer=False, buffer_size=max(1, buffer)
+    )
+
+
+def _parts(source: Any) -> Iterator[Any]:
+    """Yield the rows, as Arrow has them, so many at a time as may be in memory as values."""
+    # Group by group: what Arrow has read it keeps until it has gone through all that was asked for.
+    for group in range(source.num_row_groups):
+        most = _rows_at_once(source.metadata.row_group(group))
+        for batch in source.iter_batches(most, row_groups=[group], use_threads=False):
+            # A value that stands there once for many rows is not many times in the size of a group.
+            rows = max(1, min(most, batch.num_rows * ROWS_BYTES // max(1, batch.nbytes)))
+            for at in range(0, batch.num_rows, rows):
+                yield batch.slice(at, rows)
+
+
+def _rows_at_once(group: Any) -> int:
+    """Return how many rows of a row group may be in memory as values, by what is said of it."""
+    cells: int = sum(group.column(place).num_values for place in range(group.num_columns))
+    by_cells: int = CELLS * group.num_rows // max(1, cells)
+    by_bytes: int = ROWS_BYTES * group.num_rows // max(1, group.total_byte_size)
+    return max(1, min(ROWS, by_cells, by_bytes))
 
 
 def _values(kind: _Type, column: Any) -> list[Any]:

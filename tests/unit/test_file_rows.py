@@ -151,6 +151,72 @@ def test_parquet_is_read_some_rows_at_a_time(tmp_path: Path) -> None:
         assert [number for numbers, _ in found for number in numbers] == list(range(1, 5_001))
 
 
+@pytest.mark.parametrize(
+    ("columns", "most"),
+    [
+        # as wide as the file says, and wide by values that stand in the file but once
+        ({"text": [f"{n}" * 50_000 for n in range(100_000, 100_100)]}, 14),
+        ({"text": ["x" * 200_000] * 100}, 20),
+        # many columns, and many values in one: of integers that take next to no room in the file
+        ({f"c{n}": [1] * 200 for n in range(5_000)}, 100),
+        ({"list": [[1] * 5_000] * 200}, 100),
+    ],
+    ids=["long texts", "one long text", "many columns", "long lists"],
+)
+def test_the_wider_rows_are_the_fewer_are_read_at_once(
+    columns: dict[str, Any], most: int, tmp_path: Path
+) -> None:
+    # given a file of wide rows
+    table = pa.table(columns)
+    parquet.write_table(table, tmp_path / "a.parquet")
+    # when it is read
+    found = [len(records) for _, records in rows_of(str(tmp_path / "a.parquet"), "parquet", "none")]
+    # then few of them are in memory at once
+    assert sum(found) == table.num_rows
+    assert max(found) <= most
+
+
+class Counted(io.FileIO):
+    """A file that knows how much was read of it."""
+
+    read_bytes = 0
+
+    def readinto(self, buffer: Any) -> int:
+        """Count what is read."""
+        size = super().readinto(buffer) or 0
+        self.read_bytes += size
+        return size
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Count what is read."""
+        data = super().read(-1 if size is None else size) or b""
+        self.read_bytes += len(data)
+        return data
+
+
+@pytest.mark.parametrize("is_near", [True, False])
+def test_a_large_file_of_parquet_is_not_read_ahead_of_its_rows(
+    is_near: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a file of two row groups of many rows
+    text = os.urandom(1 << 21).hex()
+    column = pa.array([text[at : at + 64] for at in range(0, len(text), 64)])
+    table = pa.table({"id": column})
+    parquet.write_table(table, tmp_path / "a", row_group_size=1 << 15, use_dictionary=False)
+    size, groups = (tmp_path / "a").stat().st_size, 2
+    # and that it is in a file of this machine, or elsewhere, where each read takes its time
+    raw = Counted(tmp_path / "a")
+    file: Any = io.BufferedReader(raw) if is_near else raw
+    monkeypatch.setattr(file_rows, "open_file", lambda _: file)
+    # when the first of its rows are taken
+    found = rows_of("x", "parquet", "none")
+    next(found)
+    # then some of the first row group is read of it, or that one whole
+    assert raw.read_bytes < size / groups * (0.8 if is_near else 1.3)
+    # and in the end all of them
+    assert sum(len(records) for _, records in found) == len(column) - our_parquet.ROWS
+
+
 class Endless(io.RawIOBase):
     """A file of JSON lines without an end."""
 
