@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from target_stitch_import import file_rows, opening
+from target_stitch_import import ahead, file_rows, opening
 from target_stitch_import import parquet as our_parquet
 from target_stitch_import.ahead import AHEAD, read_ahead
 from target_stitch_import.file_rows import ReadingError, rows_of
@@ -250,11 +250,51 @@ def test_json_lines_without_an_end_are_read_as_they_are_taken(
     # then no more was read than is taken, and waits to be
     assert taken[0][1][0] == b'{"id": 1}'
     assert endless.read_bytes <= (len(taken) + AHEAD + 3) * file_rows.CHUNK_BYTES
-    # and the thread ends
-    for thread in threading.enumerate():
-        if thread.name == "reading":
-            thread.join(30)
-            assert not thread.is_alive()
+    # and the thread has ended
+    assert reading_threads() == []
+
+
+def reading_threads() -> list[threading.Thread]:
+    """Return the threads that read."""
+    return [thread for thread in threading.enumerate() if thread.name == "reading"]
+
+
+def test_a_thread_in_the_midst_of_its_work_has_ended_when_the_reading_is_given_up(
+    still: Still,
+) -> None:
+    # given a thread whose work takes a while
+    def items() -> Iterator[int]:
+        for number in range(9):
+            yield number
+            threading.Event().wait(0.1)
+
+    found = read_ahead(items, still)
+    next(found)
+    # when no more of it is wanted
+    found.close()
+    # then it has ended, and does not run on while the process ends
+    assert reading_threads() == []
+
+
+def test_a_thread_that_hangs_is_not_waited_for(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a thread that hangs in a read
+    monkeypatch.setattr(ahead, "GRACE", 0.01)
+    released = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        released.wait()
+
+    found = read_ahead(items, still)
+    next(found)
+    # when no more of it is wanted, then that is all the same
+    found.close()
+    (thread,) = reading_threads()
+    released.set()
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 class Dripping(io.RawIOBase):
