@@ -37,6 +37,9 @@ WRITTEN = {
     "infinity": (pa.float32(), float("-inf"), "-Infinity"),
     "decimal128": (pa.decimal128(38, 2), Decimal("1.10"), "1.10"),
     "decimal256": (pa.decimal256(76, 1), Decimal(10**70), "1" + "0" * 70 + ".0"),
+    "decimal of many digits": (pa.decimal128(38, 10), Decimal("1E-7"), "0.0000001000"),
+    "decimal of zero": (pa.decimal128(38, 10), Decimal(0), "0.0000000000"),
+    "list of decimals": (pa.list_(pa.decimal128(9, 7)), [Decimal(0), None], "[0.0000000,null]"),
     "string": (pa.string(), "é", '"é"'),
     "large string": (pa.large_string(), "a", '"a"'),
     "dictionary": (pa.dictionary(pa.int8(), pa.string()), "a", '"a"'),
@@ -60,6 +63,8 @@ WRITTEN = {
         '{"a":"1970-01-01T00:00:00.000000001Z","b":[1.10]}',
     ),
     "map": (pa.map_(pa.string(), pa.date32()), [("k", 1)], '{"k":"1970-01-02"}'),
+    "map of large keys": (pa.map_(pa.large_string(), pa.int8()), [("k", 1)], '{"k":1}'),
+    "map of views": (pa.map_(pa.string_view(), pa.int8()), [("k", 1)], '{"k":1}'),
     "map of other keys": (
         pa.map_(pa.date32(), pa.int8()),
         [(1, 2)],
@@ -122,6 +127,14 @@ def test_every_value_of_parquet_is_written_to_its_last_digit(kind: str, tmp_path
         (pa.array([[1]], pa.list_(pa.duration("ns"))), "has the type duration"),
         (pa.array([10**17], pa.timestamp("ms")), "beyond the calendar"),
         (pa.array([10**9], pa.date32()), "beyond the calendar"),
+        # as far as Arrow can say them, but in no year of four digits
+        (pa.array([2_932_897], pa.date32()), "beyond the calendar"),
+        (pa.array([253_402_300_800], pa.timestamp("s")), "beyond the calendar"),
+        (pa.array([253_402_300_800], pa.timestamp("s", "UTC")), "beyond the calendar"),
+        (pa.array([[-719_529]], pa.list_(pa.date32())), "beyond the calendar"),
+        (pa.array([-719_529], pa.date32()), "beyond the calendar"),
+        (pa.array([-720_000], pa.date32()), "beyond the calendar"),
+        (pa.array([86_400_000], pa.time32("ms")), "beyond the day"),
     ],
 )
 def test_what_cant_be_written_is_told_with_its_column(
@@ -130,6 +143,20 @@ def test_what_cant_be_written_is_told_with_its_column(
     path = written(tmp_path / "a.parquet", column, names=["when"])
     with pytest.raises(ReadingError, match=f"column 'when'.*{reason}"):
         records_of(path)
+
+
+@pytest.mark.parametrize(("day", "text"), [(2_932_896, "9999-12-31"), (-719_162, "0001-01-01")])
+def test_the_first_and_the_last_day_of_the_calendar_are_written(
+    day: int, text: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "a.parquet", pa.array([day], pa.date32()))
+    assert records_of(path) == [f'{{"c0":"{text}"}}'.encode()]
+
+
+def test_a_map_whose_keys_are_a_dictionary_of_strings_is_an_object(tmp_path: Path) -> None:
+    keys = pa.array(["k"]).dictionary_encode()
+    path = written(tmp_path / "a.parquet", pa.MapArray.from_arrays([0, 1], keys, pa.array([1])))
+    assert records_of(path) == [b'{"c0":{"k":1}}']
 
 
 def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
