@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -28,6 +30,8 @@ CELLS: Final = 500_000
 ROWS_BYTES: Final = 4_000_000
 """So large the rows are that are in memory as values at once, unless one row is larger."""
 
+_LOOKED_AT: Final = 16
+"""So many rows are looked at first where they may be wider than the file says."""
 _BUFFER_BYTES: Final = 1 << 18
 """Read at once of a column of a near file."""
 _BUFFERS_BYTES: Final = 1 << 25
@@ -83,12 +87,35 @@ def _parts(source: Any) -> Iterator[Any]:
     """Yield the rows, as Arrow has them, so many at a time as may be in memory as values."""
     # Group by group: what Arrow has read it keeps until it has gone through all that was asked for.
     for group in range(source.num_row_groups):
-        most = _rows_at_once(source.metadata.row_group(group))
-        for batch in source.iter_batches(most, row_groups=[group], use_threads=False):
-            # A value that stands there once for many rows is not many times in the size of a group.
-            rows = max(1, min(most, batch.num_rows * ROWS_BYTES // max(1, batch.nbytes)))
+        described = source.metadata.row_group(group)
+        most = _rows_at_once(described)
+        batches = partial(source.iter_batches, row_groups=[group], use_threads=False)
+        if _may_be_wider(described):
+            most = min([most, *map(_rows_that_fit, islice(batches(min(most, _LOOKED_AT)), 1))])
+        for batch in batches(most):
+            rows = min(most, _rows_that_fit(batch))
             for at in range(0, batch.num_rows, rows):
                 yield batch.slice(at, rows)
+
+
+def _rows_that_fit(batch: Any) -> int:
+    """Return how many rows as wide as those of a batch may be in memory as values."""
+    return int(max(1, batch.num_rows * ROWS_BYTES // max(1, batch.nbytes)))
+
+
+def _may_be_wider(group: Any) -> bool:
+    """Return True if rows may be much wider than what is said of a row group.
+
+    What stands in a dictionary counts once there, however many rows have it. Of long values there are
+    no statistics.
+    """
+    columns = map(group.column, range(group.num_columns))
+    return any(
+        each.physical_type == "BYTE_ARRAY"
+        and each.has_dictionary_page
+        and not (each.statistics and each.statistics.has_min_max)
+        for each in columns
+    )
 
 
 def _rows_at_once(group: Any) -> int:

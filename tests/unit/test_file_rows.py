@@ -203,6 +203,28 @@ def test_the_wider_rows_are_the_fewer_are_read_at_once(
     assert max(found) <= most
 
 
+@pytest.mark.parametrize(("text", "most"), [("x" * 200_000, 19), ("short", our_parquet.ROWS)])
+def test_arrow_is_not_asked_for_many_rows_of_a_long_text_that_the_file_has_once(
+    text: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a file of two row groups whose rows all have the same text
+    table = pa.table({"text": [text] * 2_200})
+    parquet.write_table(table, tmp_path / "a.parquet", row_group_size=1_100)
+    asked: list[tuple[int, int]] = []
+
+    class Noting(parquet.ParquetFile):
+        def iter_batches(self, size: int, **more: Any) -> Any:
+            asked.append((*more["row_groups"], size))
+            return super().iter_batches(size, **more)
+
+    monkeypatch.setattr(parquet, "ParquetFile", Noting)
+    # when its first rows are taken
+    next(rows_of(str(tmp_path / "a.parquet"), "parquet", "none"))
+    # then so many of the first group are asked for as fit, behind a look at a few of them
+    look = [(0, 16)] if most == 19 else []
+    assert asked == [*look, (0, most)]
+
+
 class Counted(io.FileIO):
     """A file that knows how much was read of it."""
 
@@ -308,14 +330,16 @@ def test_a_thread_that_hangs_is_not_waited_for(
 ) -> None:
     # given a thread that hangs in a read
     monkeypatch.setattr(ahead, "GRACE", 0.01)
-    released = threading.Event()
+    hangs, released = threading.Event(), threading.Event()
 
     def items() -> Iterator[int]:
         yield 1
+        hangs.set()
         released.wait()
 
     found = read_ahead(items, still)
     next(found)
+    hangs.wait()
     # when no more of it is wanted, then that is all the same
     found.close()
     (thread,) = reading_threads()
