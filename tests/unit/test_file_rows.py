@@ -212,12 +212,13 @@ def test_arrow_is_not_asked_for_many_rows_of_a_long_text_that_the_file_has_once(
     parquet.write_table(table, tmp_path / "a.parquet", row_group_size=1_100)
     asked: list[tuple[int, int]] = []
 
-    class Noting(parquet.ParquetFile):
-        def iter_batches(self, size: int, **more: Any) -> Any:
-            asked.append((*more["row_groups"], size))
-            return super().iter_batches(size, **more)
+    iter_batches = parquet.ParquetFile.iter_batches
 
-    monkeypatch.setattr(parquet, "ParquetFile", Noting)
+    def noted(source: Any, size: int, **more: Any) -> Any:
+        asked.append((*more["row_groups"], size))
+        return iter_batches(source, size, **more)
+
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", noted)
     # when its first rows are taken
     next(rows_of(str(tmp_path / "a.parquet"), "parquet", "none"))
     # then so many of the first group are asked for as fit, behind a look at a few of them
