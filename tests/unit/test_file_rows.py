@@ -113,8 +113,11 @@ def still() -> Iterator[Still]:
 def test_every_value_of_parquet_is_written_to_its_last_digit(kind: str, tmp_path: Path) -> None:
     # given a value, and none, of a type
     arrow, value, text = WRITTEN[kind]
-    if kind == "fixed list" and int(pa.__version__.partition(".")[0]) < 26:
+    version = int(pa.__version__.partition(".")[0])
+    if kind == "fixed list" and version < 26:
         pytest.skip("pyarrow before 26 can't read none of a list of fixed size")
+    if kind == "map of views" and version < 19:
+        pytest.skip("pyarrow 18 can't write views")
     path = written(tmp_path / "a.parquet", pa.array([value, None], arrow))
     # then both are written so
     assert records_of(path) == [f'{{"c0":{text}}}'.encode(), b'{"c0":null}']
