@@ -22,6 +22,9 @@ __all__ = ["AHEAD", "Background", "read_ahead"]
 AHEAD: Final = 2
 """So many items wait to be taken at most; the thread holds one more."""
 
+GRACE: Final = 1.0
+"""So many seconds the thread has to end with what it does."""
+
 T = TypeVar("T")
 
 
@@ -72,19 +75,26 @@ class _Feed(Generic[T]):
         self._stopped = False
         self.readable, self._writable = os.pipe()
         # It may hang in a read for ever, and must not hold up the end of the process.
-        threading.Thread(target=self._run, args=(items,), name="reading", daemon=True).start()
+        self._thread = threading.Thread(
+            target=self._run, args=(items,), name="reading", daemon=True
+        )
+        self._thread.start()
 
     def take(self) -> T | _End:
         os.read(self.readable, 1)
         return self._waiting.get()
 
     def close(self) -> None:
-        """Let the thread end with what it does."""
+        """Let the thread end with what it does, and wait a little for that.
+
+        The process ends soon where a run fails, and is aborted by a thread that is in a library then.
+        """
         self._stopped = True
         os.close(self.readable)
         with contextlib.suppress(queue.Empty):
             while True:  # it may wait for room
                 self._waiting.get_nowait()
+        self._thread.join(GRACE)
 
     def _run(self, items: Callable[[], Iterator[T]]) -> None:
         try:

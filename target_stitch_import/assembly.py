@@ -51,7 +51,7 @@ def pipeline_of(
 ) -> Pipeline:
     """Return the pipeline to the service that the settings name, or to a dry run.
 
-    ``set_aside`` takes a record that the service refuses, if there is a quarantine.
+    ``set_aside`` takes a record that the service refuses, or raises which one it is.
     """
     longest = MAX_TIMEOUTS * float(config["request_timeout_seconds"])
     connect: Callable[[], Client] = partial(connection, config, base_url(config), agent=agent)
@@ -63,7 +63,7 @@ def pipeline_of(
         max_bytes=config["max_batch_bytes"],
         max_age=float(config["max_batch_age_seconds"]),
         parallel=1 if dry_run else config["max_parallel_requests"],  # bodies in their order
-        set_aside=set_aside if _has_quarantine(config) else None,
+        set_aside=set_aside,
         check_status=config["check_status"] and dry_run is None,
         shared=config["endpoint"] == "push",
     )

@@ -18,7 +18,7 @@ from target_stitch_import.errors import InputError, InvalidRecordError
 from target_stitch_import.file_rows import COMPRESSIONS, ReadingError, rows_of
 from target_stitch_import.jsontext import has_half_a_pair, without_half_pairs, without_non_finite
 from target_stitch_import.messages import RecordMessage
-from target_stitch_import.places import place_of
+from target_stitch_import.places import Files, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -56,6 +56,7 @@ class BatchFiles:
     def __init__(self, background: Background) -> None:
         self._background = background
         self._mended: set[str] = set()
+        self._files = Files()
 
     def load(self, message: BatchMessage, line: int, ways: Ways) -> None:
         """Hand over the records of a message that is the input's ``line``.
@@ -64,11 +65,15 @@ class BatchFiles:
             InputError: A file can't be read, or something in it; what came before is handed over.
         """
         file_format, compression = _encoding(message)
-        records = _Records(message, line, ways, self._warn)
+        records = _Records(message, line, ways, self._warn, self._files)
         for address in message.manifest:
             rows = partial(rows_of, address, file_format, compression)
             with contextlib.closing(read_ahead(rows, self._background)) as found:
                 records.take_file(f"file {_printable(address)}", found)
+
+    def where(self, place: int) -> str | None:
+        """Name the file that a record is from, and its line or row; None if that is not known."""
+        return self._files.where(place)
 
     def _warn(self, stream: str, where: str) -> None:
         if stream not in self._mended:
@@ -85,14 +90,21 @@ class _Records:
     """The records of one BATCH message."""
 
     def __init__(
-        self, message: BatchMessage, line: int, ways: Ways, warn: Callable[[str, str], None]
+        self,
+        message: BatchMessage,
+        line: int,
+        ways: Ways,
+        warn: Callable[[str, str], None],
+        files: Files,
     ) -> None:
         self._message = message
         self._line = line
         self._ways = ways
         self._warn = warn
+        self._files = files
         self._unit = "row" if message.encoding.format.lower() == "parquet" else "line"
-        self._taken = 0
+        self._before = 0
+        """So many lines, or rows, were in the files before this one."""
 
     def take_file(self, name: str, found: Iterable[Rows]) -> None:
         """Hand over the records of a file.
@@ -100,6 +112,7 @@ class _Records:
         Raises:
             InputError: It can't be read, or something in it.
         """
+        self._files.begin(self._line, self._before, f"{name}, {self._unit}")
         last = 0
         try:
             for numbers, records in found:
@@ -108,11 +121,10 @@ class _Records:
         except ReadingError as error:
             behind = f", behind {self._unit} {last:,}" if last else ""
             raise _failure(self._message, f"{name}{behind} can't be read: {error}") from error
+        self._before += last
 
     def _take(self, name: str, numbers: Sequence[int], records: list[bytes]) -> None:
-        first = self._taken + 1
-        self._taken += len(records)
-        places = [place_of(self._line, number) for number in range(first, first + len(records))]
+        places = [place_of(self._line, self._before + number) for number in numbers]
         for begin, end in _in_doubt(self._quick, records, places):
             for at in range(begin, end):
                 self._take_one(f"{name}, {self._unit} {numbers[at]:,}", records[at], places[at])

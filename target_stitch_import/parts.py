@@ -17,7 +17,7 @@ import msgspec
 from target_stitch_import.forms import BATCH_TAIL, PUSH_HEAD, PUSH_TAIL
 from target_stitch_import.jsontext import decode_exactly, encode_exactly, shown
 from target_stitch_import.messages import RecordMessage, SchemaMessage
-from target_stitch_import.places import told
+from target_stitch_import.places import line_of, told
 from target_stitch_import.sequence import text_of
 from target_stitch_import.transit import from_transit
 
@@ -88,11 +88,17 @@ def as_singer(batch: Batch, index: int) -> tuple[SchemaMessage, RecordMessage] |
     return schema, RecordMessage(schema.stream, message.data, _version(batch), time)
 
 
-def name_record(batch: Batch, index: int) -> str:
-    """Say which record of the input a message of the body is: by its line and its keys."""
+def name_record(batch: Batch, index: int, where: str | None = None) -> str:
+    """Say which record of the input a message of the body is: by its line and its keys.
+
+    ``where`` names it in a file.
+    """
     if not 0 <= index < batch.rows:
         return ""
-    return f" That record is {told(batch.lines[index])} of the input{_key_of(batch, index)}."
+    place = told(batch.lines[index])
+    if where:
+        place = f"{where}, of the BATCH message in line {line_of(batch.lines[index]):,}"
+    return f" That record is {place} of the input{_key_of(batch, index)}."
 
 
 def table_at(batch: Batch, index: int) -> str:

@@ -1,19 +1,23 @@
 """Where in the input a record stands, as one number that a batch can keep for each of its rows.
 
 A record of a line of its own has the number of that line. Those of a BATCH message share its line,
-so each has its own number among them as well. Knows numbers only.
+so each has its own number among them as well, and the names of their files are kept for a while.
+Knows numbers and names only.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Final
 
-__all__ = ["line_of", "place_of", "told"]
+__all__ = ["Files", "line_of", "place_of", "told"]
 
 _LINE_BITS: Final = 34
 """So many lines can be told apart: hours of the fastest tap."""
 _RECORD_BITS: Final = 30
 """So many records of one line; beyond that, numbers begin anew."""
+_REMEMBERED: Final = 1_000
+"""Of so many BATCH messages the files are known: records of older ones are on their way no more."""
 
 
 def place_of(line: int, record: int) -> int:
@@ -31,3 +35,29 @@ def told(place: int) -> str:
     record = place >> _LINE_BITS
     line = f"line {line_of(place):,}"
     return f"record {record:,} of the BATCH message in {line}" if record else line
+
+
+class Files:
+    """Which file the records of BATCH messages are from; of the newest messages only."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._of_lines: dict[int, list[tuple[int, str]]] = {}
+
+    def begin(self, line: int, before: int, name: str) -> None:
+        """Take the ``name`` of the next file of a BATCH message in a ``line``.
+
+        Its records have the numbers from ``before`` + 1 on.
+        """
+        self._of_lines.setdefault(line, []).append((before, name))
+        if len(self._of_lines) > _REMEMBERED:
+            del self._of_lines[next(iter(self._of_lines))]
+
+    def where(self, place: int) -> str | None:
+        """Name the file of a record, and its number there; None if that is not known."""
+        files = self._of_lines.get(line_of(place), [])
+        number = place >> _LINE_BITS
+        if not files or files[-1][0] >> _RECORD_BITS:
+            return None  # numbers have begun anew
+        found = bisect_left(files, (number,)) - 1
+        return f"{files[found][1]} {number - files[found][0]:,}" if found >= 0 else None

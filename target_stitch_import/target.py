@@ -19,7 +19,7 @@ from target_stitch_import.errors import (
     RejectedError,
     TargetStitchImportError,
 )
-from target_stitch_import.parts import as_singer
+from target_stitch_import.parts import as_singer, name_record
 from target_stitch_import.pipeline import StateWriter, Terminated
 from target_stitch_import.places import line_of
 from target_stitch_import.reader import MessageReader
@@ -143,10 +143,13 @@ class TargetStitchImport(CommandTarget):
     # Quarantine
 
     def _set_aside(self, batch: Batch, index: int, reason: str) -> None:
-        """Set a record aside that the service has refused."""
-        found = as_singer(batch, index)
+        """Set a record aside that the service has refused, or raise which one it is."""
+        is_known = 0 <= index < batch.rows
+        where = self._batch_files.where(batch.lines[index]) if is_known else None
+        found = as_singer(batch, index) if self._quarantine is not None else None
         if found is None or self._quarantine is None:
-            raise RejectedError(reason)
+            raise RejectedError(f"{reason}{name_record(batch, index, where)}")
+        reason = f"{where}: {reason}" if where else reason
         self._quarantine.add(*found, reason, line_of(batch.lines[index]))
 
     def _refuse(self, stream: Stream, message: RecordMessage, error: InvalidRecordError) -> None:

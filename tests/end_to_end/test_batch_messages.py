@@ -184,18 +184,20 @@ def test_a_bad_record_of_a_file_is_set_aside_and_the_others_go_on(
 def test_a_record_of_a_file_that_the_service_names_is_set_aside(
     mapped: bool, tmp_path: Path
 ) -> None:
-    # given a service that refuses the second of four records, which a map may have made
+    # given a service that refuses the second of four records in two files; a map may have made it
     answers = iter([REFUSED])
-    path = jsonl(tmp_path / "a.jsonl", *({"id": n, "name": "a"} for n in range(4)))
+    first = jsonl(tmp_path / "a.jsonl", "", {"id": 0, "name": "a"}, "")
+    other = jsonl(tmp_path / "b.jsonl", "", *({"id": n, "name": "a"} for n in (1, 2, 3)))
     with running_service(lambda _: next(answers, ACCEPTED)) as service:
         maps = {"stream_maps": {"orders": {"name": "name * 2"}}} if mapped else {}
         # when they are loaded with a quarantine
-        data = stream_of(schema(), batch(path))
+        data = stream_of(schema(), batch(first, other))
         _, error = loaded(quarantining(service, tmp_path, **maps), data)
         assert (error, service.ids[4:]) == (None, [0, 2, 3])
-    # then that one is in it, as the tap wrote it
+    # then that one is in it, as the tap wrote it, with the file and its line
     (kept,) = set_aside(tmp_path)
     assert (kept["record"], kept["line"]) == ({"id": 1, "name": "a"}, 2)
+    assert kept["error"].startswith(f"file '{other}', line 2: ")
 
 
 def test_without_a_quarantine_the_error_says_which_record_the_service_refused(
@@ -204,7 +206,8 @@ def test_without_a_quarantine_the_error_says_which_record_the_service_refused(
     path = jsonl(tmp_path / "a.jsonl", {"id": 1}, {"id": 2})
     with running_service(lambda _: REFUSED) as service:
         _, error = loaded(service.config(), stream_of(schema(), batch(path)))
-    assert 'record 2 of the BATCH message in line 2 of the input (key {"id":2})' in str(error)
+    said = f"That record is file '{path}', line 2, of the BATCH message in line 2 of the input"
+    assert f'{said} (key {{"id":2}}).' in str(error)
 
 
 def test_not_a_number_is_null_with_one_warning(service: Service, tmp_path: Path) -> None:

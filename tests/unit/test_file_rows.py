@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from target_stitch_import import file_rows, opening
+from target_stitch_import import ahead, file_rows, opening
 from target_stitch_import import parquet as our_parquet
 from target_stitch_import.ahead import AHEAD, read_ahead
 from target_stitch_import.file_rows import ReadingError, rows_of
@@ -37,6 +37,9 @@ WRITTEN = {
     "infinity": (pa.float32(), float("-inf"), "-Infinity"),
     "decimal128": (pa.decimal128(38, 2), Decimal("1.10"), "1.10"),
     "decimal256": (pa.decimal256(76, 1), Decimal(10**70), "1" + "0" * 70 + ".0"),
+    "decimal of many digits": (pa.decimal128(38, 10), Decimal("1E-7"), "0.0000001000"),
+    "decimal of zero": (pa.decimal128(38, 10), Decimal(0), "0.0000000000"),
+    "list of decimals": (pa.list_(pa.decimal128(9, 7)), [Decimal(0), None], "[0.0000000,null]"),
     "string": (pa.string(), "é", '"é"'),
     "large string": (pa.large_string(), "a", '"a"'),
     "dictionary": (pa.dictionary(pa.int8(), pa.string()), "a", '"a"'),
@@ -60,6 +63,8 @@ WRITTEN = {
         '{"a":"1970-01-01T00:00:00.000000001Z","b":[1.10]}',
     ),
     "map": (pa.map_(pa.string(), pa.date32()), [("k", 1)], '{"k":"1970-01-02"}'),
+    "map of large keys": (pa.map_(pa.large_string(), pa.int8()), [("k", 1)], '{"k":1}'),
+    "map of views": (pa.map_(pa.string_view(), pa.int8()), [("k", 1)], '{"k":1}'),
     "map of other keys": (
         pa.map_(pa.date32(), pa.int8()),
         [(1, 2)],
@@ -108,8 +113,11 @@ def still() -> Iterator[Still]:
 def test_every_value_of_parquet_is_written_to_its_last_digit(kind: str, tmp_path: Path) -> None:
     # given a value, and none, of a type
     arrow, value, text = WRITTEN[kind]
-    if kind == "fixed list" and int(pa.__version__.partition(".")[0]) < 26:
+    version = int(pa.__version__.partition(".")[0])
+    if kind == "fixed list" and version < 26:
         pytest.skip("pyarrow before 26 can't read none of a list of fixed size")
+    if kind == "map of views" and version < 19:
+        pytest.skip("pyarrow 18 can't write views")
     path = written(tmp_path / "a.parquet", pa.array([value, None], arrow))
     # then both are written so
     assert records_of(path) == [f'{{"c0":{text}}}'.encode(), b'{"c0":null}']
@@ -122,6 +130,14 @@ def test_every_value_of_parquet_is_written_to_its_last_digit(kind: str, tmp_path
         (pa.array([[1]], pa.list_(pa.duration("ns"))), "has the type duration"),
         (pa.array([10**17], pa.timestamp("ms")), "beyond the calendar"),
         (pa.array([10**9], pa.date32()), "beyond the calendar"),
+        # as far as Arrow can say them, but in no year of four digits
+        (pa.array([2_932_897], pa.date32()), "beyond the calendar"),
+        (pa.array([253_402_300_800], pa.timestamp("s")), "beyond the calendar"),
+        (pa.array([253_402_300_800], pa.timestamp("s", "UTC")), "beyond the calendar"),
+        (pa.array([[-719_529]], pa.list_(pa.date32())), "beyond the calendar"),
+        (pa.array([-719_529], pa.date32()), "beyond the calendar"),
+        (pa.array([-720_000], pa.date32()), "beyond the calendar"),
+        (pa.array([86_400_000], pa.time32("ms")), "beyond the day"),
     ],
 )
 def test_what_cant_be_written_is_told_with_its_column(
@@ -130,6 +146,20 @@ def test_what_cant_be_written_is_told_with_its_column(
     path = written(tmp_path / "a.parquet", column, names=["when"])
     with pytest.raises(ReadingError, match=f"column 'when'.*{reason}"):
         records_of(path)
+
+
+@pytest.mark.parametrize(("day", "text"), [(2_932_896, "9999-12-31"), (-719_162, "0001-01-01")])
+def test_the_first_and_the_last_day_of_the_calendar_are_written(
+    day: int, text: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "a.parquet", pa.array([day], pa.date32()))
+    assert records_of(path) == [f'{{"c0":"{text}"}}'.encode()]
+
+
+def test_a_map_whose_keys_are_a_dictionary_of_strings_is_an_object(tmp_path: Path) -> None:
+    keys = pa.array(["k"]).dictionary_encode()
+    path = written(tmp_path / "a.parquet", pa.MapArray.from_arrays([0, 1], keys, pa.array([1])))
+    assert records_of(path) == [b'{"c0":{"k":1}}']
 
 
 def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
@@ -149,6 +179,95 @@ def test_parquet_is_read_some_rows_at_a_time(tmp_path: Path) -> None:
         # then no more rows are in memory than that, and each has its number
         assert max(len(records) for _, records in found) <= our_parquet.ROWS
         assert [number for numbers, _ in found for number in numbers] == list(range(1, 5_001))
+
+
+@pytest.mark.parametrize(
+    ("columns", "most"),
+    [
+        # as wide as the file says, and wide by values that stand in the file but once
+        ({"text": [f"{n}" * 50_000 for n in range(100_000, 100_100)]}, 14),
+        ({"text": ["x" * 200_000] * 100}, 20),
+        # many columns, and many values in one: of integers that take next to no room in the file
+        ({f"c{n}": [1] * 200 for n in range(5_000)}, 100),
+        ({"list": [[1] * 5_000] * 200}, 100),
+    ],
+    ids=["long texts", "one long text", "many columns", "long lists"],
+)
+def test_the_wider_rows_are_the_fewer_are_read_at_once(
+    columns: dict[str, Any], most: int, tmp_path: Path
+) -> None:
+    # given a file of wide rows
+    table = pa.table(columns)
+    parquet.write_table(table, tmp_path / "a.parquet")
+    # when it is read
+    found = [len(records) for _, records in rows_of(str(tmp_path / "a.parquet"), "parquet", "none")]
+    # then few of them are in memory at once
+    assert sum(found) == table.num_rows
+    assert max(found) <= most
+
+
+@pytest.mark.parametrize(("text", "most"), [("x" * 200_000, 19), ("short", our_parquet.ROWS)])
+def test_arrow_is_not_asked_for_many_rows_of_a_long_text_that_the_file_has_once(
+    text: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a file of two row groups whose rows all have the same text
+    table = pa.table({"text": [text] * 2_200})
+    parquet.write_table(table, tmp_path / "a.parquet", row_group_size=1_100)
+    asked: list[tuple[int, int]] = []
+
+    iter_batches = parquet.ParquetFile.iter_batches
+
+    def noted(source: Any, size: int, **more: Any) -> Any:
+        asked.append((*more["row_groups"], size))
+        return iter_batches(source, size, **more)
+
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", noted)
+    # when its first rows are taken
+    next(rows_of(str(tmp_path / "a.parquet"), "parquet", "none"))
+    # then so many of the first group are asked for as fit, behind a look at a few of them
+    look = [(0, 16)] if most == 19 else []
+    assert asked == [*look, (0, most)]
+
+
+class Counted(io.FileIO):
+    """A file that knows how much was read of it."""
+
+    read_bytes = 0
+
+    def readinto(self, buffer: Any) -> int:
+        """Count what is read."""
+        size = super().readinto(buffer) or 0
+        self.read_bytes += size
+        return size
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Count what is read."""
+        data = super().read(-1 if size is None else size) or b""
+        self.read_bytes += len(data)
+        return data
+
+
+@pytest.mark.parametrize("is_near", [True, False])
+def test_a_large_file_of_parquet_is_not_read_ahead_of_its_rows(
+    is_near: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a file of two row groups of many rows
+    text = os.urandom(1 << 21).hex()
+    column = pa.array([text[at : at + 64] for at in range(0, len(text), 64)])
+    table = pa.table({"id": column})
+    parquet.write_table(table, tmp_path / "a", row_group_size=1 << 15, use_dictionary=False)
+    size, groups = (tmp_path / "a").stat().st_size, 2
+    # and that it is in a file of this machine, or elsewhere, where each read takes its time
+    raw = Counted(tmp_path / "a")
+    file: Any = io.BufferedReader(raw) if is_near else raw
+    monkeypatch.setattr(file_rows, "open_file", lambda _: file)
+    # when the first of its rows are taken
+    found = rows_of("x", "parquet", "none")
+    next(found)
+    # then some of the first row group is read of it, or that one whole
+    assert raw.read_bytes < size / groups * (0.8 if is_near else 1.3)
+    # and in the end all of them
+    assert sum(len(records) for _, records in found) == len(column) - our_parquet.ROWS
 
 
 class Endless(io.RawIOBase):
@@ -184,11 +303,53 @@ def test_json_lines_without_an_end_are_read_as_they_are_taken(
     # then no more was read than is taken, and waits to be
     assert taken[0][1][0] == b'{"id": 1}'
     assert endless.read_bytes <= (len(taken) + AHEAD + 3) * file_rows.CHUNK_BYTES
-    # and the thread ends
-    for thread in threading.enumerate():
-        if thread.name == "reading":
-            thread.join(30)
-            assert not thread.is_alive()
+    # and the thread has ended
+    assert reading_threads() == []
+
+
+def reading_threads() -> list[threading.Thread]:
+    """Return the threads that read."""
+    return [thread for thread in threading.enumerate() if thread.name == "reading"]
+
+
+def test_a_thread_in_the_midst_of_its_work_has_ended_when_the_reading_is_given_up(
+    still: Still,
+) -> None:
+    # given a thread whose work takes a while
+    def items() -> Iterator[int]:
+        for number in range(9):
+            yield number
+            threading.Event().wait(0.1)
+
+    found = read_ahead(items, still)
+    next(found)
+    # when no more of it is wanted
+    found.close()
+    # then it has ended, and does not run on while the process ends
+    assert reading_threads() == []
+
+
+def test_a_thread_that_hangs_is_not_waited_for(
+    still: Still, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a thread that hangs in a read
+    monkeypatch.setattr(ahead, "GRACE", 0.01)
+    hangs, released = threading.Event(), threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        hangs.set()
+        released.wait()
+
+    found = read_ahead(items, still)
+    next(found)
+    hangs.wait()
+    # when no more of it is wanted, then that is all the same
+    found.close()
+    (thread,) = reading_threads()
+    released.set()
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 class Dripping(io.RawIOBase):
