@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
@@ -139,7 +140,7 @@ def test_columns_have_the_kind_of_what_the_tags_say(api: Api, table: str, form: 
     post(api, body_of(table, data, form))
 
     # then each has a column of its own kind
-    with sqlite3.connect(api.database) as connection:
+    with closing(sqlite3.connect(api.database)) as connection:
         kinds = dict(
             connection.execute(
                 "SELECT name, kind FROM _sdc_columns WHERE table_name = ?", (table,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -249,7 +250,8 @@ def test_a_refused_record_is_set_aside_with_the_schema_that_it_came_with(tmp_pat
 def test_a_record_that_is_nested_too_deeply_for_transit_is_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "quarantine.singer"
     aside = {"on_invalid_record": "quarantine", "quarantine_path": str(path)}
-    deep = '{"id": 1, "x": ' + "[" * 600 + "]" * 600 + "}"
+    levels = 600 if sys.version_info < (3, 12) else 3_000  # what Python can call has grown
+    deep = '{"id": 1, "x": ' + "[" * levels + "]" * levels + "}"
     with running_service() as service:
         config = service.config(**PUSH, push_format="transit", **aside)
         states, error = loaded(
