@@ -32,8 +32,6 @@ __all__ = ["BatchFiles", "Ways"]
 
 logger = logging.getLogger("target-stitch-import")
 
-_DOUBTED: Final = 16
-"""So many records go alone from one on that is in doubt."""
 _SHOWN: Final = 300  # characters
 
 _decode = msgspec.json.Decoder(msgspec.Raw).decode
@@ -125,13 +123,12 @@ class _Records:
 
     def _take(self, name: str, numbers: Sequence[int], records: list[bytes]) -> None:
         places = [place_of(self._line, self._before + number) for number in numbers]
-        for begin, end in _in_doubt(self._quick, records, places):
+        quick = self._ways.quick if self._message.time_extracted is None else None
+        known = quick and quick.look_at(records, None)
+        by_one = quick.add_all(known, places) if quick and known else [(0, len(records))]
+        for begin, end in by_one:
             for at in range(begin, end):
                 self._take_one(f"{name}, {self._unit} {numbers[at]:,}", records[at], places[at])
-
-    @property
-    def _quick(self) -> QuickWay | None:
-        return self._ways.quick if self._message.time_extracted is None else None
 
     def _take_one(self, where: str, data: bytes, place: int) -> None:
         record = RecordMessage(
@@ -166,27 +163,6 @@ class _Records:
                 reason = "nested too deeply"
             told = f"{where}: it is {reason}. The tap must write one record in each line"
             raise _failure(self._message, told) from None
-
-
-def _in_doubt(
-    quick: QuickWay | None, data: list[bytes], places: Sequence[int]
-) -> Iterable[tuple[int, int]]:
-    """Let the quick way take what it can; yield where those begin and end that go one by one."""
-    records = None if quick is None else quick.look_at(data, None)
-    if quick is None or records is None:
-        yield 0, len(data)
-        return
-    at = 0
-    while True:
-        at += quick.add(records, places, at)
-        if at == len(data):
-            return
-        # Where one is in doubt, more are likely to be: looking twice at each would take longer.
-        end = min(len(data), at + (_DOUBTED if at == records.good else 1))
-        yield at, end
-        at = end
-        if at > records.good:
-            records.good = at + quick.good_ones(data[at:])
 
 
 def _encoding(message: BatchMessage) -> tuple[str, str]:

@@ -38,8 +38,6 @@ _ROW: Final = 8
 """From so many lines of one stream in a row on, they are no block of several."""
 _FEW: Final = 3
 """With fewer lines of a stream, it would take longer to take them together than one by one."""
-_DOUBTED: Final = 16
-"""So many records go alone from one on that is in doubt."""
 _STATE: Final = (b'{"type":"STATE"', b'{"type": "STATE"')
 
 _decode_state = msgspec.json.Decoder(StateMessage).decode
@@ -102,20 +100,12 @@ class Blocks:
         self, way: QuickWay, records: Records, lines: Sequence[bytes], numbers: Sequence[int]
     ) -> None:
         """Add records; those in doubt, and those that seal or open a batch, go the usual way."""
-        at = 0
-        while at < len(lines):
-            added = way.add(records, numbers, at)
-            self.taken["RECORD"] += added
-            at += added
-            if at == len(lines):
-                return
-            # Where one is in doubt, more are likely to be: looking twice at each would take longer.
-            end = at + (_DOUBTED if at == records.good else 1)
-            for line, number in zip(lines[at:end], numbers[at:end], strict=True):
+        alone = 0
+        for begin, end in way.add_all(records, numbers):
+            for line, number in zip(lines[begin:end], numbers[begin:end], strict=True):
                 self._usual(line, number)
-            at = end
-            if at > records.good:
-                records.good = at + way.good_ones(records.data[at:])
+            alone += end - begin
+        self.taken["RECORD"] += len(lines) - alone
 
     def _take_block(self, lines: Sequence[bytes], first: int) -> int:
         """Take the lines up to the next message that is no RECORD or STATE; return how many.

@@ -8,12 +8,12 @@ batch; nothing of lines or messages.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from target_stitch_import.forms import BATCH_FORM
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from target_stitch_import.accept import GoodOnes
     from target_stitch_import.batch import OpenBatch
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from target_stitch_import.sequence import Moments, Sequencer, TimeReader
 
 __all__ = ["QuickWay", "Records"]
+
+_DOUBTED: Final = 16
+"""So many records go alone from one on that is in doubt."""
 
 
 class Table(Protocol):
@@ -90,6 +93,23 @@ class QuickWay:
         if (batch := self._sink.open_batch(self._version)) is None:
             return 0
         return batch.room_for(records.data, records.texts, self._form)
+
+    def add_all(self, records: Records, lines: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Add records; yield where those begin and end that have to go the usual way at that point.
+
+        These are in doubt, or seal or open a batch.
+        """
+        at, count = 0, len(records.data)
+        while True:
+            at += self.add(records, lines, at)
+            if at == count:
+                return
+            # Where one is in doubt, more are likely to be: looking twice at each would take longer.
+            end = min(count, at + (_DOUBTED if at == records.good else 1))
+            yield at, end
+            at = end
+            if at > records.good:
+                records.good = at + self.good_ones(records.data[at:])
 
     def add(self, records: Records, lines: Sequence[int], begin: int = 0) -> int:
         """Add records from ``begin`` on, as many as are good and fit; return how many these are."""

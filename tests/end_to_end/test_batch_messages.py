@@ -225,7 +225,7 @@ def test_a_dry_run_counts_the_records_of_files_and_sends_none(
     path = jsonl(tmp_path / "a.jsonl", {"id": 1}, {"id": "x"})
     run = piped(service.config(), tmp_path, stream_of(schema(), batch(path)), "--dry-run")
     assert (run.exit_code, service.requests) == (1, [])
-    assert "orders: 1 records, " in run.stderr
+    assert "orders: 1 record, " in run.stderr
     assert f"the first in line 2: file '{path}', line 2: record of stream 'orders'" in run.stderr
 
 
