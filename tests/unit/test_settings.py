@@ -199,11 +199,20 @@ def test_several_refusals_are_told_at_once() -> None:
     assert len(said.splitlines()) == 4
 
 
-def test_an_unknown_setting_is_told_and_ignored(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("tokn", "Setting tokn is not known, and ignored; is token meant?"),
+        ("colour", "Setting colour is not known, and ignored."),
+    ],
+)
+def test_an_unknown_setting_is_told_and_ignored(
+    name: str, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.WARNING):
-        made(tokn="s3cret")
+        made(**{name: "s3cret"})
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert line == "Setting tokn is not known, and ignored."
+    assert line == told
 
 
 @pytest.mark.parametrize(
