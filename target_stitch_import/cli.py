@@ -6,18 +6,37 @@ what is loaded.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import signal
 
-__all__ = ["main"]
+__all__ = ["keep_freed_memory", "main"]
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as in glibc's malloc.h
+_LARGEST_KEPT, _MOST_KEPT = 32 << 20, 256 << 20  # bytes
 
 
 def main() -> None:
     """Run the command; Ctrl-C before it has begun ends it without a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    keep_freed_memory()
     gc.disable()  # what loading makes stays, so that looking through it takes time for nothing
     from target_stitch_import.target import TargetStitchImport  # noqa: PLC0415
 
     gc.freeze()
     gc.enable()
     TargetStitchImport.cli()
+
+
+def keep_freed_memory() -> None:
+    """Have the C library use the memory of a posted body again for the next one.
+
+    By itself glibc hands blocks of megabytes back to the system, which zeroes them page by
+    page for the next body: 8 % of the wall time of a run without validation. A C library
+    without this choice stays as it is.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT)
+        mallopt(_TRIM_THRESHOLD, _MOST_KEPT)
