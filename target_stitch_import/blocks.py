@@ -54,6 +54,8 @@ class Blocks:
         self._take_state = take_state
         self.taken: Counter[str] = Counter()
         """How many messages did not go the usual way."""
+        self.in_turn = 0
+        """How many streams took turns in the lines that were taken last."""
         self._lanes: dict[bytes, Lane | None] = {}
 
     def forget(self) -> None:
@@ -74,7 +76,7 @@ class Blocks:
 
     def take(self, lines: Sequence[bytes], first: int) -> None:
         """Take the lines of a chunk; ``first`` is the number of the first one."""
-        at = 0
+        at = self.in_turn = 0
         while at < len(lines):
             lane = self._lanes.get(lane_start(lines[at]))
             if lane is None:
@@ -115,7 +117,7 @@ class Blocks:
         """
         groups: dict[Lane, tuple[list[bytes], list[int]]] = {}
         states: list[bytes] = []
-        count = 0
+        before_states = count = 0
         for number, line in enumerate(lines, first):
             if lane := self._lanes.get(lane_start(line)):
                 if (of_lane := groups.get(lane)) is None:
@@ -123,13 +125,17 @@ class Blocks:
                 of_lane[0].append(line)
                 of_lane[1].append(number)
             elif line.startswith(_STATE):
+                before_states = before_states if states else count
                 states.append(line)
             else:
                 break
             count += 1
+        self.in_turn = max(self.in_turn, len(groups))
         if count < len(groups) * _FEW:
             self._take_alone(lines[:count], first)
             return count
+        if before_states * 8 >= count and any(lane.way.would_open for lane in groups):
+            return self._take_block(lines[:before_states], first)
         found = self._look_at(groups)
         fit = _fitting(found, first, count) if states and found else count
         if fit < count:

@@ -25,6 +25,7 @@ def main() -> None:
     from target_stitch_import.target import TargetStitchImport  # noqa: PLC0415
 
     gc.freeze()
+    gc.set_threshold(50_000)  # records make many objects and hardly a cycle
     gc.enable()
     TargetStitchImport.cli()
 

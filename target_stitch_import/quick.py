@@ -88,6 +88,11 @@ class QuickWay:
             return None
         return Records(data, read, self.good_ones(data))
 
+    @property
+    def would_open(self) -> bool:
+        """True if its next record opens a batch."""
+        return self._sink.open_batch(self._version) is None
+
     def room_for(self, records: Records) -> int:
         """Return how many, from the first one on, would fit into the batch that is open."""
         if (batch := self._sink.open_batch(self._version)) is None:

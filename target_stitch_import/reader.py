@@ -12,6 +12,7 @@ import logging
 import os
 import select
 import sys
+import time
 from collections import Counter
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -39,8 +40,14 @@ __all__ = ["MessageReader"]
 logger = logging.getLogger("target-stitch-import")
 
 CHUNK_BYTES: Final = 1 << 18
-"""Read at once where there is so much: what streams that take turns have in it goes together."""
+"""Read at once where there is so much."""
+MAX_CHUNK_BYTES: Final = 1 << 23
+"""Read at once at most, where so many streams take turns."""
 
+_LINES_OF_EACH: Final = 32
+"""What streams that take turns have in a chunk goes together: so many lines make that worth it."""
+
+_MOMENT: Final = 0.005  # seconds
 _SHOWN: Final = 300  # characters of a reason
 
 _decode = msgspec.json.Decoder(Message).decode
@@ -57,6 +64,7 @@ class MessageReader(GenericSingerReader[Any]):
         self.quick_way: Callable[[RecordMessage], QuickWay | None] | None = None
         """Gives a quick way for records like one that has come, if there is one."""
         self._blocks: Blocks | None = None
+        self._at_once = CHUNK_BYTES
         self._mended: set[str | None] = set()
 
     @property
@@ -103,6 +111,8 @@ class MessageReader(GenericSingerReader[Any]):
             end = self.line + len(lines)
             blocks.take(lines, self.line + 1)
             self.line = end
+            wanted = blocks.in_turn * _LINES_OF_EACH * sum(map(len, lines)) // len(lines)
+            self._at_once = min(max(wanted, CHUNK_BYTES), MAX_CHUNK_BYTES)
         return counts + blocks.taken
 
     def forget_lanes(self) -> None:
@@ -129,7 +139,7 @@ class MessageReader(GenericSingerReader[Any]):
             return
         _widen(descriptor)
         while self._wait(descriptor):
-            chunk = os.read(descriptor, CHUNK_BYTES)
+            chunk = _read(descriptor, self._at_once)
             if not chunk:
                 return
             yield chunk
@@ -192,6 +202,22 @@ class MessageReader(GenericSingerReader[Any]):
         error = InputError(f"it {printable:.{_SHOWN}}")
         error.line = self.line
         return error
+
+
+def _read(descriptor: int, most: int) -> bytes:
+    """Read what there is; where more than a chunk is wanted, what comes in a moment, too.
+
+    The moment is short: a tap that is slower than this target writes on into the pipe meanwhile.
+    """
+    pieces = [os.read(descriptor, most)]
+    size = len(pieces[0])
+    until = time.monotonic() + _MOMENT
+    while most > CHUNK_BYTES and pieces[-1] and size < most:
+        if not select.select([descriptor], [], [], max(0, until - time.monotonic()))[0]:
+            break
+        pieces.append(os.read(descriptor, most - size))
+        size += len(pieces[-1])
+    return b"".join(pieces)
 
 
 def _widen(descriptor: int) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import time
 from datetime import datetime, timezone
-from itertools import repeat
-from operator import lt
+from functools import lru_cache
+from itertools import groupby, repeat
+from operator import itemgetter, lt
 from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.limits import MAX_SEQUENCE
@@ -39,6 +40,8 @@ _TIME = re.compile(
 )
 _DIGITS_START: Final = 20  # of the microseconds in YYYY-MM-DDTHH:MM:SS.ffffff
 _DIGITS_END: Final = 26
+_FEW: Final = 4
+"""With fewer times of a second, it would take longer to read them together than one by one."""
 _UTC: Final = (b"+00:00", b"Z")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _OF_19_DIGITS: Final = range(10**18, 10**19)  # Unix nanoseconds from 2001 to 2286
@@ -79,9 +82,8 @@ class TimeReader:
 
         They stand in a line that nobody has decoded, so what may be no JSON is not read.
         """
-        same = self._read_same_second(texts)
-        if same is not None:
-            return same
+        if (plain := self._read_by_second(texts)) is not None:
+            return plain
         if any(text != text.strip() for text in texts):
             return None
         found = [
@@ -91,10 +93,28 @@ class TimeReader:
             return None
         return [each[0] for each in found if each], [each[1] for each in found if each]
 
-    def _read_same_second(
-        self, texts: Sequence[bytes]
-    ) -> tuple[list[bytes], Sequence[bytes]] | None:
-        """Read plain times of the second that is known, as most of a tap's are, all at once."""
+    def _read_by_second(self, texts: Sequence[bytes]) -> tuple[list[bytes], Sequence[bytes]] | None:
+        """Read plain times, as most of a tap's are, those of one second at once.
+
+        None if one is not plain, or where a second has too few for that.
+        """
+        runs: list[Sequence[bytes]] = [texts]
+        if texts[0][:_DIGITS_START] != texts[-1][:_DIGITS_START]:
+            runs = [[*run] for _, run in groupby(texts, itemgetter(slice(_DIGITS_START)))]
+            if len(runs) * _FEW > len(texts):
+                return None
+        found: list[bytes] = []
+        for run in runs:
+            start = run[0][:_DIGITS_START]
+            if start != self._start and not self._learn(start):
+                return None
+            if (moments := self._read_same_second(run)) is None:
+                return None
+            found += moments
+        return found, texts
+
+    def _read_same_second(self, texts: Sequence[bytes]) -> list[bytes] | None:
+        """Read plain times of the second that is known; None if one is another."""
         start, zone = self._start, texts[0][_DIGITS_END:]
         joined = b"".join(texts)
         if zone not in _UTC or self._start_ns not in _OF_19_DIGITS:
@@ -107,7 +127,7 @@ class TimeReader:
         if not b"".join(digits).isdigit():
             return None
         second = b"%d" % (self._start_ns // SECOND_NS)
-        return (second + (b"000 " + second).join(digits) + b"000").split(), texts
+        return (second + (b"000 " + second).join(digits) + b"000").split()
 
     def _read_plain(self, text: bytes) -> tuple[int, bytes] | None:
         """Read the form that most taps write: where the second is known, its digits only."""
@@ -120,13 +140,9 @@ class TimeReader:
 
     def _learn(self, start: bytes) -> bool:
         """Take note of a second; return False if ``start`` is none, or not in the plain form."""
-        try:
-            second = datetime.fromisoformat(start[:-1].decode())
-        except ValueError:
+        if (seconds := _plain_second(start)) is None:
             return False
-        if f"{second.isoformat()}.".encode() != start:
-            return False
-        self._start, self._start_ns = start, _unix_seconds(second) * SECOND_NS
+        self._start, self._start_ns = start, seconds * SECOND_NS
         return True
 
     def _read_any(self, text: str) -> tuple[int, bytes] | None:
@@ -149,6 +165,16 @@ class TimeReader:
         start = moment.replace(tzinfo=None).isoformat()
         self._start, self._start_ns = f"{start}.".encode(), seconds * SECOND_NS
         return self._start_ns + int(digits), f"{start}.{digits[:6]}Z".encode()
+
+
+@lru_cache(maxsize=1_000)  # streams that take turns come by the same seconds
+def _plain_second(start: bytes) -> int | None:
+    """Return the Unix seconds of ``YYYY-MM-DDTHH:MM:SS.``; None if it is of another form."""
+    try:
+        second = datetime.fromisoformat(start[:-1].decode())
+    except ValueError:
+        return None
+    return _unix_seconds(second) if f"{second.isoformat()}.".encode() == start else None
 
 
 def _unix_seconds(second: datetime) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from operator import itemgetter
 from typing import Any
 from unittest import mock
 
@@ -151,6 +152,7 @@ rows = st.tuples(
     st.integers(1, 50),
     st.sampled_from(["{}", '{"id": 1}', '{"id": 8.0}']),
 )
+turns = st.tuples(st.just("turns"), st.integers(1, 12), st.sets(st.integers(0, 24), max_size=3))
 
 
 def lines_of(story: list[tuple[Any, ...]]) -> bytes:
@@ -165,6 +167,13 @@ def lines_of(story: list[tuple[Any, ...]]) -> bytes:
             lines += [record(text, stream, time_extracted=AT) for text in texts]
             if count > 25:
                 lines[-count] = lines[-count].replace(AT, UNREADABLE)
+        elif kind == "turns":  # of two streams, with STATEs between
+            rounds, places = rest
+            both = [record({"id": 1}, name, time_extracted=AT) for name in ("keyed", "other")]
+            pieces = both * rounds
+            for place in sorted(places, reverse=True):
+                pieces.insert(place, state({"a": place}))
+            lines += pieces
         else:
             stream, text, time = rest
             more = {} if time is None else {"time_extracted": time}
@@ -173,7 +182,7 @@ def lines_of(story: list[tuple[Any, ...]]) -> bytes:
 
 
 @settings(deadline=None, max_examples=150)
-@given(st.lists(events | rows, max_size=25), st.booleans(), st.sampled_from([3, 20_000]))
+@given(st.lists(events | rows | turns, max_size=25), st.booleans(), st.sampled_from([3, 20_000]))
 def test_with_lanes_everything_is_as_without_them(
     story: list[tuple[Any, ...]], check: bool, most_rows: int
 ) -> None:
@@ -188,6 +197,7 @@ def test_with_lanes_everything_is_as_without_them(
             # When they are loaded
             states, error = loaded(config, text)
             bodies = [request.batch for request in service.requests]
+        bodies.sort(key=itemgetter("table_name"))  # those of one table stay in their order
         for body in bodies:
             for message in body["messages"]:
                 del message["sequence"]  # some are of the time of receipt
@@ -242,6 +252,7 @@ def block(
     good: bool = True,
     room: int | None = None,
     one_table: bool = False,
+    would_open: bool = False,
     values: tuple[Any, ...] = ({"a": 1},),
 ) -> tuple[list[int], list[StateMessage], Blocks]:
     """Return what went alone, the STATEs, and what was taken, of streams that take turns."""
@@ -249,7 +260,7 @@ def block(
     states: list[StateMessage] = []
 
     def way_of(_: RecordMessage) -> mock.Mock:
-        way = mock.Mock(table=table if one_table else mock.Mock())
+        way = mock.Mock(table=table if one_table else mock.Mock(), would_open=would_open)
         way.look_at = lambda data, _: Records(data, None, len(data) if good else 0)
         way.room_for = lambda records: len(records.data) if room is None else room
         way.add_all = lambda *_: iter(())
@@ -327,3 +338,11 @@ def test_before_a_state_no_more_is_taken_than_fits_into_the_open_batches() -> No
     alone, _, taken = block(room=3)
     assert alone == [1, 2]
     assert taken.taken == {"RECORD": 12, "STATE": 1}
+
+
+def test_what_comes_before_a_state_may_open_batches() -> None:
+    # Given records of streams of which no batch is open, then a STATE, and no room for more
+    alone, states, taken = block(room=0, would_open=True)
+    # Then what comes before the STATE goes together: no STATE waits for it yet
+    assert alone == [1, 2, 9]
+    assert (states, taken.taken) == ([], {"RECORD": 12, "STATE": 0})
