@@ -196,7 +196,14 @@ class OpenBatch:
         fields: list[Any] = [None] * (count * len(columns))
         for place, column in enumerate(columns):
             fields[place :: len(columns)] = column
-        added = self._end_of_body().write((start + b"%b" + form.end) * count % tuple(fields))
+        messages = (start + b"%b" + form.end) * count % tuple(fields)
+        added = len(messages)
+        if added < _PIECE_BYTES:
+            self._end_of_body().write(messages)
+        else:  # a piece already
+            self._end_piece()
+            self._pieces.append(messages)
+            self._in_pieces += added
         self.size += added
         self.lines.extend(lines)
         if len(self.lines) >= self._max_rows:
@@ -236,7 +243,10 @@ class OpenBatch:
     def _end_of_body(self) -> io.BytesIO:
         """Return what the next message is written to."""
         if self.size - self._in_pieces > _PIECE_BYTES:
-            self._pieces.append(self._body.getvalue())
-            self._in_pieces = self.size
-            self._body = io.BytesIO()
+            self._end_piece()
         return self._body
+
+    def _end_piece(self) -> None:
+        self._pieces.append(self._body.getvalue())
+        self._in_pieces = self.size
+        self._body = io.BytesIO()

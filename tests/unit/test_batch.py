@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from unittest import mock
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from target_stitch_import import batch as batch_module
 from target_stitch_import.batch import BodyLimit, OpenBatch
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.forms import BATCH_FORM, MessageForm, batch_head, push_body
@@ -200,6 +202,7 @@ def test_a_limit_never_rises() -> None:
     st.sampled_from([None, AT]),
     st.sampled_from([BATCH_FORM, push_body(1, "50%d", {}, ["id"]).message]),
     st.booleans(),
+    st.sampled_from([1, 200, batch_module._PIECE_BYTES]),
 )
 def test_records_at_once_make_the_same_body(
     sizes: list[int],
@@ -208,6 +211,7 @@ def test_records_at_once_make_the_same_body(
     at: bytes | None,
     form: MessageForm,
     as_texts: bool,
+    piece: int,
 ) -> None:
     # Given an open batch with a record, and as many more as are sure to fit
     at_once, alone = opened(max_bytes, max_rows), opened(max_bytes, max_rows)
@@ -218,7 +222,10 @@ def test_records_at_once_make_the_same_body(
     lines = range(2, room + 2)
     sequences = [b"%d" % (2**63 - 1)] * room if as_texts else [2**63 - 1] * room
     # When they are added at once, and one by one
-    added = at_once.add_records(data[:room], sequences, [AT] * room if at else None, lines, form)
+    with mock.patch.object(batch_module, "_PIECE_BYTES", piece):
+        added = at_once.add_records(
+            data[:room], sequences, [AT] * room if at else None, lines, form
+        )
     one_by_one = [
         alone.add_record(text, 2**63 - 1, at, line, form)
         for text, line in zip(data[:room], lines, strict=True)
