@@ -9,9 +9,12 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from target_stitch_import.jsontext import shown
 from target_stitch_import.sequence import ArrivalSequencer, Sequencer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from singer_sdk.metrics import Counter
 
     from target_stitch_import.bookmark import BookmarkSequences
@@ -45,19 +48,25 @@ class Table:
             logger.log(level, "Records of stream %r %s", self.name, what)
 
     def warn(
-        self, logger: logging.Logger, *, has_left_out: bool, by_bookmark: BookmarkSequences | None
+        self,
+        logger: logging.Logger,
+        *,
+        left_out: Sequence[str],
+        by_bookmark: BookmarkSequences | None,
     ) -> None:
         """Say once what its records have that is not as it should be.
 
-        ``has_left_out`` says that columns were, ``by_bookmark`` what has given them sequences.
+        ``left_out`` names columns that were, ``by_bookmark`` is what has given them sequences.
         """
         name = by_bookmark and by_bookmark.name
         time = "time_extracted" if name is None else f"value of bookmark property {name!r}"
         warnings = {
             f"have a {time} more than five minutes ahead of this machine's clock; their "
             "sequences are held to the clock. Check both clocks.": self.sequencer.held_to_clock,
-            "have columns whose names start with _sdc, which are Stitch's own; they are left out. "
-            "To keep one, give it another name with a stream map.": has_left_out,
+            f"have columns whose names start with _sdc, which are Stitch's own: {shown(left_out)}. "
+            "They are left out; to keep one, give it another name with a stream map.": (
+                bool(left_out)
+            ),
             f"have no timestamp and no integer in bookmark property {name!r} that can be a "
             "sequence; they take the one behind the record before them.": (
                 by_bookmark is not None and by_bookmark.has_missed

@@ -53,8 +53,8 @@ class RecordCheck:
         self, schema: Mapping[str, Any], key_properties: Sequence[str], *, validate: bool
     ) -> None:
         """Check against a draft 4 ``schema``; with ``validate`` off, only what the API needs."""
-        self.has_left_out = False
-        """True once a record had columns whose names are Stitch's own."""
+        self.left_out: list[str] = []
+        """The columns whose names are Stitch's own, of the first record that had any."""
         self._keys = tuple(key_properties)
         self._known = frozenset(schema["properties"])
         self._schema = schema
@@ -135,8 +135,12 @@ class RecordCheck:
         return data
 
     def _leave_out(self, text: bytes) -> Data:
-        self.has_left_out = True
-        return self(_without_reserved(text))
+        record = _object(text)
+        own = [name for name in record if name.startswith(RESERVED_PREFIX)]
+        self.left_out = self.left_out or own
+        for name in own:
+            del record[name]
+        return self(encode_exactly(record))
 
     def _judge(self, text: bytes) -> Data:
         """Give the exact verdict: slow, and final."""
@@ -205,13 +209,6 @@ def _reason(error: ValueError) -> str:
 
 def _reserved(record: Mapping[str, Any]) -> bool:
     return any(name.startswith(RESERVED_PREFIX) for name in record)
-
-
-def _without_reserved(text: bytes) -> bytes:
-    kept = {
-        name: value for name, value in _object(text).items() if not name.startswith(RESERVED_PREFIX)
-    }
-    return encode_exactly(kept)
 
 
 def _check_data_points(data: Data) -> None:
