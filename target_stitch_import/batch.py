@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from target_stitch_import.forms import MessageForm
     from target_stitch_import.messages import RecordMessage, SchemaMessage
-    from target_stitch_import.sequence import Moments
+    from target_stitch_import.times import Moments
 
     Origins = Mapping[int, tuple[SchemaMessage, RecordMessage]]
 

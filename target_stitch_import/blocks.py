@@ -134,6 +134,7 @@ class Blocks:
         if count < len(groups) * _FEW:
             self._take_alone(lines[:count], first)
             return count
+        # No STATE waits yet for what comes before the first one: there, batches may open and be sealed.
         if before_states * 8 >= count and any(lane.way.would_open for lane in groups):
             return self._take_block(lines[:before_states], first)
         found = self._look_at(groups)

@@ -14,7 +14,7 @@ import msgspec
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.jsontext import decode_exactly
 from target_stitch_import.limits import MAX_SEQUENCE
-from target_stitch_import.sequence import TimeReader
+from target_stitch_import.times import TimeReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ from target_stitch_import.forms import BATCH_TAIL, PUSH_HEAD, PUSH_TAIL
 from target_stitch_import.jsontext import decode_exactly, encode_exactly, shown
 from target_stitch_import.messages import RecordMessage, SchemaMessage
 from target_stitch_import.places import line_of, told
-from target_stitch_import.sequence import text_of
+from target_stitch_import.times import text_of
 from target_stitch_import.transit import from_transit
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from target_stitch_import.errors import QuarantineError
-from target_stitch_import.sequence import text_of
+from target_stitch_import.times import text_of
 from target_stitch_import.wording import counted
 
 if TYPE_CHECKING:

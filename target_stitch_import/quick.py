@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from target_stitch_import.accept import GoodOnes
     from target_stitch_import.batch import OpenBatch
     from target_stitch_import.forms import MessageForm
-    from target_stitch_import.sequence import Moments, Sequencer, TimeReader
+    from target_stitch_import.sequence import Sequencer
+    from target_stitch_import.times import Moments, TimeReader
 
 __all__ = ["QuickWay", "Records"]
 

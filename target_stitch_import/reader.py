@@ -30,7 +30,7 @@ from target_stitch_import.lines import BYTE_ORDER_MARK, LineTooLongError, lines_
 from target_stitch_import.messages import MESSAGES, Message, RecordMessage, StateMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from target_stitch_import.ahead import Background
     from target_stitch_import.quick import QuickWay
@@ -111,8 +111,7 @@ class MessageReader(GenericSingerReader[Any]):
             end = self.line + len(lines)
             blocks.take(lines, self.line + 1)
             self.line = end
-            wanted = blocks.in_turn * _LINES_OF_EACH * sum(map(len, lines)) // len(lines)
-            self._at_once = min(max(wanted, CHUNK_BYTES), MAX_CHUNK_BYTES)
+            self._at_once = _wanted(lines, blocks.in_turn) if blocks.in_turn else CHUNK_BYTES
         return counts + blocks.taken
 
     def forget_lanes(self) -> None:
@@ -202,6 +201,12 @@ class MessageReader(GenericSingerReader[Any]):
         error = InputError(f"it {printable:.{_SHOWN}}")
         error.line = self.line
         return error
+
+
+def _wanted(lines: Sequence[bytes], in_turn: int) -> int:
+    """Return how many bytes to read at once behind ``lines``, in which streams take turns."""
+    wanted = in_turn * _LINES_OF_EACH * sum(map(len, lines)) // len(lines)
+    return min(max(wanted, CHUNK_BYTES), MAX_CHUNK_BYTES)
 
 
 def _read(descriptor: int, most: int) -> bytes:

@@ -18,7 +18,7 @@ from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.jsontext import encode_exactly, shown
 from target_stitch_import.messages import SchemaMessage
 from target_stitch_import.quick import QuickWay
-from target_stitch_import.sequence import TimeReader
+from target_stitch_import.times import TimeReader
 from target_stitch_import.validation import RecordCheck
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.jsontext import encode_exactly
-from target_stitch_import.sequence import TimeReader, text_of
+from target_stitch_import.times import TimeReader, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from target_stitch_import.bookmark import BookmarkSequences
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.limits import MAX_SEQUENCE
-from target_stitch_import.sequence import MAX_AHEAD_NS, ArrivalSequencer, Sequencer, TimeReader
+from target_stitch_import.sequence import MAX_AHEAD_NS, ArrivalSequencer, Sequencer
+from target_stitch_import.times import TimeReader
 
 NOW = 1_700_000_000_000_000_000  # 2023-11-14T22:13:20Z
 SECOND = 1_000_000_000
