@@ -11,7 +11,7 @@ import os
 import select
 import threading
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 from target_stitch_import.errors import DeliveryError
@@ -55,6 +55,7 @@ class Posters:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
+        self._woken = False
         self._going_on: dict[int, _Talk] = {}
         self._abandoned = 0
 
@@ -76,16 +77,18 @@ class Posters:
 
     def outcomes(self) -> Iterator[tuple[int, Exception | None]]:
         """Yield what came of each talk that has ended: None if all went well."""
-        with contextlib.suppress(OSError):  # nothing there, or closed
-            os.read(self._wake_read, 4096)
-        with contextlib.suppress(Empty):
-            while True:
-                talk, error = self._outcomes.get_nowait()
-                if self._going_on.get(talk.key) is talk:
-                    del self._going_on[talk.key]
-                    yield talk.key, error
-                else:
-                    self._abandoned -= 1
+        if self._woken:  # there may be a byte: to ask the system at each turn would take longer
+            self._woken = False
+            with contextlib.suppress(OSError):  # nothing there, or closed
+                while os.read(self._wake_read, 1 << 16):
+                    pass
+        while not self._outcomes.empty():
+            talk, error = self._outcomes.get()
+            if self._going_on.get(talk.key) is talk:
+                del self._going_on[talk.key]
+                yield talk.key, error
+            else:
+                self._abandoned -= 1
 
     def abandon(self, key: int) -> None:
         """Give a talk up that goes on and on: its thread is left alone, its outcome ignored."""
@@ -99,8 +102,10 @@ class Posters:
 
     def wake(self) -> None:
         """End the wait of whoever waits for ``wake_fd``; may be called from a signal handler."""
+        self._woken = True  # before the byte, for who waits for it
         with contextlib.suppress(OSError):  # full of earlier calls, or closed
             os.write(self._wake_write, b"\0")
+        self._woken = True  # and behind it, for who has just looked and found none
 
     def close(self) -> None:
         """End the threads and close their connections; a talk that goes on ends with the process."""
