@@ -10,14 +10,17 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import select
 import threading
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from target_stitch_import.background import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-__all__ = ["AHEAD", "Background", "read_ahead"]
+    from target_stitch_import.background import Background
+
+__all__ = ["AHEAD", "read_ahead"]
 
 AHEAD: Final = 2
 """So many items wait to be taken at most; the thread holds one more."""
@@ -26,17 +29,6 @@ GRACE: Final = 1.0
 """So many seconds the thread has to end with what it does."""
 
 T = TypeVar("T")
-
-
-class Background(Protocol):
-    """What goes on beside the reading."""
-
-    @property
-    def wake_fd(self) -> int:
-        """Readable when there is something to do."""
-
-    def tick(self) -> float | None:
-        """Do what there is to do; return the seconds until there may be more, if that is known."""
 
 
 def read_ahead(
@@ -50,7 +42,7 @@ def read_ahead(
     feed = _Feed(items)
     try:
         while True:
-            _wait(feed.readable, background)
+            wait_for(feed.readable, background)
             if isinstance(found := feed.take(), _End):
                 if found.error is not None:
                     raise found.error
@@ -117,12 +109,3 @@ class _Feed(Generic[T]):
 
 def _as_generator(items: Callable[[], Iterator[T]]) -> Generator[T, None, None]:
     yield from items()
-
-
-def _wait(descriptor: int, background: Background) -> None:
-    """Return when there is something to read, with a turn of the background before each wait."""
-    while True:
-        timeout = background.tick()
-        waited_for = [descriptor, background.wake_fd]
-        if descriptor in select.select(waited_for, [], [], timeout)[0]:
-            return

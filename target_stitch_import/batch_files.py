@@ -23,7 +23,7 @@ from target_stitch_import.places import Files, place_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from target_stitch_import.ahead import Background
+    from target_stitch_import.background import Background
     from target_stitch_import.file_rows import Rows
     from target_stitch_import.messages import BatchMessage
     from target_stitch_import.quick import QuickWay

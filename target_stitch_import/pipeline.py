@@ -93,8 +93,12 @@ class Pipeline:
 
     @property
     def wake_fd(self) -> int:
-        """Readable when ``tick`` has something to do."""
+        """Readable when ``tick`` has something to do, until ``woken`` is called."""
         return self._posters.wake_fd
+
+    def woken(self) -> None:
+        """Make ``wake_fd`` unreadable; ``tick`` comes next."""
+        self._posters.woken()
 
     def filling(self) -> Filling:
         """Return where records of a table go: a batch of its own, or the one that all share."""

@@ -55,13 +55,12 @@ class Posters:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
-        self._woken = False
         self._going_on: dict[int, _Talk] = {}
         self._abandoned = 0
 
     @property
     def wake_fd(self) -> int:
-        """Readable when there are outcomes, or after ``wake``."""
+        """Readable when there are outcomes, or after ``wake``, until ``woken`` is called."""
         return self._wake_read
 
     def start(self, key: int, talk: Callable[[Client], None]) -> None:
@@ -77,11 +76,6 @@ class Posters:
 
     def outcomes(self) -> Iterator[tuple[int, Exception | None]]:
         """Yield what came of each talk that has ended: None if all went well."""
-        if self._woken:  # there may be a byte: to ask the system at each turn would take longer
-            self._woken = False
-            with contextlib.suppress(OSError):  # nothing there, or closed
-                while os.read(self._wake_read, 1 << 16):
-                    pass
         while not self._outcomes.empty():
             talk, error = self._outcomes.get()
             if self._going_on.get(talk.key) is talk:
@@ -97,15 +91,18 @@ class Posters:
 
     def wait(self, seconds: float | None) -> None:
         """Wait until there are outcomes, or ``wake`` is called, or the time is over."""
-        if self._outcomes.empty():
-            select.select([self._wake_read], [], [], seconds)
+        if self._outcomes.empty() and select.select([self._wake_read], [], [], seconds)[0]:
+            self.woken()
 
     def wake(self) -> None:
         """End the wait of whoever waits for ``wake_fd``; may be called from a signal handler."""
-        self._woken = True  # before the byte, for who waits for it
         with contextlib.suppress(OSError):  # full of earlier calls, or closed
             os.write(self._wake_write, b"\0")
-        self._woken = True  # and behind it, for who has just looked and found none
+
+    def woken(self) -> None:
+        """Make ``wake_fd`` unreadable; who waits for it does so, and then takes the outcomes."""
+        with contextlib.suppress(OSError):  # nothing there, or closed
+            os.read(self._wake_read, 1 << 16)  # as much as a pipe holds
 
     def close(self) -> None:
         """End the threads and close their connections; a talk that goes on ends with the process."""

@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
+from target_stitch_import.background import wait_for
 from target_stitch_import.blocks import Blocks
 from target_stitch_import.errors import InputError
 from target_stitch_import.jsontext import (
@@ -32,7 +33,7 @@ from target_stitch_import.messages import MESSAGES, Message, RecordMessage, Stat
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from target_stitch_import.ahead import Background
+    from target_stitch_import.background import Background
     from target_stitch_import.quick import QuickWay
 
 __all__ = ["MessageReader"]
@@ -134,27 +135,16 @@ class MessageReader(GenericSingerReader[Any]):
         except OSError:  # no file of the system's, but one in memory
             while chunk := source.read(CHUNK_BYTES):
                 yield chunk.encode() if isinstance(chunk, str) else chunk
-                self._tick()
+                if self.background is not None:
+                    self.background.tick()
             return
         _widen(descriptor)
-        while self._wait(descriptor):
-            chunk = _read(descriptor, self._at_once)
-            if not chunk:
+        while True:
+            if self.background is not None:
+                wait_for(descriptor, self.background)
+            if not (chunk := _read(descriptor, self._at_once)):
                 return
             yield chunk
-
-    def _wait(self, descriptor: int) -> bool:
-        """Return True when there is something to read."""
-        while True:
-            timeout = self._tick()
-            waited_for = [descriptor]
-            if self.background is not None:
-                waited_for.append(self.background.wake_fd)
-            if descriptor in select.select(waited_for, [], [], timeout)[0]:
-                return True
-
-    def _tick(self) -> float | None:
-        return None if self.background is None else self.background.tick()
 
     def _look_again(self, line: bytes, error: Exception) -> Any:
         if self.line <= 1 and line.startswith(BYTE_ORDER_MARK):

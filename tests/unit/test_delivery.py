@@ -181,13 +181,24 @@ def test_in_whatever_order_answers_come_generations_are_kept(seed: int) -> None:
     assert sorted(run.acknowledged) == list(range(1, 101))
 
 
-def test_an_answer_makes_the_wake_descriptor_readable_until_it_is_collected() -> None:
+def test_an_answer_makes_the_wake_descriptor_readable_until_who_waits_says_so() -> None:
     run = Run()
     run.delivery.submit(batch(1))
     run.service.answer(1)
     assert select.select([run.posters.wake_fd], [], [], 30)[0]
+    run.posters.woken()
+    assert not select.select([run.posters.wake_fd], [], [], 0)[0]
     run.delivery.collect()
     assert run.acknowledged == [1]
+    run.delivery.close()
+
+
+def test_a_wake_ends_one_wait() -> None:
+    # Given a wake that brings no news
+    run = Run()
+    run.posters.wake()
+    # When somebody waits, then it ends the wait, and not the next one too
+    run.posters.wait(None)
     assert not select.select([run.posters.wake_fd], [], [], 0)[0]
     run.delivery.close()
 

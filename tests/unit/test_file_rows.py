@@ -95,6 +95,9 @@ class Still:
         """Have nothing to do."""
         return None
 
+    def woken(self) -> None:
+        """Never wake."""
+
     def close(self) -> None:
         """Close the pipe."""
         os.close(self.wake_fd)
