@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from target_stitch_import.errors import InputError
-from target_stitch_import.lanes import Lane, lane_of, lane_start
+from target_stitch_import.lanes import SHORTEST_KEY, Lane, key_in, lane_of
 from target_stitch_import.messages import StateMessage
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ _ROW: Final = 8
 """From so many lines of one stream in a row on, they are no block of several."""
 _FEW: Final = 3
 """With fewer lines of a stream, it would take longer to take them together than one by one."""
+_FAR: Final = 1_000
+"""Bytes of a head that is remembered, at most."""
 _STATE: Final = (b'{"type":"STATE"', b'{"type": "STATE"')
 
 _decode_state = msgspec.json.Decoder(StateMessage).decode
@@ -56,7 +58,9 @@ class Blocks:
         """How many messages did not go the usual way."""
         self.in_turn = 0
         """How many streams took turns in the lines that were taken last."""
+        self._key = SHORTEST_KEY
         self._lanes: dict[bytes, Lane | None] = {}
+        """By the head of a line: all in front of the key, where it says of which stream it is."""
 
     def forget(self) -> None:
         """Take no line of any form for known any longer."""
@@ -69,16 +73,19 @@ class Blocks:
         way_of: Callable[[RecordMessage], QuickWay | None],
     ) -> None:
         """Take note of the form of a line, which was decoded to ``message``."""
-        start = lane_start(line)
-        if start and start not in self._lanes and len(self._lanes) < MAX_LANES:
+        if not self._lanes or self._key not in line:
+            self._key = key_in(line)
+            self._lanes.clear()  # whoever writes the key so has written none of them
+        head = line.partition(self._key)[0]
+        if len(head) <= _FAR and head not in self._lanes and len(self._lanes) < MAX_LANES:
             way = way_of(message)
-            self._lanes[start] = None if way is None else lane_of(line, message, way)
+            self._lanes[head] = None if way is None else lane_of(line, self._key, message, way)
 
     def take(self, lines: Sequence[bytes], first: int) -> None:
         """Take the lines of a chunk; ``first`` is the number of the first one."""
         at = self.in_turn = 0
         while at < len(lines):
-            lane = self._lanes.get(lane_start(lines[at]))
+            lane = self._lanes.get(lines[at].partition(self._key)[0])
             if lane is None:
                 self._usual(lines[at], first + at)
                 at += 1
@@ -118,8 +125,9 @@ class Blocks:
         groups: dict[Lane, tuple[list[bytes], list[int]]] = {}
         states: list[bytes] = []
         before_states = count = 0
+        lane_of_head, key = self._lanes.get, self._key
         for number, line in enumerate(lines, first):
-            if lane := self._lanes.get(lane_start(line)):
+            if lane := lane_of_head(line.partition(key)[0]):  # no call of ours, for each line
                 if (of_lane := groups.get(lane)) is None:
                     of_lane = groups[lane] = ([], [])
                 of_lane[0].append(line)
@@ -184,7 +192,7 @@ class Blocks:
         """
         cut = lane.cut(lines)
         if cut is None:
-            del self._lanes[lane_start(lines[0])]
+            del self._lanes[lines[0].partition(self._key)[0]]
             return None
         return lane.way.look_at(*cut)
 

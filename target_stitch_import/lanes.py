@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from target_stitch_import.messages import RecordMessage
     from target_stitch_import.quick import QuickWay
 
-__all__ = ["Lane", "lane_of", "lane_start"]
+__all__ = ["SHORTEST_KEY", "Lane", "key_in", "lane_of"]
 
-_KEY: Final = b'"record":'
-_FAR: Final = 1_000  # bytes in which a line says of which stream it is
+SHORTEST_KEY: Final = b'"record":'
+_KEY: Final = re.compile(rb'"record"\s*:\s*')
 _BEFORE_TIME: Final = re.compile(rb'"time_extracted"\s*:\s*"$')
 
 
-def lane_start(line: bytes) -> bytes:
-    """Return the part of a line by which its lane is found; nothing if it has none."""
-    place = line.find(_KEY, 0, _FAR)
-    return b"" if place < 0 else line[: place + len(_KEY)]
+def key_in(line: bytes) -> bytes:
+    """Return the key of the record and what stands around its colon, as this tap writes it."""
+    found = _KEY.search(line)
+    return found[0] if found else SHORTEST_KEY
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,18 +60,20 @@ class Lane:
         return [line[begin:-tail] for line in lines], times if self.width else None
 
 
-def lane_of(line: bytes, message: RecordMessage, way: QuickWay) -> Lane | None:
+def lane_of(line: bytes, key: bytes, message: RecordMessage, way: QuickWay) -> Lane | None:
     """Return the lane of lines like this one, which was decoded to ``message``.
 
-    None if it can't be told where in the line the record and the time are.
+    Its start ends with ``key``. None if it can't be told where in the line the record and the
+    time are.
     """
     time = message.time_extracted
     if not isinstance(time, str | None):
         return None
-    start, _, rest = line.partition(bytes(message.record))
+    head, _, rest = line.partition(key)
+    blank, _, rest = rest.partition(bytes(message.record))
     middle, _, end = rest.partition(time.encode()) if time else (b"", b"", rest)
-    around = start + middle + end
-    if not start.rstrip().endswith(_KEY) or around.count(b'"record"') != 1 or b"\\" in around:
+    around = head + middle + end
+    if blank.strip() or b'"record"' in around or b"\\" in around:
         return None
     if time and not (
         _BEFORE_TIME.search(middle)
@@ -79,4 +81,4 @@ def lane_of(line: bytes, message: RecordMessage, way: QuickWay) -> Lane | None:
         and around.count(b'"time_extracted"') == 1
     ):
         return None
-    return Lane(start, middle, len((time or "").encode()), end, way)
+    return Lane(head + key, middle, len((time or "").encode()), end, way)

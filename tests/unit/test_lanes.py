@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from operator import itemgetter
 from typing import Any
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from target_stitch_import import blocks
 from target_stitch_import.blocks import Blocks
-from target_stitch_import.lanes import Lane, lane_of, lane_start
+from target_stitch_import.errors import InputError
+from target_stitch_import.lanes import Lane, key_in, lane_of
 from target_stitch_import.messages import RecordMessage, StateMessage
 from target_stitch_import.quick import Records
 from target_stitch_import.reader import MessageReader
@@ -29,7 +31,7 @@ def learned(line: str) -> Lane | None:
     """Return the lane of lines like this one."""
     message = MessageReader().deserialize_json(line.encode())
     assert isinstance(message, RecordMessage)
-    return lane_of(line.encode(), message, mock.Mock())
+    return lane_of(line.encode(), key_in(line.encode()), message, mock.Mock())
 
 
 FRONT = '{"type":"RECORD","stream":"s","time_extracted":"%s","record":{}}'
@@ -40,6 +42,7 @@ FORMS = [
     '{"type":"RECORD","stream":"s","record":%s,"version":5,"time_extracted":"%s"}',
     '{"record": %s, "stream": "s", "time_extracted": "%s", "type": "RECORD", "version": 5}',
     '{"type":"RECORD","stream":"s","more":{"a":[1]},"record":%s,"time_extracted": "%s"} \r',
+    '{"type":"RECORD","stream":"s","x":{"id": 1},"record":%s,"time_extracted":"%s"}',
     '{"type":"RECORD","stream":"Zürich","record":%s,"time_extracted":"%s"}',
 ]
 
@@ -88,7 +91,6 @@ def test_lines_are_not_cut_if_one_has_another_form(other: str) -> None:
     "line",
     [
         # the record or the time is not where it seems, or there twice, or written with escapes
-        '{"type":"RECORD","stream":"s","x":{},"record":{}}',
         '{"type":"RECORD","stream":"s","x":{"record":{}},"record":{}}',
         '{"type":"RECORD","stream":"s","record":{"a":1},"record":{}}',
         '{"type":"RECORD","stream":"s","x":{"record":{}},"\\u0072ecord":{}}',
@@ -104,14 +106,58 @@ def test_a_line_that_may_be_misread_has_no_lane(line: str) -> None:
     assert learned(line) is None
 
 
-def test_lines_are_found_by_their_start() -> None:
-    assert lane_start(b'{"stream":"s","record": {"record":1}}') == b'{"stream":"s","record":'
+@pytest.mark.parametrize("key", ['"record":', '"record": ', '"record" :\t'])
+def test_the_key_is_as_the_tap_writes_it(key: str) -> None:
+    line = '{"stream":"s",' + key + '{"record": 1}}'
+    assert key_in(line.encode()) == key.encode()
+    assert learned('{"type":"RECORD",' + line[1:]) is not None
+
+
+def test_a_tap_that_writes_in_another_way_from_some_line_on_is_learned_anew() -> None:
+    # Given lines of two streams that take turns, with and without blanks
+    spaced = [record({"id": 1}, name) for name in "ab"] * 5
+    tight = [each.replace('": ', '":') for each in spaced]
+    # When one way of writing follows the other, and then the first once more
+    alone = numbers_alone([*spaced, *tight, *spaced])
+    # Then the first lines of each go alone, until they are known
+    assert alone == [1, 2, 11, 12, 21, 22]
+
+
+def test_a_blank_that_only_other_lines_have_is_not_cut_off() -> None:
+    # Given streams that take turns, whose lines have a blank in front of the record
+    lines = [record({"id": 1}, name) for name in "ab"] * 10
+    # When a line has something else in that place, with which it is no JSON
+    lines[12] = lines[12].replace(': {"id"', ':[{"id"')
+    # Then it goes alone, and whoever decodes it finds that out
+    assert 13 in numbers_alone(lines)
+
+
+def numbers_alone(lines: list[str]) -> list[int]:
+    """Return which lines are not taken together, of chunks of ten."""
+    alone = []
+
+    def way_of(_: RecordMessage) -> mock.Mock:
+        way = mock.Mock()
+        way.look_at = lambda data, _: Records(data, None, len(data))
+        way.add_all = lambda *_: iter(())
+        return way
+
+    def usual(line: bytes, number: int) -> None:
+        alone.append(number)
+        with contextlib.suppress(InputError):
+            message = MessageReader().deserialize_json(line)
+            taken.learn(line, message, way_of)
+
+    taken = Blocks(usual, mock.Mock())
+    for first in range(0, len(lines), 10):
+        taken.take([each.encode() for each in lines[first : first + 10]], first + 1)
+    return alone
 
 
 def test_lines_that_say_too_late_of_which_stream_they_are_have_no_lane() -> None:
     # Given streams whose lines have their record behind much else
     far = '{"type":"RECORD","stream":"%s","more":"' + "x" * 1_100 + '","record":{"id":%d}}'
-    assert lane_start((far % ("a", 1)).encode()) == b""
+    assert numbers_alone([far % ("a", 1)] * 12) == [*range(1, 13)]
     properties = {"id": {"type": "integer"}}
     lines = [schema("a", properties, ["id"]), schema("b", properties, ["id"])]
     lines += [far % (name, place) for place in range(40) for name in "ab"]
