@@ -47,10 +47,12 @@ format: .venv/.ready
 clean:
 	rm -rf .venv .venv-* .meltano
 
-# The project with everything that its tests need.
+# The project with everything that its tests need. pip compiles what it installs, but not what stays
+# here, which would be compiled at each start where Python may not write bytecode itself.
 .venv/.ready: pyproject.toml Makefile
 	$(call new-environment,.venv)
 	.venv/bin/python $(INSTALL) --editable '.[emulator,parquet,s3]' --group dev
+	.venv/bin/python -m compileall -q target_stitch_import
 	touch $@
 
 # A tap has an environment of its own, as Singer users give it.
