@@ -22,10 +22,11 @@ from target_stitch_import.places import told
 from target_stitch_import.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import msgspec
 
+    from target_stitch_import.bodies import Body
     from target_stitch_import.forms import MessageForm
     from target_stitch_import.messages import RecordMessage, SchemaMessage
     from target_stitch_import.times import Moments
@@ -47,7 +48,7 @@ class Batch:
     """Its table; where it holds several, their names."""
     generation: int
     """Sent only once every batch of the table with a smaller generation is acknowledged."""
-    body: bytes
+    body: Body
     lines: Sequence[int]
     """For each message, its place in the input."""
     origins: Origins
@@ -100,13 +101,21 @@ class OpenBatch:
     """A body that still grows."""
 
     def __init__(
-        self, head: bytes, *, tail: bytes = BATCH_TAIL, max_bytes: int, max_rows: int
+        self,
+        head: bytes,
+        *,
+        tail: bytes = BATCH_TAIL,
+        max_bytes: int,
+        max_rows: int,
+        join: Callable[[Sequence[bytes]], Body] = b"".join,
     ) -> None:
         """Begin with ``head``, and end with ``tail`` in the place of the last comma.
 
-        The finished body stays below ``max_bytes``, a lone record apart.
+        The finished body stays below ``max_bytes``, a lone record apart; ``join`` makes it of its
+        pieces.
         """
         self._tail = tail
+        self._join = join
         # A buffer that grows is copied again and again: it becomes a piece before it is large.
         self._pieces: list[bytes] = []
         self._in_pieces = 0
@@ -225,7 +234,7 @@ class OpenBatch:
         """Return the finished batch; ``schemas`` as ``Batch`` has them, ``contents`` by messages."""
         pieces = [piece for piece in (*self._pieces, self._body.getvalue()) if piece]
         pieces[-1] = pieces[-1][:-1] + self._tail
-        body = b"".join(pieces)
+        body = self._join(pieces)
         contents = contents or {}
         if self._tail == BATCH_TAIL:
             contents = {table: (records, len(body)) for table, (records, _) in contents.items()}

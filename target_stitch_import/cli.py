@@ -31,11 +31,11 @@ def main() -> None:
 
 
 def keep_freed_memory() -> None:
-    """Have the C library use the memory of a posted body again for the next one.
+    """Have the C library use the memory of what was read and written for what comes next.
 
-    By itself glibc hands blocks of megabytes back to the system, which zeroes them page by
-    page for the next body: 8 % of the wall time of a run without validation. A C library
-    without this choice stays as it is.
+    By itself glibc hands large blocks back to the system, which zeroes them page by page for
+    the next one: a tenth of the wall time of a run. A C library without this choice stays as
+    it is.
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt

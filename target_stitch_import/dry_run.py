@@ -20,6 +20,7 @@ from target_stitch_import.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from target_stitch_import.bodies import Body
     from target_stitch_import.messages import RecordMessage, SchemaMessage
 
 __all__ = ["DryRun", "OutputError"]
@@ -87,7 +88,7 @@ class DryRun:
     def check_status(self) -> None:
         """Need no service."""
 
-    def post(self, body: bytes) -> None:
+    def post(self, body: Body) -> None:
         """Count a body, and write it.
 
         Raises:
@@ -102,7 +103,7 @@ class DryRun:
             tally.size += size
         try:
             if self._output is not None:
-                self._output.write(body + b"\n")
+                self._output.write(b"".join([body, b"\n"]))
         except OSError as error:
             raise OutputError(f"the bodies can't be written: {error}") from error
 

@@ -61,6 +61,7 @@ class Filling:
             tail=form.tail,
             max_bytes=self.batches.limit.max_bytes,
             max_rows=self._max_rows,
+            join=self.batches.join,
         )
 
     def opened(self, batch: OpenBatch, table_name: str, generation: int) -> None:

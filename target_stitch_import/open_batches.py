@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from target_stitch_import.batch import BodyLimit, OpenBatch
+    from target_stitch_import.bodies import Body
 
 __all__ = ["MAX_OPEN_BYTES", "OpenBatches"]
 
@@ -32,12 +33,15 @@ class OpenBatches:
         number: Callable[[], int],
         *,
         limit: BodyLimit,
+        join: Callable[[Sequence[bytes]], Body] = b"".join,
         max_age: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Number batches by ``number``; ``max_age`` is in seconds of ``clock``."""
         self.limit = limit
         """What the bodies of batches that open stay below."""
+        self.join = join
+        """Makes a body of its pieces."""
         self._number = number
         self._max_age = max_age
         self._clock = clock

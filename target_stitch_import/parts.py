@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_stitch_import.batch import Batch
+    from target_stitch_import.bodies import Body
 
 __all__ = ["as_singer", "halves", "name_record", "table_at", "tables_of", "without"]
 
@@ -106,7 +107,7 @@ def table_at(batch: Batch, index: int) -> str:
     return _message(batch, index).table_name or batch.table_name
 
 
-def tables_of(body: bytes) -> dict[str, tuple[int, int]]:
+def tables_of(body: Body) -> dict[str, tuple[int, int]]:
     """Return by table how many records a body has, and in how many bytes."""
     if not _is_push(body):
         batch = _decode_body(body)
@@ -149,8 +150,8 @@ def _read_message(text: bytes) -> _Message:
     return _decode_message(text)
 
 
-def _is_push(body: bytes) -> bool:
-    return body.startswith(PUSH_HEAD)
+def _is_push(body: Body) -> bool:
+    return body[: len(PUSH_HEAD)] == PUSH_HEAD
 
 
 def _taken_apart(batch: Batch) -> tuple[bytes, list[bytes], bytes]:
@@ -159,7 +160,7 @@ def _taken_apart(batch: Batch) -> tuple[bytes, list[bytes], bytes]:
         return PUSH_HEAD, [bytes(each) for each in _decode_messages(batch.body)], PUSH_TAIL
     messages = [bytes(message) for message in _decode_body(batch.body).messages]
     size = len(b",".join(messages)) + len(BATCH_TAIL)
-    return batch.body[:-size], messages, BATCH_TAIL
+    return bytes(batch.body[:-size]), messages, BATCH_TAIL
 
 
 def _joined(

@@ -14,8 +14,9 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.batch import BodyLimit
+from target_stitch_import.bodies import BodyMemory
 from target_stitch_import.checkpoint import Checkpoint
-from target_stitch_import.delivery import Delivery
+from target_stitch_import.delivery import READY, Delivery
 from target_stitch_import.filling import Filling
 from target_stitch_import.flight import Rules
 from target_stitch_import.open_batches import OpenBatches
@@ -75,7 +76,11 @@ class Pipeline:
         """What the run has come to so far."""
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)
-        self.batches = OpenBatches(self.checkpoint.open_batch, limit=limit, max_age=max_age)
+        # What may be held, and the one that waits to be.
+        memory = BodyMemory(parallel + READY + 1, max_bytes)
+        self.batches = OpenBatches(
+            self.checkpoint.open_batch, limit=limit, join=memory.join, max_age=max_age
+        )
         self._posters = Posters(connect)
         self.delivery = Delivery(
             self._posters,

@@ -19,6 +19,8 @@ from target_stitch_import.errors import DeliveryError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from target_stitch_import.bodies import Body
+
 __all__ = ["Client", "Posters"]
 
 
@@ -28,7 +30,7 @@ class Client(Protocol):
     def check_status(self) -> None:
         """Return if the service says that it is up."""
 
-    def post(self, body: bytes) -> None:
+    def post(self, body: Body) -> None:
         """Return once the service has taken the body."""
 
     def close(self) -> None:
@@ -37,10 +39,9 @@ class Client(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class _Talk:
-    """Something to say to the service."""
+    """Something that is said to the service, as long as its outcome is waited for."""
 
     key: int
-    say: Callable[[Client], None]
 
 
 class Posters:
@@ -50,7 +51,7 @@ class Posters:
         """Talk over what ``connect`` opens."""
         self._connect = connect
         self._threads: list[threading.Thread] = []
-        self._talks: SimpleQueue[_Talk | None] = SimpleQueue()
+        self._talks: SimpleQueue[tuple[_Talk, Callable[[Client], None]] | None] = SimpleQueue()
         self._outcomes: SimpleQueue[tuple[_Talk, Exception | None]] = SimpleQueue()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
@@ -71,8 +72,8 @@ class Posters:
         """
         if len(self._threads) <= len(self._going_on) + self._abandoned:
             self._start_thread()
-        self._going_on[key] = _Talk(key, talk)
-        self._talks.put(self._going_on[key])
+        self._going_on[key] = _Talk(key)
+        self._talks.put((self._going_on[key], talk))
 
     def outcomes(self) -> Iterator[tuple[int, Exception | None]]:
         """Yield what came of each talk that has ended: None if all went well."""
@@ -129,12 +130,20 @@ class Posters:
             self._threads.append(thread)
 
     def _work(self, client: Client) -> None:
-        while (talk := self._talks.get()) is not None:
-            try:
-                talk.say(client)
-            except Exception as error:  # noqa: BLE001 - whatever it is, who asked must know
-                self._outcomes.put((talk, error))
-            else:
-                self._outcomes.put((talk, None))
+        while (ready := self._talks.get()) is not None:
+            talk, say = ready
+            error = _outcome(say, client)
+            # Nothing of it is held any longer: the memory of its body is used again.
+            del ready, say
+            self._outcomes.put((talk, error))
+            del error
             self.wake()
         client.close()
+
+
+def _outcome(say: Callable[[Client], None], client: Client) -> Exception | None:
+    try:
+        say(client)
+    except Exception as error:  # noqa: BLE001 - whatever it is, who asked must know
+        return error
+    return None

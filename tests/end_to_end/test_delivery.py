@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import select
 import threading
@@ -147,3 +148,26 @@ def test_a_closed_stdout_does_not_stop_the_delivery(service: Service, tmp_path: 
     assert sorted(service.ids) == list(range(5))
     assert "a STATE is lost" in stderr
     assert "BrokenPipeError" not in stderr.replace("([Errno 32] Broken pipe)", "")
+
+
+def test_large_bodies_arrive_whole_whatever_becomes_of_them(tmp_path: Path) -> None:
+    # given 24 MB of records, and a service that is busy at each third post and takes less than 3 MB
+    records = [f'{{"id": {place}, "name": "{place:0790d}"}}' for place in range(30_000)]
+    taken: list[bytes] = []
+    posts = itertools.count(1)
+
+    def answer(request: Request) -> Answer:
+        if len(request.body) >= 3_000_000:
+            return 413, b"", {}
+        if next(posts) % 3 == 0:
+            return 503, b"", {}
+        taken.extend(request.records)
+        return ACCEPTED
+
+    # when they are loaded, four bodies at a time
+    with running_service(answer) as service:
+        run = piped(service.config(), tmp_path, stream_of(schema(), *map(record, records)))
+    # then each is there once, to the byte: no body has come into the memory of another too early
+    assert run.exit_code == 0
+    assert {len(request.body) >= 1_500_000 for request in service.requests} == {True, False}
+    assert sorted(taken) == sorted(each.encode() for each in records)

@@ -21,6 +21,8 @@ from target_stitch_import.retries import Attempts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from target_stitch_import.bodies import Body
+
 PATIENCE = 30.0
 """Seconds after which a test that hangs fails."""
 
@@ -43,9 +45,9 @@ def schemas_of(
     return {table: SchemaMessage(table, text, keys, bookmarks)}
 
 
-def ids_of(body: bytes) -> list[int]:
+def ids_of(body: Body) -> list[int]:
     """Return the ids of the records in a body."""
-    return [message["data"]["id"] for message in decode_exactly(body)["messages"]]
+    return [message["data"]["id"] for message in decode_exactly(bytes(body))["messages"]]
 
 
 class Service:
@@ -92,7 +94,7 @@ class Service:
             self.looks += 1
         self.status()
 
-    def post(self, body: bytes) -> None:
+    def post(self, body: Body) -> None:
         """Begin a post, and wait for its answer."""
         ids = ids_of(body)
         number = ids[0] // 100
@@ -135,7 +137,7 @@ class Client:
         """Look if the service is up."""
         self._service.check_status()
 
-    def post(self, body: bytes) -> None:
+    def post(self, body: Body) -> None:
         """Post a body."""
         self._service.post(body)
 

@@ -44,7 +44,7 @@ def test_a_body_is_exactly_this() -> None:
 def test_a_head_says_more_where_the_tap_does() -> None:
     batch = opened(head=batch_head('o"ñ', {"properties": {}}, [], ["at"], 0))
     batch.add_activation(9, 1)
-    assert json.loads(batch.seal("x").body) == {
+    assert json.loads(bytes(batch.seal("x").body)) == {
         "table_name": 'o"ñ',
         "schema": {"properties": {}},
         "key_names": [],
@@ -83,10 +83,10 @@ def test_bodies_stay_below_the_limit_and_are_filled_up_to_it(
         if not batch.full and batch.add_record(record, place, extracted, place):
             continue
         refused.append(None if batch.full else record)
-        bodies.append(batch.seal("orders").body)
+        bodies.append(bytes(batch.seal("orders").body))
         batch = opened(max_bytes, max_rows)
         assert batch.add_record(record, place, extracted, place)
-    bodies.append(batch.seal("orders").body)
+    bodies.append(bytes(batch.seal("orders").body))
     # Then each is below the limit, unless it holds a lone record
     found = []
     for body in bodies:
@@ -118,14 +118,14 @@ def test_the_limit_holds_to_the_byte() -> None:
         assert bool(batch.add_record(b"{}", 2, None, 2)) is fits
         # and a record that is not taken leaves no trace
         sealed = batch.seal("t")
-        assert len(json.loads(sealed.body)["messages"]) == sealed.rows == 1 + fits
+        assert len(json.loads(bytes(sealed.body))["messages"]) == sealed.rows == 1 + fits
 
 
 def test_a_lone_larger_record_is_taken_and_fills_the_batch() -> None:
     batch = opened(1_000)
     assert batch.add_record(records([5_000])[0], 1, None, 1)
     assert batch.full
-    assert len(json.loads(batch.seal("t").body)["messages"]) == 1
+    assert len(json.loads(bytes(batch.seal("t").body))["messages"]) == 1
 
 
 def test_a_lone_record_is_taken_up_to_what_the_service_takes() -> None:
@@ -247,7 +247,7 @@ def test_a_body_of_many_pieces_is_whole() -> None:
         bool(batch.add_record(each, place + 1, None, place)) for place, each in enumerate(data)
     ]
     # When it is sealed, then it is what was taken
-    body = json.loads(batch.seal("x").body)
+    body = json.loads(bytes(batch.seal("x").body))
     assert [m["data"] for m in body["messages"]] == [
         json.loads(each) for each in data[: sum(taken)]
     ]
