@@ -8,6 +8,7 @@ what is in a body, or of where it goes.
 
 from __future__ import annotations
 
+import mmap
 import weakref
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -43,7 +44,7 @@ class BodyMemory:
         if not self._blocks:
             self._blocks = [_Block(self._capacity) for _ in range(self._count)]
             for block in self._blocks:
-                block.join(pieces)  # the system gives memory only as it is written to
+                block.join(pieces)  # before it is written to, the system gives none
         free = next((block for block in self._blocks if block.is_free), None)
         if free is None:  # a post that was given up holds its body for as long as it goes on
             free = _Block(self._capacity)
@@ -55,7 +56,8 @@ class _Block:
     """Memory for one body at a time."""
 
     def __init__(self, capacity: int) -> None:
-        self._memory = memoryview(bytearray(capacity))
+        # The system's own, for it gives no more of that than is written to.
+        self._memory = memoryview(mmap.mmap(-1, capacity, flags=mmap.MAP_PRIVATE))
         self._body: Callable[[], memoryview[int] | None] = lambda: None
 
     @property
