@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
 
 
@@ -78,6 +79,7 @@ class Service:
 @contextlib.contextmanager
 def running_service(
     answer: Callable[[Request], Answer] = lambda _: ACCEPTED,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Service]:
     """Run a service on a free loopback port; ``answer`` is called with each request."""
     service = Service("", answer)
@@ -124,6 +126,9 @@ def running_service(
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     service.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        service.url = service.url.replace("http", "https")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
