@@ -11,6 +11,7 @@ import logging
 import re
 import ssl
 import time
+import traceback
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -170,7 +171,11 @@ class ImportClient:
             return read(response.status_code, response.headers, content, self._auth.hide)
         except (ValueError, requests.RequestException, HTTPError) as error:
             failure = self._failure(error)
-        raise failure  # here, without the context: its frames have the header with the token
+            _clear(error)
+        try:
+            raise failure  # here, without the context: its frames have the header with the token
+        finally:
+            del failure  # or its own frames would hold it, and the body
 
     def _request(
         self, method: str, endpoint: Endpoint, auth: _Auth, body: Body | None
@@ -218,6 +223,13 @@ class ImportClient:
                 response.close()
                 break
         return bytes(content)
+
+
+def _clear(error: BaseException | None) -> None:
+    """Have the frames behind an error let go of the body, which they hold in circles otherwise."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def _root(error: BaseException) -> BaseException:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
 import threading
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,6 +123,34 @@ def test_a_service_that_says_nothing_may_be_tried_again() -> None:
                 client.post(b"{}")
         finally:
             done.set()
+
+
+def is_let_go(client: ImportClient) -> bool:
+    """Return whether nobody holds a body that was not taken, though nobody looks for garbage."""
+    body = memoryview(b"{}")
+    known = weakref.ref(body)
+    gc.disable()
+    try:
+        with contextlib.suppress(TransientError):
+            client.post(body)
+            return False
+        del body
+        return known() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    "talks", [[], [says(b"")], [says(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")]]
+)
+def test_the_memory_of_a_body_that_was_not_taken_may_be_used_again(
+    talks: list[Callable[[socket.socket], None]],
+) -> None:
+    # Given a service that is silent, hangs up or is busy, and one that is not there
+    with serving(*talks) as port, connected(port, timeout=0.5) as client:
+        assert is_let_go(client)
+    with connected(port) as client:
+        assert is_let_go(client)
 
 
 def test_a_kept_connection_is_used_again() -> None:
