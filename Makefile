@@ -9,9 +9,11 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 demo: .venv/.ready .venv-tap-jsonfile/.ready
 	@$(BIN)/python demo/run.py
 
+# Many tests wait, for a process or an answer: two workers keep a processor busy.
+WORKERS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )))
 test: .venv/.ready .venv-tap-jsonfile/.ready .venv-tap-jsonl/.ready .venv-tap-postgres/.ready \
 		.venv-vendor/.ready .meltano/.ready .venv-dagster/.ready .venv-manifests/.ready
-	$(BIN)/pytest --numprocesses=auto --cov --cov-report=term
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --cov --cov-report=term
 
 # Random schedules of faults, kills and restarts: make chaos SCHEDULES=5000 SEED=7
 SCHEDULES ?= 2000
