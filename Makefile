@@ -4,16 +4,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test chaos bench screenshots docs lint format clean
+.PHONY: demo test environments chaos bench screenshots docs lint format clean
 
 demo: .venv/.ready .venv-tap-jsonfile/.ready
 	@$(BIN)/python demo/run.py
 
 # Many tests wait, for a process or an answer: two workers keep a processor busy.
 WORKERS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )))
-test: .venv/.ready .venv-tap-jsonfile/.ready .venv-tap-jsonl/.ready .venv-tap-postgres/.ready \
-		.venv-vendor/.ready .meltano/.ready .venv-dagster/.ready .venv-manifests/.ready
+test: environments
 	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --cov --cov-report=term
+
+# All that tests run; `make --jobs=2 environments` makes two at a time.
+environments: .venv/.ready .venv-tap-jsonfile/.ready .venv-tap-jsonl/.ready .venv-tap-postgres/.ready \
+		.venv-vendor/.ready .meltano/.ready .venv-dagster/.ready .venv-manifests/.ready
 
 # Random schedules of faults, kills and restarts: make chaos SCHEDULES=5000 SEED=7
 SCHEDULES ?= 2000
