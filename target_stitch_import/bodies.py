@@ -2,8 +2,8 @@
 
 Left to the C library, bodies of megabytes among all that is small leave gaps that no other fits into,
 and what a run takes grows for hours. So the blocks that can be needed at once are taken with the
-first large body: a container that is too small for them is so from the start. Knows sizes; nothing of
-what is in a body, or of where it goes.
+first large body, as far as that fills one: where bodies are full, a container that is too small for
+them is so from the start. Knows sizes; nothing of what is in a body, or of where it goes.
 """
 
 from __future__ import annotations
