@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import re
 from collections import deque
+from functools import cache
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -57,19 +58,39 @@ def accept_of(schema: Mapping[str, Any], keys: Sequence[str]) -> Accept | None:
     return accept
 
 
-def good_ones_of(accept: Accept | None, keys: Sequence[str], *, validate: bool) -> GoodOnes | None:
+def good_ones_of(
+    schema: Mapping[str, Any], keys: Sequence[str], accept: Accept | None, *, validate: bool
+) -> GoodOnes | None:
     """Return what tells how many records are beyond doubt, by ``accept`` or something quicker.
 
     None if nothing can tell.
     """
-    quicker = None if validate else key_decoder(keys)
-    if quicker is None:
-        return accept and (lambda data: _accepted(accept, data))
+    if not validate and (quicker := key_decoder(keys)) is not None:
+
+        def with_keys(data: Sequence[bytes]) -> int:
+            if _is_plain(data):
+                return _accepted(quicker, data)
+            return _accepted(accept, data) if accept else 0
+
+        return with_keys
+    return accept and _validated(schema, keys, accept)
+
+
+def _validated(schema: Mapping[str, Any], keys: Sequence[str], accept: Accept) -> GoodOnes:
+    """Return what counts the records that ``accept`` takes, or that it would but for more columns."""
+
+    @cache  # made when it is needed, for it takes long, and most taps name all that they write
+    def passing_over() -> Accept | None:
+        return record_decoder(schema, keys, others=True)
 
     def good_ones(data: Sequence[bytes]) -> int:
-        if _is_plain(data):
-            return _accepted(quicker, data)
-        return _accepted(accept, data) if accept else 0
+        good = _accepted(accept, data)
+        if good == len(data):
+            return good
+        rest = data[good:]
+        if (decode := passing_over()) is None or not _is_plain(rest):
+            return good
+        return good + _accepted(decode, rest)
 
     return good_ones
 

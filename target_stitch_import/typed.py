@@ -7,13 +7,15 @@ fit, and is for others to judge. Knows draft 4, types and the rule for keys; not
 
 from __future__ import annotations
 
+import sys
 from functools import reduce
+from itertools import combinations
 from operator import attrgetter, or_
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
-from target_stitch_import.decimals import SAYS_NOTHING, digits_of
+from target_stitch_import.decimals import SAYS_NOTHING, number_test
 from target_stitch_import.limits import MAX_KEY_LENGTH
 
 if TYPE_CHECKING:
@@ -33,9 +35,13 @@ _WORDS: Final[dict[str, frozenset[str]]] = {
     "null": frozenset(),
     "number": frozenset(),
     "object": frozenset({"properties", "required", "additionalProperties"}),
-    "string": frozenset({"minLength", "maxLength"}),
+    "string": frozenset({"minLength", "maxLength", "pattern"}),
 }
 """The keywords of each type that a type of ours can say."""
+
+
+_LISTED: Final = {str: "string", int: "integer", type(None): "null"}
+"""What a type of ours can list the values of."""
 
 
 class _Unsayable(Exception):  # noqa: N818 - it is no error
@@ -43,12 +49,13 @@ class _Unsayable(Exception):  # noqa: N818 - it is no error
 
 
 def record_decoder(
-    schema: Mapping[str, Any], key_properties: Sequence[str]
+    schema: Mapping[str, Any], key_properties: Sequence[str], *, others: bool = False
 ) -> Callable[[bytes | msgspec.Raw], object] | None:
     """Return a decoder that accepts only what ``schema`` accepts; None if there is none.
 
-    A record without a usable value in a key property is not accepted, nor one with properties that
-    the schema does not name.
+    A record without a usable value in a key property is not accepted. With ``others``, properties
+    that the schema permits and does not name are passed over, without a look at their names, at
+    whether they are UTF-8 or at how many values they have; else a record with any is not accepted.
     """
     said = schema.keys() - SAYS_NOTHING - {"type"}
     if said - _WORDS["object"] or "object" not in kinds_of(schema, "object"):
@@ -56,22 +63,23 @@ def record_decoder(
     keys = {name: _as_key(schema["properties"][name]) for name in key_properties}
     properties = {**schema["properties"], **keys}
     required = {*schema.get("required", ()), *keys}
-    digits = {name: found for name, part in properties.items() if (found := digits_of(part))}
+    tests = {name: test for name, part in properties.items() if (test := number_test(part))}
     try:
-        struct = _struct({**schema, "properties": properties, "required": required}, digits)
+        whole = {**schema, "properties": properties, "required": required}
+        struct = _Types(others=others).struct(whole, as_text=tests)
         # It is only here that a union may prove to be impossible.
         decode = msgspec.json.Decoder(struct).decode
     except (_Unsayable, TypeError, ValueError):
         return None
-    if not digits:
+    if not tests:
         return decode
     places = {name: f"field_{place}" for place, name in enumerate(properties)}
-    tests = [(attrgetter(places[name]), fits) for name, fits in digits.items()]
+    of_fields = [(attrgetter(places[name]), fits) for name, fits in tests.items()]
 
     def decode_and_look(data: bytes | msgspec.Raw) -> None:
         record = decode(data)
-        for value_of, fits in tests:
-            if fits(value_of(record)) is None:
+        for value_of, fits in of_fields:
+            if not fits(value_of(record)):
                 raise ValueError("others judge")
 
     return decode_and_look
@@ -102,75 +110,122 @@ def _as_key(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**schema, "type": kinds, "maxLength": min(longest, MAX_KEY_LENGTH)}
 
 
-def _struct(
-    schema: Mapping[str, Any], as_text: Container[str] = frozenset()
-) -> type[msgspec.Struct]:
-    required = frozenset(schema.get("required", ()))
-    properties = schema["properties"]
-    if required - properties.keys():
-        raise _Unsayable
-    fields: list[Any] = []
-    names: dict[str, str] = {}
-    # Fields that may be missing come last: a struct needs it so.
-    for place, (name, part) in sorted(
-        enumerate(properties.items()), key=lambda item: item[1][0] not in required
-    ):
-        field = f"field_{place}"
-        names[field] = name
-        if name in as_text:
-            fields.append((field, msgspec.Raw, *([] if name in required else [msgspec.Raw()])))
-            continue
-        kind = _type(part)
-        if name in required:
-            fields.append((field, kind))
-        else:
-            fields.append((field, kind | msgspec.UnsetType, msgspec.UNSET))
-    return msgspec.defstruct("Record", fields, rename=names, gc=False, forbid_unknown_fields=True)
-
-
 def kinds_of(schema: Mapping[str, Any], *unsaid: str) -> tuple[str, ...]:
     """Return the types that a schema permits; ``unsaid`` where it says none."""
     kinds = schema.get("type", unsaid)
     return (kinds,) if isinstance(kinds, str) else tuple(kinds)
 
 
-def _type(schema: Mapping[str, Any]) -> Any:
-    said = schema.keys() - SAYS_NOTHING
-    if not said:
-        return Any
-    if said == {"anyOf"}:
-        return reduce(or_, [_type(part) for part in schema["anyOf"]])
-    kinds = kinds_of(schema)
-    if not kinds or said - {"type"} - frozenset().union(*(_WORDS[kind] for kind in kinds)):
+class _Types:
+    """Makes types of schemas; ``others`` as ``record_decoder`` has them."""
+
+    def __init__(self, *, others: bool) -> None:
+        self._others = others
+
+    def struct(
+        self, schema: Mapping[str, Any], as_text: Container[str] = frozenset()
+    ) -> type[msgspec.Struct]:
+        """Return the type of an object; the fields in ``as_text`` keep their JSON text."""
+        required = frozenset(schema.get("required", ()))
+        properties = schema["properties"]
+        if required - properties.keys():
+            raise _Unsayable
+        fields: list[Any] = []
+        names: dict[str, str] = {}
+        # Fields that may be missing come last: a struct needs it so.
+        for place, (name, part) in sorted(
+            enumerate(properties.items()), key=lambda item: item[1][0] not in required
+        ):
+            field = f"field_{place}"
+            names[field] = name
+            if name in as_text:
+                fields.append((field, msgspec.Raw, *([] if name in required else [msgspec.Raw()])))
+                continue
+            kind = self.type(part)
+            if name in required:
+                fields.append((field, kind))
+            else:
+                fields.append((field, kind | msgspec.UnsetType, msgspec.UNSET))
+        passed_over = self._others and _permits_others(schema)
+        return msgspec.defstruct(
+            "Record", fields, rename=names, gc=False, forbid_unknown_fields=not passed_over
+        )
+
+    def type(self, schema: Mapping[str, Any]) -> Any:
+        """Return the type of what a schema permits, or of a part of that."""
+        said = schema.keys() - SAYS_NOTHING
+        if not said:
+            return Any
+        if said == {"anyOf"}:
+            return reduce(or_, [self.type(part) for part in schema["anyOf"]])
+        if said == {"oneOf"} and _exclude_each_other(schema["oneOf"]):
+            return reduce(or_, [self.type(part) for part in schema["oneOf"]])
+        kinds = kinds_of(schema)
+        if "enum" in said:
+            return _one_of(schema, kinds)
+        if not kinds or said - {"type"} - frozenset().union(*(_WORDS[kind] for kind in kinds)):
+            raise _Unsayable
+        if "number" in kinds and said & _WORDS["integer"]:
+            raise _Unsayable  # a bound of an integer is one of the other numbers too
+        return reduce(or_, [self._kind(kind, schema) for kind in kinds])
+
+    def _kind(self, kind: str, schema: Mapping[str, Any]) -> Any:
+        if kind == "array":
+            items = schema.get("items", {})
+            if isinstance(items, list):
+                raise _Unsayable
+            return list[self.type(items)]  # type: ignore[misc] # it is a type only at run time
+        if kind == "object":
+            if "properties" in schema:
+                return self.struct(schema)
+            if "required" in schema or not _permits_others(schema):
+                raise _Unsayable
+            return dict[str, Any]
+        if kind == "integer":
+            return _bounded(int, ge=schema.get("minimum"), le=schema.get("maximum"))
+        if kind == "string":
+            lengths = {"min_length": schema.get("minLength"), "max_length": schema.get("maxLength")}
+            return _bounded(str, schema.get("pattern"), **lengths)
+        return {"boolean": bool, "null": None, "number": float}[kind]
+
+
+def _permits_others(schema: Mapping[str, Any]) -> bool:
+    """Return True if an object may have any properties that the schema does not name."""
+    return schema.get("additionalProperties", True) in (True, {})
+
+
+def _exclude_each_other(schemas: Sequence[Mapping[str, Any]]) -> bool:
+    """Return True if no value can fit two of them, by their types."""
+    kinds = [{*kinds_of(schema)} for schema in schemas]
+    # Where an integer fits, it is one of the numbers, too.
+    kinds = [of_one | ({"integer"} if "number" in of_one else set()) for of_one in kinds]
+    return all(kinds) and all(one.isdisjoint(other) for one, other in combinations(kinds, 2))
+
+
+def _one_of(schema: Mapping[str, Any], kinds: Sequence[str]) -> Any:
+    """Return the type of the texts, integers and null that an ``enum`` lists."""
+    if schema.keys() - SAYS_NOTHING - {"type", "enum", "minLength", "maxLength"}:
         raise _Unsayable
-    if "number" in kinds and said & _WORDS["integer"]:
-        raise _Unsayable  # a bound of an integer is one of the other numbers too
-    return reduce(or_, [_one(kind, schema) for kind in kinds])
+    permitted = {*kinds} or {*_LISTED.values()}
+    if "number" in permitted:
+        permitted.add("integer")
+    lengths = range(schema.get("minLength", 0), schema.get("maxLength", sys.maxsize) + 1)
+    values = [
+        value
+        for value in schema["enum"]
+        if _LISTED.get(type(value)) in permitted
+        and (type(value) is not str or len(value) in lengths)
+        and (type(value) is not int or value in _INT64)
+    ]
+    if not values:
+        raise _Unsayable
+    return Literal[tuple(values)]
 
 
-def _one(kind: str, schema: Mapping[str, Any]) -> Any:
-    if kind == "array":
-        items = schema.get("items", {})
-        if isinstance(items, list):
-            raise _Unsayable
-        return list[_type(items)]  # type: ignore[misc] # it is a type only at run time
-    if kind == "object":
-        if "properties" in schema:
-            return _struct(schema)
-        if "required" in schema or schema.get("additionalProperties", True) not in (True, {}):
-            raise _Unsayable
-        return dict[str, Any]
-    if kind == "integer":
-        return _bounded(int, ge=schema.get("minimum"), le=schema.get("maximum"))
-    if kind == "string":
-        return _bounded(str, min_length=schema.get("minLength"), max_length=schema.get("maxLength"))
-    return {"boolean": bool, "null": None, "number": float}[kind]
-
-
-def _bounded(kind: type, **bounds: Any) -> Any:
+def _bounded(kind: type, pattern: str | None = None, **bounds: Any) -> Any:
     said = {name: bound for name, bound in bounds.items() if bound is not None}
-    if not said:
-        return kind
     if any(type(bound) is not int or bound not in _INT64 for bound in said.values()):
         raise _Unsayable
-    return Annotated[kind, msgspec.Meta(**said)]
+    if not said and pattern is None:
+        return kind
+    return Annotated[kind, msgspec.Meta(pattern=pattern, **said)]

@@ -60,7 +60,8 @@ class RecordCheck:
         self._schema = schema
         self._validate = validate
         self._accept = accept_of(schema, self._keys)
-        self.good_ones = good_ones_of(self._accept, self._keys, validate=validate)
+        accept = self._accept or (self._accept_decoded if validate else None)
+        self.good_ones = good_ones_of(schema, self._keys, accept, validate=validate)
         """Says how many records, from the first one on, need no closer look; None if nothing can."""
 
     def __call__(self, data: Data) -> Data:
@@ -99,19 +100,28 @@ class RecordCheck:
     def _decode_keys(self) -> Callable[[bytes], object]:
         return key_decoder(self._keys) or self._judge
 
+    def _accept_decoded(self, data: Data) -> None:
+        """Return if a record is beyond doubt, though no type can tell; else raise as ``IN_DOUBT``."""
+        if not self._is_good(data) or is_large(data):
+            raise ValueError("others judge")
+
     def _check_decoded(self, data: Data) -> Data:
-        try:
-            record = self._decode(data)
-        except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
-            return self._judge(bytes(data))
-        if not self._known.issuperset(record) and _reserved(record):
-            return self._leave_out(bytes(data))
-        for key in self._keys:
-            _check_key(key, record.get(key))
-        if self._accepts is None or not self._accepts(record):
+        if not self._is_good(data):
             return self._judge(bytes(data))
         _check_data_points(data)
         return data
+
+    def _is_good(self, data: Data) -> bool:
+        """Return True if a record fits its schema, however many values it has; else others judge."""
+        try:
+            record = self._decode(data)
+        except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
+            return False
+        if not self._known.issuperset(record) and _reserved(record):
+            return False
+        if any(_is_no_key(record.get(key)) for key in self._keys):
+            return False
+        return self._accepts is not None and self._accepts(record)
 
     def key_values(self, data: Data) -> dict[str, Any]:
         """Return what a record has in its key properties, to name it in a message."""
@@ -155,14 +165,19 @@ class RecordCheck:
         return text
 
 
+def _is_no_key(value: Any) -> bool:
+    return value is None or (type(value) is str and len(value) > MAX_KEY_LENGTH)
+
+
 def _check_key(key: str, value: Any) -> None:
-    if value is None or value is msgspec.UNSET:
+    if not _is_no_key(value):
+        return
+    if value is None:
         raise MissingKeyError(f"lacks key property {key!r}, or has null in it")
-    if type(value) is str and len(value) > MAX_KEY_LENGTH:
-        raise MissingKeyError(
-            f"has {len(value)} characters in key property {key!r}, "
-            f"and the service takes at most {MAX_KEY_LENGTH}"
-        )
+    raise MissingKeyError(
+        f"has {len(value)} characters in key property {key!r}, "
+        f"and the service takes at most {MAX_KEY_LENGTH}"
+    )
 
 
 def _fast_validator(schema: Mapping[str, Any]) -> Callable[[Any], bool] | None:

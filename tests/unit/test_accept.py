@@ -13,7 +13,8 @@ from target_stitch_import.limits import MAX_DATA_POINTS
 from target_stitch_import.validation import RecordCheck
 
 PLAIN = {"properties": {"id": {"type": "integer"}, "x": {"type": ["null", "string"]}}}
-BEYOND_TYPES = {"properties": {"id": {"type": "integer"}, "x": {"pattern": "^a"}}}
+BEYOND_TYPES = {"properties": {"id": {"type": "integer"}, "x": {"not": {"type": "number"}}}}
+BEYOND_ALL = {"properties": {"id": {"type": "integer"}, "x": {"pattern": "^a"}}}
 
 records = st.sampled_from(
     [
@@ -51,15 +52,15 @@ def is_beyond_doubt(check: RecordCheck, record: bytes) -> bool:
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.lists(records, max_size=5), st.booleans(), st.sampled_from([PLAIN, BEYOND_TYPES]))
+@given(
+    st.lists(records, max_size=5), st.booleans(), st.sampled_from([PLAIN, BEYOND_TYPES, BEYOND_ALL])
+)
 def test_the_good_ones_are_good_one_by_one(
     data: list[bytes], validate: bool, schema: dict[str, Any]
 ) -> None:
     # Given any records of a stream
     check = RecordCheck(schema, ["id"], validate=validate)
-    if check.good_ones is None:
-        assert validate
-        return
+    assert check.good_ones is not None
     # When they are looked at together
     good = check.good_ones(data)
     # Then those that are beyond doubt may be posted as they are
@@ -77,10 +78,39 @@ def test_of_records_like_most_all_are_beyond_doubt(text: str, validate: bool) ->
     assert good_ones([*data[:20], b'{"id": "1", "_sdc": 1}', *data]) == 20
 
 
+def test_columns_that_no_schema_names_are_no_reason_for_doubt() -> None:
+    # Given records with a column more, from some record on
+    more = [f'{{"id": {place}, "y": {{"z": [{place}]}}}}'.encode() for place in range(20)]
+    good_ones = RecordCheck(PLAIN, ["id"], validate=True).good_ones
+    assert good_ones is not None
+    # Then all are beyond doubt
+    assert good_ones([b'{"id": 1}', *more]) == 21
+    # But not where a name is Stitch's own, or a text no text
+    assert good_ones([b'{"id": 1}', *more, b'{"id": 2, "_sdc_x": 1}']) == 1
+    assert good_ones([b'{"id": 1}', *more, b'{"id": 2, "y": "\xff"}']) == 1
+    # And none where the schema permits no other
+    closed = PLAIN | {"additionalProperties": False}
+    good_ones = RecordCheck(closed, ["id"], validate=True).good_ones
+    assert good_ones is not None
+    assert good_ones([b'{"id": 1}', *more]) == 1
+
+
+@pytest.mark.parametrize(("schema", "good"), [(BEYOND_TYPES, 2), (BEYOND_ALL, 0)])
+def test_where_no_type_can_tell_records_are_judged_decoded(
+    schema: dict[str, Any], good: int
+) -> None:
+    good_ones = RecordCheck(schema, ["id"], validate=True).good_ones
+    assert good_ones is not None
+    taken, refused = b'{"id": 1, "x": "a", "y": 1}', b'{"id": 1, "x": 5}'
+    assert good_ones([taken, taken, refused, taken]) == good
+    for doubtful in (b'{"id": null}', b'{"id": 1, "_sdc_x": 1}', b"[]", b'{"id": 1'):
+        assert good_ones([doubtful]) == 0
+
+
 def test_without_validation_a_schema_that_no_type_can_say_is_no_hindrance() -> None:
     # Given a schema with a pattern, and records of which the service needs nothing but their keys
     data = [b'{"id": 1, "x": "b"}'] * 3
-    good_ones = RecordCheck(BEYOND_TYPES, ["id"], validate=False).good_ones
+    good_ones = RecordCheck(BEYOND_ALL, ["id"], validate=False).good_ones
     # Then they are beyond doubt, unless a name may be Stitch's own
     assert good_ones is not None
     assert good_ones(data) == 3

@@ -1,4 +1,4 @@
-"""Decimals are judged by their digits, where that is as good as exact arithmetic."""
+"""Numbers are judged by their JSON text, where that is as good as exact arithmetic."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_stitch_import.decimals import digits_of
+from target_stitch_import.decimals import number_test
 from target_stitch_import.jsontext import decode_exactly
 from target_stitch_import.typed import record_decoder
 from target_stitch_import.verdict import exact_verdict
@@ -29,11 +29,16 @@ bounds = st.one_of(
 schemas = st.fixed_dictionaries(
     {
         "type": st.sampled_from(["number", ["null", "number"], ["number", "null"]]),
+    },
+    optional={
+        "minimum": bounds,
+        "maximum": bounds,
         "multipleOf": st.sampled_from(
             [1, 10, Decimal(5), Decimal("0.1"), Decimal("0.010"), Decimal("0.02"), Decimal("1e-9")]
         ),
+        "exclusiveMinimum": st.booleans(),
+        "exclusiveMaximum": st.booleans(),
     },
-    optional={"minimum": bounds, "maximum": bounds},
 )
 texts = st.one_of(
     st.just("null"),
@@ -45,25 +50,73 @@ texts = st.one_of(
 
 
 @settings(deadline=None, max_examples=500)
-@given(schemas, texts)
-def test_what_fits_the_digits_fits_the_schema(schema: dict[str, Any], text: str) -> None:
-    fits = digits_of(schema)
-    if fits is not None and fits(text.encode()):
-        assert exact_verdict(schema)(decode_exactly(text.encode())) is None
+@given(schemas, texts, st.sampled_from(["minimum", "maximum", "default"]))
+def test_what_passes_fits_the_schema(schema: dict[str, Any], text: str, bound: str) -> None:
+    # Given a number, or null, which is at times itself the bound
+    value = decode_exactly(text.encode())
+    if value is not None:
+        schema[bound] = value
+    if (passes := number_test(schema)) is None:
+        return
+    # Then it passes only if it fits, and where there are only bounds, whenever it fits
+    fits = exact_verdict(schema)(value) is None
+    assert fits if passes(text.encode()) else not fits or "multipleOf" in schema
 
 
 @pytest.mark.parametrize("text", ["0", "-0", "999.99", "-999.9", "12", "null", "0.00", ""])
 def test_what_most_taps_write_fits(text: str) -> None:
-    fits = digits_of(CENTS)
+    fits = number_test(CENTS)
     assert fits is not None
     assert fits(text.encode())
 
 
 @pytest.mark.parametrize("text", ["1000", "0.001", "1e2", '"1"', "true", "[1]", "1.", "٣"])
 def test_what_is_not_so_plain_is_left_to_others(text: str) -> None:
-    fits = digits_of(CENTS)
+    fits = number_test(CENTS)
     assert fits is not None
     assert not fits(text.encode())
+
+
+PERCENT: dict[str, Any] = {"type": ["null", "number"], "minimum": 0, "maximum": 100}
+
+
+@pytest.mark.parametrize(
+    "text", ["0", "0.0", "-0", "100.00", "1e2", "33.333", "1e-400", "null", ""]
+)
+def test_a_number_within_its_bounds_passes(text: str) -> None:
+    fits = number_test(PERCENT)
+    assert fits is not None
+    assert fits(text.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-1e-400",
+        "100.00000000000000000001",
+        "1e400",
+        "1e99999999999999999999",
+        "true",
+        "[1]",
+        '"1"',
+    ],
+)
+def test_what_is_no_number_within_its_bounds_is_left_to_others(text: str) -> None:
+    fits = number_test(PERCENT)
+    assert fits is not None
+    assert not fits(text.encode())
+
+
+def test_an_exclusive_bound_is_itself_out_of_bounds() -> None:
+    fits = number_test(PERCENT | {"exclusiveMinimum": True, "exclusiveMaximum": True})
+    assert fits is not None
+    assert [bool(fits(text)) for text in (b"0.0", b"1e-9", b"99.9", b"100")] == [0, 1, 1, 0]
+
+
+def test_a_decimal_may_have_exclusive_bounds() -> None:
+    fits = number_test(CENTS | {"exclusiveMinimum": True, "exclusiveMaximum": True})
+    assert fits is not None
+    assert [bool(fits(text)) for text in (b"-999.99", b"1000", b"-1000")] == [1, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +135,7 @@ def test_what_is_not_so_plain_is_left_to_others(text: str) -> None:
     ids=str,
 )
 def test_what_says_more_or_less_has_no_such_test(schema: dict[str, Any]) -> None:
-    assert digits_of(schema) is None
+    assert number_test(schema) is None
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -23,7 +24,23 @@ SCALARS: st.SearchStrategy[dict[str, Any]] = st.one_of(
     ),
     st.fixed_dictionaries(
         {"type": st.sampled_from(["string", ["string", "null"]])},
-        optional={"minLength": SIZES, "maxLength": SIZES, "format": st.just("date-time")},
+        optional={
+            "minLength": SIZES,
+            "maxLength": SIZES,
+            "pattern": st.sampled_from(["^a", "b$", "\\d", "^\\w+$", "."]),
+            "format": st.just("date-time"),
+        },
+    ),
+    st.fixed_dictionaries(
+        {"enum": st.lists(VALUES, min_size=1, max_size=4)},
+        optional={
+            "type": st.sampled_from(["string", ["integer", "null"], "number", ["null", "string"]]),
+            "maxLength": SIZES,
+        },
+    ),
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["number", ["null", "number"]]), "minimum": BOUNDS},
+        optional={"maximum": BOUNDS, "exclusiveMinimum": st.booleans()},
     ),
     st.fixed_dictionaries(
         {"type": st.sampled_from(["number", ["null", "number"], ["boolean", "null"], "null"])}
@@ -35,6 +52,7 @@ PARTS = st.recursive(
     lambda inner: st.one_of(
         st.fixed_dictionaries({"type": st.just(["null", "array"])}, optional={"items": inner}),
         st.fixed_dictionaries({"anyOf": st.lists(inner, min_size=1, max_size=3)}),
+        st.fixed_dictionaries({"oneOf": st.lists(inner, min_size=1, max_size=3)}),
         st.fixed_dictionaries(
             {"type": st.sampled_from(["object", ["null", "object"]])},
             optional={
@@ -61,13 +79,16 @@ RECORDS = st.dictionaries(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    SCHEMAS, st.sets(st.sampled_from(["a", "b", "é"])), st.lists(RECORDS, min_size=1, max_size=8)
+    SCHEMAS,
+    st.sets(st.sampled_from(["a", "b", "é"])),
+    st.lists(RECORDS, min_size=1, max_size=8),
+    st.booleans(),
 )
 def test_what_decodes_fits(
-    schema: dict[str, Any], keys: set[str], records: list[dict[str, Any]]
+    schema: dict[str, Any], keys: set[str], records: list[dict[str, Any]], others: bool
 ) -> None:
     keys &= schema["properties"].keys()
-    decode = record_decoder(schema, sorted(keys))
+    decode = record_decoder(schema, sorted(keys), others=others)
     if decode is None:
         return
     judge = exact_verdict(schema)
@@ -75,7 +96,7 @@ def test_what_decodes_fits(
         text = encode_exactly(record)
         try:
             decode(text)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, ValueError):
             continue
         assert judge(decode_exactly(text)) is None
         for key in keys:
@@ -102,6 +123,12 @@ def test_what_decodes_fits(
             ["{}", '{"a":1}', '{"a":null,"b":1}'],
         ),
         ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, ["1", "null"], ['"1"']),
+        ({"oneOf": [{"type": "integer"}, {"type": "null"}]}, ["1", "null"], ['"1"']),
+        ({"type": "string", "pattern": "^a+$"}, ['"aa"', '"a\\n"'], ['"ba"', "1"]),
+        ({"type": ["null", "string"], "enum": ["a", None]}, ['"a"', "null"], ['"b"', "1"]),
+        ({"enum": ["a", 1, True, Decimal("0.5")]}, ['"a"', "1"], ["true", "0.5", "1.0", "null"]),
+        ({"type": "string", "enum": ["a", "abc"], "maxLength": 2}, ['"a"'], ['"abc"']),
+        ({"type": "number", "enum": [1, 2**64]}, ["1"], ["1.0", str(2**64)]),
     ],
     ids=str,
 )
@@ -124,7 +151,11 @@ def test_what_most_taps_write_is_decided_by_decoding(
         {"properties": {}, "minProperties": 1},
         {"properties": {}, "required": ["missing"]},
         {"properties": {"x": {"minimum": 1}}},
-        {"properties": {"x": {"type": "string", "pattern": "a"}}},
+        {"properties": {"x": {"pattern": "a"}}},
+        {"properties": {"x": {"enum": [Decimal("0.5"), True]}}},
+        {"properties": {"x": {"enum": ["a"], "not": {}}}},
+        {"properties": {"x": {"oneOf": [{"type": "integer"}, {"type": ["number", "object"]}]}}},
+        {"properties": {"x": {"oneOf": [{"type": "string"}, {}]}}},
         {"properties": {"x": {"type": ["integer", "number"], "minimum": 1}}},
         {"properties": {"x": {"type": "integer", "minimum": 2**63}}},
         {"properties": {"x": {"type": "array", "items": [{}]}}},
@@ -165,6 +196,26 @@ def test_a_key_is_there_and_neither_null_nor_too_long(
     for text in ["{}", '{"x":1}', *(f'{{"k":{value}}}' for value in bad)]:
         with pytest.raises(msgspec.ValidationError):
             decode(text.encode())
+
+
+def test_properties_that_a_schema_does_not_name_are_passed_over_where_it_permits_them() -> None:
+    # Given objects that permit others, and one that does not
+    loose = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    strict = loose | {"additionalProperties": False}
+    schema = {"properties": {"loose": loose, "strict": strict}}
+    decode = record_decoder(schema, [], others=True)
+    assert decode is not None
+    # When others come, then they are passed over in the first
+    decode(b'{"x": {"y": [1]}, "loose": {"a": 1, "b": 1}, "strict": {"a": 1}}')
+    for text in (b'{"strict": {"a": 1, "b": 1}}', b'{"loose": {"a": "1", "b": 1}}', b'{"x": tru}'):
+        with pytest.raises(msgspec.MsgspecError):
+            decode(text)
+    # And in none where they are not asked for
+    decode = record_decoder(schema, [])
+    assert decode is not None
+    for text in (b'{"x": 1}', b'{"loose": {"b": 1}}'):
+        with pytest.raises(msgspec.ValidationError):
+            decode(text)
 
 
 @pytest.mark.parametrize("part", [{}, {"type": "null"}, {"anyOf": [{"type": "integer"}]}], ids=str)
