@@ -31,6 +31,11 @@ _TIME = re.compile(
     """,
     re.VERBOSE,
 )
+_IN_A_ROW: Final = re.compile(
+    rb"(?P<second>[0-9-]{10}[Tt ][0-9:]{8})(?P<fraction>\.[0-9]{1,9})?(?P<zone>[^0-9.,].*)?"
+)
+"""The times that are read many at once: whole seconds, and nanoseconds at the finest."""
+_SECOND_END: Final = 19  # of YYYY-MM-DDTHH:MM:SS
 _DIGITS_START: Final = 20  # of the microseconds in YYYY-MM-DDTHH:MM:SS.ffffff
 _DIGITS_END: Final = 26
 _FEW: Final = 4
@@ -65,18 +70,18 @@ class TimeReader:
         if plain := self._read_plain(text.encode()):
             return plain
         if text != self._text:
-            self._text, self._result = text, self._read_any(text)
+            self._text, self._result = text, _read_any(text)
         return self._result
 
     def read_many(self, texts: Sequence[bytes]) -> tuple[Moments, Sequence[bytes]] | None:
         """Read times of one length, as ``read`` does each; None if one is unreadable.
 
-        The texts may have another zone behind the microseconds, as long as it is UTC.
+        The texts are as ``read`` writes them up to the microseconds; what is behind these may differ.
 
         They stand in a line that nobody has decoded, so what may be no JSON is not read.
         """
-        if (plain := self._read_by_second(texts)) is not None:
-            return plain
+        if (alike := _read_alike(texts)) is not None:
+            return alike
         if any(text != text.strip() for text in texts):
             return None
         found = [
@@ -85,42 +90,6 @@ class TimeReader:
         if None in found:
             return None
         return [each[0] for each in found if each], [each[1] for each in found if each]
-
-    def _read_by_second(self, texts: Sequence[bytes]) -> tuple[list[bytes], Sequence[bytes]] | None:
-        """Read plain times, as most of a tap's are, those of one second at once.
-
-        None if one is not plain, or where a second has too few for that.
-        """
-        runs: list[Sequence[bytes]] = [texts]
-        if texts[0][:_DIGITS_START] != texts[-1][:_DIGITS_START]:
-            runs = [[*run] for _, run in groupby(texts, itemgetter(slice(_DIGITS_START)))]
-            if len(runs) * _FEW > len(texts):
-                return None
-        found: list[bytes] = []
-        for run in runs:
-            start = run[0][:_DIGITS_START]
-            if start != self._start and not self._learn(start):
-                return None
-            if (moments := self._read_same_second(run)) is None:
-                return None
-            found += moments
-        return found, texts
-
-    def _read_same_second(self, texts: Sequence[bytes]) -> list[bytes] | None:
-        """Read plain times of the second that is known; None if one is another."""
-        start, zone = self._start, texts[0][_DIGITS_END:]
-        joined = b"".join(texts)
-        if zone not in _UTC or self._start_ns not in _OF_19_DIGITS:
-            return None
-        if not joined.startswith(start) or not joined.endswith(zone):
-            return None
-        digits = joined[_DIGITS_START : -len(zone)].split(zone + start)
-        if len(digits) != len(texts) or {*map(len, digits)} != {_DIGITS_END - _DIGITS_START}:
-            return None
-        if not b"".join(digits).isdigit():
-            return None
-        second = b"%d" % (self._start_ns // SECOND_NS)
-        return (second + (b"000 " + second).join(digits) + b"000").split()
 
     def _read_plain(self, text: bytes) -> tuple[int, bytes] | None:
         """Read the form that most taps write: where the second is known, its digits only."""
@@ -133,43 +102,102 @@ class TimeReader:
 
     def _learn(self, start: bytes) -> bool:
         """Take note of a second; return False if ``start`` is none, or not in the plain form."""
-        if (seconds := _plain_second(start)) is None:
+        second = _second_of(start[:-1])
+        if second is None or second[1] + b"." != start:
             return False
-        self._start, self._start_ns = start, seconds * SECOND_NS
+        self._start, self._start_ns = start, second[0]
         return True
 
-    def _read_any(self, text: str) -> tuple[int, bytes] | None:
-        match = _TIME.fullmatch(text.strip())
-        if match is None:
+
+def _read_alike(texts: Sequence[bytes]) -> tuple[list[bytes], Sequence[bytes]] | None:
+    """Read times of one form, those of one second at once.
+
+    None if one is of another form, or where a second has too few for that.
+    """
+    if (form := _IN_A_ROW.fullmatch(texts[0])) is None:
+        return None
+    runs: list[Sequence[bytes]] = [texts]
+    if texts[0][:_SECOND_END] != texts[-1][:_SECOND_END]:
+        runs = [[*run] for _, run in groupby(texts, itemgetter(slice(_SECOND_END)))]
+        if len(runs) * _FEW > len(texts):
             return None
-        try:
-            second = datetime.fromisoformat(f"{match['date']}T{match['time'] or '00:00'}")
-        except ValueError:
+    moments: list[bytes] = []
+    written: list[bytes] = []
+    for run in runs:
+        found = _read_same_second(run, form["fraction"] or b"", form["zone"] or b"")
+        if found is None:
             return None
-        seconds = _unix_seconds(second)
-        if match["sign"]:
-            offset = int(match["hours"]) * 3600 + int(match["minutes"] or 0) * 60
-            seconds += -offset if match["sign"] == "+" else offset
-        digits = (match["fraction"] or "").ljust(9, "0")
-        try:
-            moment = datetime.fromtimestamp(seconds, tz=timezone.utc)
-        except (ValueError, OverflowError, OSError):
-            return None
-        start = moment.replace(tzinfo=None).isoformat()
-        self._start, self._start_ns = f"{start}.".encode(), seconds * SECOND_NS
-        return self._start_ns + int(digits), f"{start}.{digits[:6]}Z".encode()
+        moments += found[0]
+        written += found[1]
+    return moments, written
+
+
+def _read_same_second(
+    texts: Sequence[bytes], fraction: bytes, zone: bytes
+) -> tuple[list[bytes], Sequence[bytes]] | None:
+    """Read times whose first one ends with ``fraction`` and ``zone``; None if one is of another form."""
+    start = texts[0][:_SECOND_END]
+    second = _second_of(start + zone)
+    if second is None or second[0] not in _OF_19_DIGITS:
+        return None
+    digits = _digits(texts, start + fraction[:1], zone, len(fraction[1:]))
+    if digits is None:
+        return None
+    moments = _around(digits, b"%d" % (second[0] // SECOND_NS), 9)
+    if second[1] == start and len(fraction) > 6:  # noqa: PLR2004 - a point and microseconds
+        return moments, texts
+    return moments, _around(digits, second[1] + b".", 6)
+
+
+def _digits(texts: Sequence[bytes], start: bytes, end: bytes, width: int) -> list[bytes] | None:
+    """Return what stands between ``start`` and ``end``; None if that is not ``width`` digits."""
+    if not width:
+        return [b""] * len(texts) if {*texts} == {start + end} else None
+    joined = b"".join(texts)
+    if not joined.startswith(start) or not joined.endswith(end):
+        return None
+    digits = joined[len(start) : len(joined) - len(end)].split(end + start)
+    if len(digits) != len(texts) or {*map(len, digits)} != {width}:
+        return None
+    return digits if b"".join(digits).isdigit() else None
+
+
+def _around(digits: Sequence[bytes], start: bytes, least: int) -> list[bytes]:
+    """Return texts of ``start`` and the digits of each, as ``least`` digits at least."""
+    zeros = b"0" * (least - len(digits[0]))
+    return (start + (zeros + b" " + start).join(digits) + zeros).split(b" ")
+
+
+def _read_any(text: str) -> tuple[int, bytes] | None:
+    match = _TIME.fullmatch(text.strip())
+    if match is None or (second := _whole_second(match)) is None:
+        return None
+    digits = (match["fraction"] or "").ljust(9, "0")
+    return second[0] + int(digits), second[1] + f".{digits[:6]}Z".encode()
 
 
 @lru_cache(maxsize=1_000)  # streams that take turns come by the same seconds
-def _plain_second(start: bytes) -> int | None:
-    """Return the Unix seconds of ``YYYY-MM-DDTHH:MM:SS.``; None if it is of another form."""
+def _second_of(text: bytes) -> tuple[int, bytes] | None:
+    """Return a second, with a zone or none, as ``_whole_second`` does; None if it is none."""
+    match = _TIME.fullmatch(text.decode(errors="replace"))
+    return None if match is None or match["fraction"] else _whole_second(match)
+
+
+def _whole_second(match: re.Match[str]) -> tuple[int, bytes] | None:
+    """Return a time without its fraction in Unix nanoseconds, and as the API writes it but for that.
+
+    None if no calendar has it.
+    """
     try:
-        second = datetime.fromisoformat(start[:-1].decode())
+        second = datetime.fromisoformat(f"{match['date']}T{match['time'] or '00:00'}")
     except ValueError:
         return None
-    return _unix_seconds(second) if f"{second.isoformat()}.".encode() == start else None
-
-
-def _unix_seconds(second: datetime) -> int:
-    """Return a UTC second, which says no zone, as Unix seconds."""
-    return int((second.replace(tzinfo=timezone.utc) - _EPOCH).total_seconds())
+    seconds = int((second.replace(tzinfo=timezone.utc) - _EPOCH).total_seconds())
+    if match["sign"]:
+        offset = int(match["hours"]) * 3600 + int(match["minutes"] or 0) * 60
+        seconds += -offset if match["sign"] == "+" else offset
+    try:
+        moment = datetime.fromtimestamp(seconds, tz=timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return seconds * SECOND_NS, moment.replace(tzinfo=None).isoformat().encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -168,8 +169,33 @@ of_two_seconds = st.tuples(
 ).map(lambda times: [*times[0], *times[1], *times[2]])
 
 
-@settings(deadline=None, max_examples=400)
-@given(st.lists(of_a_tap, min_size=1, max_size=6) | of_two_seconds)
+@st.composite
+def of_one_form(draw: st.DrawFn) -> list[str]:
+    """Return times as one tap writes them, in whatever form, and perhaps one that is spoilt."""
+    between, point = draw(st.sampled_from(["T", " ", "t"])), draw(st.sampled_from(".,"))
+    width = draw(st.sampled_from([0, 1, 3, 6, 7, 9, 10]))
+    zones = ["Z", "z", "", "+00:00", "+02:00", "-0330", " +02:00", "+2", "Z ", "\n"]
+    zone = draw(st.sampled_from(zones))
+    seconds = st.sampled_from(
+        ["2024-02-29{}23:59:58", "2024-02-29{}23:59:59", "1969-12-31{}23:59:58"]
+    )
+    digits = st.integers(0, 10**width - 1).map(lambda number: f"{number:0{width}}")
+    texts = [
+        second.format(between) + (point + fraction if width else "") + zone
+        for second in draw(st.lists(seconds, min_size=1, max_size=2, unique=True))
+        for fraction in draw(st.lists(digits, min_size=4, max_size=7))
+    ]
+    spoilt = draw(st.none() | st.tuples(st.integers(0, len(texts) - 1), st.integers(0, 18)))
+    if spoilt is not None:
+        number, place = spoilt
+        texts[number] = (
+            texts[number][:place] + draw(st.sampled_from("9x ")) + texts[number][place + 1 :]
+        )
+    return texts
+
+
+@settings(deadline=None, max_examples=600)
+@given(st.lists(of_a_tap, min_size=1, max_size=6) | of_two_seconds | of_one_form())
 def test_many_times_are_read_as_each_is(texts: list[str]) -> None:
     # Given times of one length, as a tap writes them in a row
     texts = [text for text in texts if len(text.encode()) == len(texts[0].encode())]
@@ -183,6 +209,26 @@ def test_many_times_are_read_as_each_is(texts: list[str]) -> None:
         moments, written = found
         as_written = [text[:26] + b"Z" for text in written]  # by the form of a message
         assert list(zip(map(int, moments), as_written, strict=True)) == alone
+
+
+@pytest.mark.parametrize(
+    ("form", "written"),
+    [
+        ("2024-02-29T23:59:58.{:03}Z", "2024-02-29T23:59:58.{:03}000"),
+        ("2024-02-29 23:59:58.{:06}", "2024-02-29T23:59:58.{:06}"),
+        ("2024-03-01T01:59:58.{:09}+02:00", "2024-02-29T23:59:58.{:09}"),
+        ("2024-02-29T23:59:58.{:09}Z", "2024-02-29T23:59:58.{:09}Z"),
+    ],
+)
+def test_times_in_whatever_form_are_read_together(form: str, written: str) -> None:
+    # Given times of one second
+    texts = [form.format(number).encode() for number in range(20)]
+    # When they are read at once, none of them is read alone
+    with mock.patch.object(TimeReader, "read"):
+        found = TimeReader().read_many(texts)
+    # Then they are as the API takes them, up to the microseconds
+    assert found is not None
+    assert [*found[1]] == [written.format(number).encode() for number in range(20)]
 
 
 def test_many_times_that_are_no_text_are_not_read() -> None:
