@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 __all__ = ["SHORTEST_KEY", "Lane", "key_in", "lane_of"]
 
 SHORTEST_KEY: Final = b'"record":'
-_KEY: Final = re.compile(rb'"record"\s*:\s*')
-_BEFORE_TIME: Final = re.compile(rb'"time_extracted"\s*:\s*"$')
+_RECORD: Final = rb'"record"\s*:\s*'
+_TIME: Final = rb'"time_extracted"\s*:\s*"'
+_KEY: Final = re.compile(_RECORD + b"|" + _TIME)
+_BEFORE_RECORD: Final = re.compile(_RECORD + b"$")
+_BEFORE_TIME: Final = re.compile(_TIME + b"$")
 
 
 def key_in(line: bytes) -> bytes:
-    """Return the key of the record and what stands around its colon, as this tap writes it."""
+    """Return the key of record or time, whichever this tap writes first, up to its value."""
     found = _KEY.search(line)
     return found[0] if found else SHORTEST_KEY
 
@@ -43,21 +46,37 @@ class Lane:
     """Bytes of the time; 0 where there is none."""
     end: bytes
     way: QuickWay
+    time_first: bool = False
 
     def cut(self, lines: Sequence[bytes]) -> tuple[list[bytes], list[bytes] | None] | None:
         """Return the records and times of lines that begin as this form does.
 
         None if one of them is not of this form.
         """
+        if self.time_first:
+            return self._cut_behind_time(lines)
         begin, end = len(self.start), len(self.end)  # where they overlap, the record is empty
         tail = len(self.middle) + self.width + end
-        tails = b"".join([line[-tail:] for line in lines])
-        if not (tails.startswith(self.middle) and tails.endswith(self.end)):
-            return None
-        times = tails[len(self.middle) : -end].split(self.end + self.middle)
-        if len(times) != len(lines) or {*map(len, times)} != {self.width}:
+        times = self._times([line[-tail:] for line in lines], self.middle, self.end)
+        if times is None:
             return None
         return [line[begin:-tail] for line in lines], times if self.width else None
+
+    def _cut_behind_time(self, lines: Sequence[bytes]) -> tuple[list[bytes], list[bytes]] | None:
+        begin, end = len(self.start), len(self.end)
+        front = begin + self.width + len(self.middle)
+        times = self._times([line[begin:front] for line in lines], b"", self.middle)
+        if times is None or b"".join([line[-end:] for line in lines]) != self.end * len(lines):
+            return None
+        return [line[front:-end] for line in lines], times
+
+    def _times(self, parts: Sequence[bytes], before: bytes, behind: bytes) -> list[bytes] | None:
+        """Return the times in parts of lines; None if one is not between ``before`` and ``behind``."""
+        joined = b"".join(parts)
+        if not (joined.startswith(before) and joined.endswith(behind)):
+            return None
+        times = joined[len(before) : -len(behind)].split(behind + before)
+        return times if len(times) == len(parts) and {*map(len, times)} == {self.width} else None
 
 
 def lane_of(line: bytes, key: bytes, message: RecordMessage, way: QuickWay) -> Lane | None:
@@ -67,18 +86,21 @@ def lane_of(line: bytes, key: bytes, message: RecordMessage, way: QuickWay) -> L
     time are.
     """
     time = message.time_extracted
-    if not isinstance(time, str | None):
+    time_first = _BEFORE_TIME.search(key) is not None
+    if not isinstance(time, str | None) or (time_first and not time):
         return None
+    text, data = (time or "").encode(), bytes(message.record)
     head, _, rest = line.partition(key)
-    blank, _, rest = rest.partition(bytes(message.record))
-    middle, _, end = rest.partition(time.encode()) if time else (b"", b"", rest)
-    around = head + middle + end
-    if blank.strip() or b'"record"' in around or b"\\" in around:
+    blank, _, rest = rest.partition(text if time_first else data)
+    other = data if time_first else text
+    middle, _, end = rest.partition(other) if other else (b"", b"", rest)
+    around = head + key + middle + end
+    if blank.strip() or b"\\" in around or around.count(b'"record"') != 1:
         return None
-    if time and not (
-        _BEFORE_TIME.search(middle)
-        and end.startswith(b'"')
-        and around.count(b'"time_extracted"') == 1
-    ):
+    if text and around.count(b'"time_extracted"') != 1:
         return None
-    return Lane(head + key, middle, len((time or "").encode()), end, way)
+    behind_time = middle if time_first else end
+    before_other = _BEFORE_RECORD if time_first else _BEFORE_TIME
+    if text and not (before_other.search(middle) and behind_time.startswith(b'"')):
+        return None
+    return Lane(head + key, middle, len(text), end, way, time_first)
