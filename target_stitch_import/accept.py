@@ -7,8 +7,6 @@ Knows schemas and bytes (Import API reference, section The batch body); nothing 
 
 from __future__ import annotations
 
-import ctypes
-import re
 from collections import deque
 from functools import cache
 from operator import length_hint
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import msgspec
 
 from target_stitch_import.limits import MAX_DATA_POINTS
+from target_stitch_import.own_columns import may_have_own
 from target_stitch_import.typed import key_decoder, kinds_of, record_decoder
 
 if TYPE_CHECKING:
@@ -27,19 +26,11 @@ if TYPE_CHECKING:
     GoodOnes: TypeAlias = Callable[[Sequence[bytes]], int]
     """Says how many records, from the first one on, are beyond doubt."""
 
-__all__ = ["IN_DOUBT", "RESERVED_NAME", "accept_of", "good_ones_of", "is_large"]
+__all__ = ["IN_DOUBT", "accept_of", "good_ones_of", "is_large"]
 
 Data: TypeAlias = bytes | msgspec.Raw
 
 IN_DOUBT: Final = (msgspec.MsgspecError, ValueError, RecursionError)
-
-RESERVED_NAME: Final = re.compile(rb'"(?:_|\\u005[fF])(?:s|\\u0073)(?:d|\\u0064)(?:c|\\u0063)')
-"""A text that may be a column's name which is Stitch's own."""
-
-# The C library searches ten times as fast as the interpreter, which would take longer than the rest.
-_strstr = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p)(
-    ("strstr", ctypes.pythonapi)
-)
 
 _CAN_HOLD_TOO_MANY: Final = 2 * MAX_DATA_POINTS  # bytes: a value and its comma take two
 
@@ -121,15 +112,7 @@ def _is_plain(data: Sequence[bytes]) -> bool:
             return False
     if max(map(len, data), default=0) >= _CAN_HOLD_TOO_MANY:
         return False
-    return not (_may_be_in(text) and RESERVED_NAME.search(text))
-
-
-def _may_be_in(text: bytes) -> bool:
-    """Return False if no name in ``text`` can be Stitch's own.
-
-    It is searched up to a byte of zero, which no JSON has.
-    """
-    return bool(_strstr(text, b'"_') or _strstr(text, b'"\\u005'))
+    return not may_have_own(text)
 
 
 def _may_hold_too_many(schema: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from target_stitch_import.forms import BATCH_FORM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from target_stitch_import.accept import GoodOnes
     from target_stitch_import.batch import OpenBatch
@@ -68,8 +68,9 @@ class QuickWay:
         good_ones: GoodOnes,
         times: TimeReader,
         form: MessageForm = BATCH_FORM,
+        prepared: Callable[[list[bytes]], list[bytes]],
     ) -> None:
-        """Take what ``good_ones`` says are beyond doubt."""
+        """Take what ``good_ones`` says are beyond doubt, as ``prepared`` makes it of what the tap wrote."""
         self.table = table
         """Records of one table may not overtake each other."""
         self._sink = sink
@@ -78,6 +79,7 @@ class QuickWay:
         """Says how many records, from the first one on, are beyond doubt."""
         self._times = times
         self._form = form
+        self._prepared = prepared
 
     def look_at(self, data: list[bytes], times: list[bytes] | None) -> Records | None:
         """Return the records with what is known of them; None if one has an unreadable time.
@@ -87,6 +89,7 @@ class QuickWay:
         read = None
         if times is not None and (read := self._times.read_many(times)) is None:
             return None
+        data = self._prepared(data)
         return Records(data, read, self.good_ones(data))
 
     @property

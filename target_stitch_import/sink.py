@@ -179,6 +179,7 @@ class StitchSink(Sink):
             good_ones=good_ones,
             times=self._times,
             form=self._form.message,
+            prepared=self._check.own_columns.without_known,
         )
 
     def open_batch(self, version: int | None) -> OpenBatch | None:
@@ -214,7 +215,8 @@ class StitchSink(Sink):
         """Count what was in the batch, and say what was not as it should be."""
         self.record_counter_metric.increment(self._unsealed)
         self._unsealed = self._unsealed_bytes = 0
-        self._table.warn(self.logger, left_out=self._check.left_out, by_bookmark=self._by_bookmark)
+        left_out = self._check.own_columns.left_out
+        self._table.warn(self.logger, left_out=left_out, by_bookmark=self._by_bookmark)
 
     def activate_version(self, new_version: int, line: int = 0) -> None:
         """Make a version the only one visible, behind all that came before and before all else."""

@@ -15,7 +15,7 @@ from target_stitch_import.errors import InputError, InvalidRecordError, InvalidS
 from target_stitch_import.expressions import make_exact
 from target_stitch_import.flattening import Flattener
 from target_stitch_import.jsontext import decode_exactly
-from target_stitch_import.limits import RESERVED_PREFIX
+from target_stitch_import.own_columns import is_own
 from target_stitch_import.schema import SchemaTranslationError, to_draft4
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _declare(
     except SchemaTranslationError as error:
         raise InvalidSchemaError(f"the schema of stream {name!r} can't be used: {error}") from None
     for key in key_properties:
-        if key.startswith(RESERVED_PREFIX):
+        if is_own(key):
             raise InvalidSchemaError(
                 f"key property {key!r} of stream {name!r} has a name that is Stitch's own; "
                 "rename it with a stream map in the tap"
@@ -151,7 +151,7 @@ def _declare(
             raise InvalidSchemaError(
                 f"key property {key!r} of stream {name!r} is not among its schema's properties"
             )
-    bookmarks = [name for name in bookmark_properties if not name.startswith(RESERVED_PREFIX)]
+    bookmarks = [name for name in bookmark_properties if not is_own(name)]
     return Declared(name, schema, list(dict.fromkeys(key_properties)), bookmarks)
 
 

@@ -21,7 +21,6 @@ import msgspec
 
 from target_stitch_import.accept import (
     IN_DOUBT,
-    RESERVED_NAME,
     Data,
     accept_of,
     good_ones_of,
@@ -29,7 +28,8 @@ from target_stitch_import.accept import (
 )
 from target_stitch_import.errors import InvalidRecordError, MissingKeyError
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
-from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, RESERVED_PREFIX
+from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH
+from target_stitch_import.own_columns import OwnColumns, is_own
 from target_stitch_import.schema import subschemas
 from target_stitch_import.typed import key_decoder
 from target_stitch_import.verdict import exact_verdict, type_of
@@ -53,8 +53,7 @@ class RecordCheck:
         self, schema: Mapping[str, Any], key_properties: Sequence[str], *, validate: bool
     ) -> None:
         """Check against a draft 4 ``schema``; with ``validate`` off, only what the API needs."""
-        self.left_out: list[str] = []
-        """The columns whose names are Stitch's own, of the first record that had any."""
+        self.own_columns = OwnColumns()
         self._keys = tuple(key_properties)
         self._known = frozenset(schema["properties"])
         self._schema = schema
@@ -80,6 +79,8 @@ class RecordCheck:
                 pass
             else:
                 return data
+        if rest := self.own_columns.without(bytes(data)):
+            return self(rest)
         return self._check_decoded(data) if self._validate else self._check_keys_only(data)
 
     # Most streams need none of these.
@@ -117,7 +118,7 @@ class RecordCheck:
             record = self._decode(data)
         except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
             return False
-        if not self._known.issuperset(record) and _reserved(record):
+        if not self._known.issuperset(record) and any(map(is_own, record)):
             return False
         if any(_is_no_key(record.get(key)) for key in self._keys):
             return False
@@ -139,24 +140,12 @@ class RecordCheck:
             self._decode_keys(text)
         except IN_DOUBT:
             return self._judge(text)
-        if RESERVED_NAME.search(text) and _reserved(_object(text)):
-            return self._leave_out(text)
         _check_data_points(text)
         return data
-
-    def _leave_out(self, text: bytes) -> Data:
-        record = _object(text)
-        own = [name for name in record if name.startswith(RESERVED_PREFIX)]
-        self.left_out = self.left_out or own
-        for name in own:
-            del record[name]
-        return self(encode_exactly(record))
 
     def _judge(self, text: bytes) -> Data:
         """Give the exact verdict: slow, and final."""
         record = _object(text)
-        if _reserved(record):
-            return self._leave_out(text)
         for key in self._keys:
             _check_key(key, record.get(key))
         if self._validate and (broken := self._verdict(record)):
@@ -220,10 +209,6 @@ def _reason(error: ValueError) -> str:
     if isinstance(error, UnicodeError):
         return "it is not UTF-8"
     return re.sub(r": line \d+ column \d+", "", str(error))
-
-
-def _reserved(record: Mapping[str, Any]) -> bool:
-    return any(name.startswith(RESERVED_PREFIX) for name in record)
 
 
 def _check_data_points(data: Data) -> None:

@@ -191,6 +191,7 @@ data = st.sampled_from(
         '{"id":2,"x":"é"}',
         '{ "id": 3, "x": null }',
         '{"id": 4, "y": 1}',
+        '{"id": 4, "_sdc_x": 1.50}',
         '{"x": 1}',
         "[]",
         '{"id": 5, "x": "}, \\"time_extracted\\": \\"2024"}',
@@ -211,7 +212,7 @@ rows = st.tuples(
     st.just("rows"),
     st.sampled_from(["keyed", "other"]),
     st.integers(1, 50),
-    st.sampled_from(["{}", '{"id": 1}', '{"id": 8.0}']),
+    st.sampled_from(["{}", '{"id": 1}', '{"id": 8.0}', '{"id": 9, "_sdc_x": 1}']),
     st.booleans(),
 )
 turns = st.tuples(st.just("turns"), st.integers(1, 12), st.sets(st.integers(0, 24), max_size=3))
@@ -225,7 +226,8 @@ def lines_of(story: list[tuple[Any, ...]]) -> bytes:
             lines.append(rest[0])
         elif kind == "rows":  # which only the second of them makes different
             stream, count, second, time_first = rest
-            texts = ['{"id": 7}', second] + [f'{{"id": {place}}}' for place in range(count)]
+            texts = ['{"id": 7}'] + [second] * (1 + count % 9)
+            texts += [f'{{"id": {place}}}' for place in range(count)]
             form = FORMS[-2 if time_first else 0].replace('"s"', f'"{stream}"')
             lines += [written(form, text, AT) for text in texts]
             if count > 25:

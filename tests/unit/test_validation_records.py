@@ -80,20 +80,39 @@ def test_columns_that_are_stitchs_own_are_left_out(
 
 
 @BOTH
+@pytest.mark.parametrize("x", [b"1.10", b"[ 1e5,\t2 ]", b'"\\u00e9"', b"1e99", b'{ "a": 0.0 }'])
+def test_what_stands_beside_a_reserved_column_stays_byte_for_byte(x: bytes, validate: bool) -> None:
+    record = b'{ "_sdc_x" : 5, "x" : ' + x + b"}"
+    assert check({"x": {}}, validate=validate)(record) == b'{"x":' + x + b"}"
+
+
+@BOTH
+def test_half_of_a_surrogate_pair_is_refused_beside_a_reserved_column(validate: bool) -> None:
+    with pytest.raises(InvalidRecordError, match="has half of a surrogate pair"):
+        check({"x": {}}, validate=validate)(b'{"_sdc_x":5,"x":"\\ud800"}')
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (b'"\\ud800"', "has half of a surrogate pair"),
         (b"9" * 5000, "can't be read: it holds an integer of 5,000 digits"),
         (b"1e99999999999999999999", "can't be read: it holds a number with an absurd exponent"),
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_what_can_not_be_written_again_is_refused_beside_a_reserved_column(
-    value: bytes, reason: str, validate: bool
+def test_numbers_beyond_measure_are_refused_where_records_are_validated(
+    value: bytes, reason: str
 ) -> None:
-    with pytest.raises(InvalidRecordError, match=reason):
-        check({"x": {}}, validate=validate)(b'{"_sdc_x":5,"x":' + value + b"}")
+    for record in (b'{"x":' + value + b"}", b'{"_sdc_x":5,"x":' + value + b"}"):
+        with pytest.raises(InvalidRecordError, match=reason):
+            check({"x": {}})(record)
+        assert check({"x": {}}, validate=False)(record) == b'{"x":' + value + b"}"
+
+
+@BOTH
+def test_a_record_in_which_reserved_columns_can_not_be_told_is_refused(validate: bool) -> None:
+    with pytest.raises(InvalidRecordError, match="nested too deeply"):
+        check({"x": {}}, validate=validate)(b'{"_sdc_x":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
 
 
 @BOTH
