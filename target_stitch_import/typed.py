@@ -20,6 +20,7 @@ from target_stitch_import.limits import MAX_KEY_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 __all__ = ["key_decoder", "kinds_of", "record_decoder"]
 
@@ -57,8 +58,8 @@ def record_decoder(
     that the schema permits and does not name are passed over, without a look at their names, at
     whether they are UTF-8 or at how many values they have; else a record with any is not accepted.
     """
-    said = schema.keys() - SAYS_NOTHING - {"type"}
-    if said - _WORDS["object"] or "object" not in kinds_of(schema, "object"):
+    said = _said(schema)
+    if said - {"type"} - _WORDS["object"] or "object" not in kinds_of(schema, "object"):
         return None
     keys = {name: _as_key(schema["properties"][name]) for name in key_properties}
     properties = {**schema["properties"], **keys}
@@ -153,7 +154,7 @@ class _Types:
 
     def type(self, schema: Mapping[str, Any]) -> Any:
         """Return the type of what a schema permits, or of a part of that."""
-        said = schema.keys() - SAYS_NOTHING
+        said = _said(schema)
         if not said:
             return Any
         if said == {"anyOf"}:
@@ -187,6 +188,13 @@ class _Types:
             lengths = {"min_length": schema.get("minLength"), "max_length": schema.get("maxLength")}
             return _bounded(str, schema.get("pattern"), **lengths)
         return {"boolean": bool, "null": None, "number": float}[kind]
+
+
+def _said(schema: Mapping[str, Any]) -> AbstractSet[str]:
+    """Return the keywords of a schema that some value may break."""
+    said = schema.keys() - SAYS_NOTHING
+    permits_all = not any(schema.get("patternProperties", {}).values())
+    return said - {"patternProperties"} if permits_all else said
 
 
 def _permits_others(schema: Mapping[str, Any]) -> bool:

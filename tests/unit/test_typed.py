@@ -59,6 +59,7 @@ PARTS = st.recursive(
                 "properties": st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
                 "required": st.just(["a"]),
                 "additionalProperties": st.booleans() | inner,
+                "patternProperties": st.dictionaries(st.sampled_from("ab."), inner, min_size=1),
             },
         ),
     ),
@@ -117,6 +118,7 @@ def test_what_decodes_fits(
         ({"type": "integer", "minimum": 1, "maximum": 2**63 - 1}, ["1"], ["0", str(2**63)]),
         ({"type": "array", "items": {"type": "integer"}}, ["[]", "[1]"], ["[null]", "{}"]),
         ({"type": "object"}, ["{}", '{"a":[1]}'], ["[]"]),
+        ({"type": "object", "patternProperties": {".+": {}}}, ['{"a":[1]}'], ["[]"]),
         (
             {"type": "object", "properties": {"a": {"type": "null"}}, "required": ["a"]},
             ['{"a":null}'],
@@ -160,6 +162,7 @@ def test_what_most_taps_write_is_decided_by_decoding(
         {"properties": {"x": {"type": "integer", "minimum": 2**63}}},
         {"properties": {"x": {"type": "array", "items": [{}]}}},
         {"properties": {"x": {"type": "object", "required": ["a"]}}},
+        {"properties": {"x": {"type": "object", "patternProperties": {"b": {"type": "null"}}}}},
         {"properties": {"x": {"type": "object", "additionalProperties": False}}},
         {"properties": {"x": {"anyOf": [{"type": "array"}, {"type": "array", "items": {}}]}}},
         {"properties": {"x": {"anyOf": [{"type": "null"}, {"type": "null"}]}}},
