@@ -78,21 +78,21 @@ def lines(
     pool = [_open_end(shape.fields(source)) for _ in range(POOL)]
     for first in range(0, records, BLOCK):
         numbers = range(first, min(first + BLOCK, records))
-        yield _block(names, pool, numbers, every, tally)
+        yield _block(shape, names, pool, numbers, every, tally)
     if records and every:
         yield _state(records, tally).encode()
 
 
-def _block(names: list[str], pool: list[str], numbers: range, every: int, tally: Tally) -> bytes:
+def _block(
+    shape: Shape, names: list[str], pool: list[str], numbers: range, every: int, tally: Tally
+) -> bytes:
     second = (START + timedelta(seconds=numbers.start // PER_SECOND)).strftime("%Y-%m-%dT%H:%M:%S")
     written = []
     for number in numbers:
         data = f'{{"id":{number}{pool[number * 7919 % POOL]}'
         tally.data_bytes += len(data)
-        written.append(
-            f'{{"type":"RECORD","stream":"{names[number % len(names)]}","record":{data},'
-            f'"time_extracted":"{second}.{number % PER_SECOND * 100:06d}+00:00"}}\n'
-        )
+        name, micro = names[number % len(names)], number % PER_SECOND * 100
+        written.append(shape.line(name, data, second, micro))
         if every and (number + 1) % every == 0:
             written.append(_state(number + 1, tally))
     return "".join(written).encode()
@@ -129,7 +129,7 @@ def made(
     """Return the input; it is made once."""
     varied = f"-{streams}streams" if streams is not None else ""
     varied += f"-state{state_every}" if state_every is not None else ""
-    path = folder / f"{shape.like or shape.name}{varied}-{records}.jsonl"
+    path = folder / f"{shape.like or shape.name}{varied}-{records}.jsonl".replace(" ", "-")
     note = path.with_suffix(".json")
     digest = _digest(seed)
     if path.exists() and note.exists():
@@ -148,7 +148,10 @@ def made(
 
 
 def _digest(seed: int) -> str:
-    sources = [Path(__file__).with_name(name) for name in ("inputs.py", "shapes.py", "fields.py")]
+    sources = [
+        Path(__file__).with_name(name)
+        for name in ("inputs.py", "shapes.py", "fields.py", "forms.py")
+    ]
     text = b"".join(source.read_bytes() for source in sources) + str(seed).encode()
     return hashlib.sha256(text).hexdigest()
 

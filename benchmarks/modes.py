@@ -1,4 +1,4 @@
-"""What is measured: speed by shape, start-up, latency, memory and growth."""
+"""What is measured: speed by shape, start-up, latency, memory, growth and other forms."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import inputs
 from cases import Entry, Result, run_case
 from environments import OURS
+from forms import FORMS
 from measure import Expected, NullServer, Source, null_server
 from shapes import SHAPES, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from programs import Program
 
@@ -101,11 +102,7 @@ def start(plan: Plan) -> Iterator[list[Result]]:
     with null_server() as server:
         entries = [Entry(name, each, Source(), Expected()) for name, each in alone.items()]
         yield run_case("start: alone", entries, plan.runs, server, plan.work)
-        entries = [
-            Entry(each.name, each.command(server.url, shape, plan.work), Source(), Expected())
-            for each in plan.programs
-        ]
-        yield run_case("start: empty input", entries, plan.runs, server, plan.work)
+        yield nothing("start", plan, server)
         entries = [entry(each, shape, 1, server, plan) for each in plan.programs]
         yield run_case("start: one record", entries, plan.runs, server, plan.work)
 
@@ -161,11 +158,7 @@ def growth(plan: Plan) -> Iterator[list[Result]]:
         *((f"growth: {n} STATEs a record", narrow, few, None, n) for n in (0, 1)),
     ]
     with null_server() as server:
-        empty = [
-            Entry(each.name, each.command(server.url, narrow, plan.work), Source(), Expected())
-            for each in plan.programs
-        ]
-        starts = run_case("growth: empty input", empty, plan.runs, server, plan.work)
+        starts = nothing("growth", plan, server)
         yield starts
         started = {result.program: result.wall for result in starts}
         for case, shape, size, count, every in cases:
@@ -173,8 +166,36 @@ def growth(plan: Plan) -> Iterator[list[Result]]:
                 entry(each, shape, part(each, size), server, plan, streams=count, state_every=every)
                 for each in plan.programs
             ]
-            found = run_case(case, entries, plan.runs, server, plan.work)
-            for result in found:
-                seconds = max(0.0, result.wall - started[result.program])
-                result.more = {"us_per_record": round(seconds / result.records * 1e6, 3)}
-            yield found
+            yield per_record(run_case(case, entries, plan.runs, server, plan.work), started)
+
+
+def forms(plan: Plan) -> Iterator[list[Result]]:
+    """Measure the time per record as other taps declare and write their records; they take turns."""
+    with null_server() as server:
+        starts = nothing("forms", plan, server)
+        yield starts
+        for program, start in zip(plan.programs, starts, strict=True):
+            entries = [
+                replace(entry(program, form, plan.records // 5, server, plan), program=form.name)
+                for form in FORMS
+            ]
+            found = run_case(f"forms: {program.name}", entries, plan.runs, server, plan.work)
+            yield per_record(found, dict.fromkeys((form.name for form in FORMS), start.wall))
+
+
+def nothing(mode: str, plan: Plan, server: NullServer) -> list[Result]:
+    """Run every program on an empty input."""
+    shape = shape_named("narrow")
+    entries = [
+        Entry(each.name, each.command(server.url, shape, plan.work), Source(), Expected())
+        for each in plan.programs
+    ]
+    return run_case(f"{mode}: empty input", entries, plan.runs, server, plan.work)
+
+
+def per_record(results: list[Result], started: Mapping[str, float]) -> list[Result]:
+    """Say of results what a record takes; what an empty input takes, in seconds, is taken off."""
+    for result in results:
+        seconds = max(0.0, result.wall - started[result.program])
+        result.more = {"us_per_record": round(seconds / result.records * 1e6, 3)}
+    return results

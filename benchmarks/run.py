@@ -31,6 +31,7 @@ PROGRAMS_OF_MODE = {
     "latency": "ours,vendor-fast",
     "memory": "ours,vendor,vendor-fast,pump",
     "growth": "ours,vendor-fast,sdk",
+    "forms": "ours",
 }
 QUICK_RECORDS = 20_000
 
@@ -64,6 +65,7 @@ def measured(mode: str, plan: Plan, output: Path) -> list[Result]:
         "latency": (modes.latency,),
         "memory": (modes.memory,),
         "growth": (modes.growth,),
+        "forms": (modes.forms,),
     }
     results: list[Result] = []
     for way in ways[mode]:

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from fields import Properties, Record
 
 
+def plain_line(name: str, data: str, second: str, micro: int) -> str:
+    """Return a RECORD line of a stream as taps on the SDK write it."""
+    return (
+        f'{{"type":"RECORD","stream":"{name}","record":{data},'
+        f'"time_extracted":"{second}.{micro:06d}+00:00"}}\n'
+    )
+
+
 @dataclass(frozen=True)
 class Shape:
     """A kind of input."""
@@ -32,6 +40,8 @@ class Shape:
     """This shape has that part of the records."""
     like: str = ""
     """The shape whose input it has, if not one of its own."""
+    line: Callable[[str, str, str, int], str] = plain_line
+    """Writes a line of a stream, with a record, at a second and so many microseconds."""
     config: dict[str, Any] = field(default_factory=dict)
     """Settings for the targets that are built on the SDK; others can't do it."""
 

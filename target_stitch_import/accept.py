@@ -8,7 +8,7 @@ Knows schemas and bytes (Import API reference, section The batch body); nothing 
 from __future__ import annotations
 
 from collections import deque
-from functools import cache
+from functools import cache, partial
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -31,6 +31,8 @@ __all__ = ["IN_DOUBT", "accept_of", "good_ones_of", "is_large"]
 Data: TypeAlias = bytes | msgspec.Raw
 
 IN_DOUBT: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+
+_decode = msgspec.json.Decoder().decode
 
 _CAN_HOLD_TOO_MANY: Final = 2 * MAX_DATA_POINTS  # bytes: a value and its comma take two
 
@@ -72,18 +74,24 @@ def _validated(schema: Mapping[str, Any], keys: Sequence[str], accept: Accept) -
 
     @cache  # made when it is needed, for it takes long, and most taps name all that they write
     def passing_over() -> Accept | None:
-        return record_decoder(schema, keys, others=True)
+        decode = record_decoder(schema, keys, others=True)
+        return decode and partial(_accept_with_others, decode)
 
     def good_ones(data: Sequence[bytes]) -> int:
         good = _accepted(accept, data)
-        if good == len(data):
-            return good
-        rest = data[good:]
-        if (decode := passing_over()) is None or not _is_plain(rest):
-            return good
-        return good + _accepted(decode, rest)
+        if good < len(data) and (accept_more := passing_over()):
+            good += _accepted(accept_more, data[good:])
+        return good
 
     return good_ones
+
+
+def _accept_with_others(decode: Accept, data: Data) -> None:
+    """Return for a record that ``decode`` takes, if it may have what that passes over, too."""
+    decode(data)
+    _decode(data)  # what no text or number of JSON is
+    if may_have_own(bytes(data)) or is_large(data):
+        raise ValueError("others judge")
 
 
 def is_large(data: Data) -> bool:

@@ -7,6 +7,7 @@ fit, and is for others to judge. Knows draft 4, types and the rule for keys; not
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import reduce
 from itertools import combinations
@@ -36,7 +37,7 @@ _WORDS: Final[dict[str, frozenset[str]]] = {
     "null": frozenset(),
     "number": frozenset(),
     "object": frozenset({"properties", "required", "additionalProperties"}),
-    "string": frozenset({"minLength", "maxLength", "pattern"}),
+    "string": frozenset({"minLength", "maxLength"}),
 }
 """The keywords of each type that a type of ours can say."""
 
@@ -64,10 +65,19 @@ def record_decoder(
     keys = {name: _as_key(schema["properties"][name]) for name in key_properties}
     properties = {**schema["properties"], **keys}
     required = {*schema.get("required", ()), *keys}
-    tests = {name: test for name, part in properties.items() if (test := number_test(part))}
+    numbers = {name: test for name, part in properties.items() if (test := number_test(part))}
+    tests = numbers | {
+        name: _pattern_test(part["pattern"])
+        for name, part in properties.items()
+        if "pattern" in part
+    }
+    types = {
+        name: {word: value for word, value in part.items() if word != "pattern"}
+        for name, part in properties.items()
+    }
     try:
-        whole = {**schema, "properties": properties, "required": required}
-        struct = _Types(others=others).struct(whole, as_text=tests)
+        whole = {**schema, "properties": types, "required": required}
+        struct = _Types(others=others).struct(whole, as_text=numbers)
         # It is only here that a union may prove to be impossible.
         decode = msgspec.json.Decoder(struct).decode
     except (_Unsayable, TypeError, ValueError):
@@ -118,7 +128,7 @@ def kinds_of(schema: Mapping[str, Any], *unsaid: str) -> tuple[str, ...]:
 
 
 class _Types:
-    """Makes types of schemas; ``others`` as ``record_decoder`` has them."""
+    """Types of schemas; ``others`` as ``record_decoder`` has them."""
 
     def __init__(self, *, others: bool) -> None:
         self._others = others
@@ -142,7 +152,7 @@ class _Types:
             if name in as_text:
                 fields.append((field, msgspec.Raw, *([] if name in required else [msgspec.Raw()])))
                 continue
-            kind = self.type(part)
+            kind = self.of(part)
             if name in required:
                 fields.append((field, kind))
             else:
@@ -152,15 +162,15 @@ class _Types:
             "Record", fields, rename=names, gc=False, forbid_unknown_fields=not passed_over
         )
 
-    def type(self, schema: Mapping[str, Any]) -> Any:
+    def of(self, schema: Mapping[str, Any]) -> Any:
         """Return the type of what a schema permits, or of a part of that."""
         said = _said(schema)
         if not said:
             return Any
         if said == {"anyOf"}:
-            return reduce(or_, [self.type(part) for part in schema["anyOf"]])
+            return reduce(or_, [self.of(part) for part in schema["anyOf"]])
         if said == {"oneOf"} and _exclude_each_other(schema["oneOf"]):
-            return reduce(or_, [self.type(part) for part in schema["oneOf"]])
+            return reduce(or_, [self.of(part) for part in schema["oneOf"]])
         kinds = kinds_of(schema)
         if "enum" in said:
             return _one_of(schema, kinds)
@@ -175,7 +185,7 @@ class _Types:
             items = schema.get("items", {})
             if isinstance(items, list):
                 raise _Unsayable
-            return list[self.type(items)]  # type: ignore[misc] # it is a type only at run time
+            return list[self.of(items)]  # type: ignore[misc] # it is a type only at run time
         if kind == "object":
             if "properties" in schema:
                 return self.struct(schema)
@@ -185,8 +195,9 @@ class _Types:
         if kind == "integer":
             return _bounded(int, ge=schema.get("minimum"), le=schema.get("maximum"))
         if kind == "string":
-            lengths = {"min_length": schema.get("minLength"), "max_length": schema.get("maxLength")}
-            return _bounded(str, schema.get("pattern"), **lengths)
+            return _bounded(
+                str, min_length=schema.get("minLength"), max_length=schema.get("maxLength")
+            )
         return {"boolean": bool, "null": None, "number": float}[kind]
 
 
@@ -230,10 +241,19 @@ def _one_of(schema: Mapping[str, Any], kinds: Sequence[str]) -> Any:
     return Literal[tuple(values)]
 
 
-def _bounded(kind: type, pattern: str | None = None, **bounds: Any) -> Any:
+def _bounded(kind: type, **bounds: Any) -> Any:
     said = {name: bound for name, bound in bounds.items() if bound is not None}
+    if not said:
+        return kind
     if any(type(bound) is not int or bound not in _INT64 for bound in said.values()):
         raise _Unsayable
-    if not said and pattern is None:
-        return kind
-    return Annotated[kind, msgspec.Meta(pattern=pattern, **said)]
+    return Annotated[kind, msgspec.Meta(**said)]
+
+
+def _pattern_test(pattern: str) -> Callable[[object], bool]:
+    """Return a test of a decoded value, as the exact verdict does it.
+
+    ``msgspec`` has patterns, too, but a union of one with a list or an object breaks the memory.
+    """
+    search = re.compile(pattern).search
+    return lambda value: type(value) is not str or search(value) is not None

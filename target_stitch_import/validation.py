@@ -31,7 +31,7 @@ from target_stitch_import.jsontext import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH
 from target_stitch_import.own_columns import OwnColumns, is_own
 from target_stitch_import.schema import subschemas
-from target_stitch_import.typed import key_decoder
+from target_stitch_import.typed import key_decoder, kinds_of
 from target_stitch_import.verdict import exact_verdict, type_of
 
 if TYPE_CHECKING:
@@ -146,6 +146,8 @@ class RecordCheck:
     def _judge(self, text: bytes) -> Data:
         """Give the exact verdict: slow, and final."""
         record = _object(text)
+        if any(map(is_own, record)):  # one that only the exact decoding could read
+            return self(encode_exactly({k: v for k, v in record.items() if not is_own(k)}))
         for key in self._keys:
             _check_key(key, record.get(key))
         if self._validate and (broken := self._verdict(record)):
@@ -171,7 +173,7 @@ def _check_key(key: str, value: Any) -> None:
 
 def _fast_validator(schema: Mapping[str, Any]) -> Callable[[Any], bool] | None:
     """Return the fast accept test, or None where it might accept what draft 4 does not."""
-    if any(_REGEX_KEYWORDS & part.keys() for part in subschemas(schema)):
+    if any(_REGEX_KEYWORDS & part.keys() or _is_rounded(part) for part in subschemas(schema)):
         return None
     try:
         # The text, not the object: the library then reads the schema's numbers without rounding.
@@ -180,6 +182,12 @@ def _fast_validator(schema: Mapping[str, Any]) -> Callable[[Any], bool] | None:
         ).is_valid
     except ValueError:
         return None
+
+
+def _is_rounded(schema: Mapping[str, Any]) -> bool:
+    """Return True if the library may round a number with a fraction to see if it is a multiple."""
+    of = schema.get("multipleOf")
+    return of is not None and of >= 1 and "number" in kinds_of(schema, "number")
 
 
 def _decoder(schema: Mapping[str, Any]) -> Callable[[Data], dict[str, Any]]:

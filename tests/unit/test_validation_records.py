@@ -92,6 +92,16 @@ def test_half_of_a_surrogate_pair_is_refused_beside_a_reserved_column(validate: 
         check({"x": {}}, validate=validate)(b'{"_sdc_x":5,"x":"\\ud800"}')
 
 
+@BOTH
+def test_a_reserved_column_is_left_out_where_only_the_exact_decoding_reads_the_record(
+    validate: bool,
+) -> None:
+    record = (
+        b'{"x":"\\ud800","x":1.10,"_sdc_x":5}'  # of a name that is there twice, the last counts
+    )
+    assert check({"x": {"type": "number"}}, validate=validate)(record) == b'{"x":1.10}'
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
