@@ -1,7 +1,8 @@
 """Fast accept: which records are beyond doubt, one at a time and many.
 
-A record is beyond doubt if it decodes into the type made from its schema, or, where nothing is to be
-validated, if it has its keys and no column of Stitch's own. What is in doubt is for others to judge.
+A record is beyond doubt if it decodes into the type made from its schema, at most with columns more
+that are permitted, or passes what judges in place of a type; or, where nothing is to be validated, if
+it has its keys and no column of Stitch's own. What is in doubt is for others to judge.
 Knows schemas and bytes (Import API reference, section The batch body); nothing of messages.
 """
 

@@ -26,7 +26,7 @@ SAYS_NOTHING: Final = frozenset({"default", "description", "format", "title"})
 """Keywords that no value breaks."""
 
 _BOUNDS: Final = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
-_MANY: Final = 300  # digits before the point, where no bound is set
+_MANY: Final = 300  # digits of a number, or of its part before the point, where no bound is set
 
 
 def number_test(schema: Mapping[str, Any]) -> _Test | None:
@@ -58,6 +58,8 @@ def _bounds_test(schema: Mapping[str, Any], *, may_be_null: bool) -> _Test:
         text = bytes(raw)
         if text in empty:
             return True
+        if len(text) > _MANY:
+            return False
         try:
             number = Decimal(text.decode())
         except ArithmeticError:  # no number, or one beyond all measure
@@ -84,7 +86,7 @@ def _digits_test(schema: Mapping[str, Any], *, may_be_null: bool) -> _Test | Non
 
 
 def _whole_digits(bound: Any) -> int:
-    """Return how many digits a number may have before the point to stay within a bound, and off it."""
+    """Return how many digits a number may have before the point to stay below a bound, and not to reach it."""
     if bound is None:
         return _MANY
     return min(Decimal(bound).adjusted(), _MANY) if bound >= 1 else 0

@@ -1,6 +1,6 @@
 """Columns whose names are Stitch's own: found in records, and left out.
 
-What stands beside them stays as the tap wrote it, byte for byte. Knows JSON and the reserved prefix
+The values of the others stay as the tap wrote them, byte for byte. Knows JSON and the reserved prefix
 (Import API reference, section The batch body); nothing of schemas, keys or sizes.
 """
 

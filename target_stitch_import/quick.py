@@ -44,7 +44,7 @@ class Growing(Protocol):
 
 
 class Records:
-    """Records that were cut from lines, and their times."""
+    """Records as they may be posted, if they are good, and the times of their lines."""
 
     def __init__(
         self, data: list[bytes], times: tuple[Moments, Sequence[bytes]] | None, good: int

@@ -32,7 +32,7 @@ _TIME = re.compile(
     re.VERBOSE,
 )
 _IN_A_ROW: Final = re.compile(
-    rb"(?P<second>[0-9-]{10}[Tt ][0-9:]{8})(?P<fraction>\.[0-9]{1,9})?(?P<zone>[^0-9.,].*)?"
+    rb"[0-9-]{10}[Tt ][0-9:]{8}(?P<fraction>\.[0-9]{1,9})?(?P<zone>[^0-9.,].*)?"
 )
 """The times that are read many at once: whole seconds, and nanoseconds at the finest."""
 _SECOND_END: Final = 19  # of YYYY-MM-DDTHH:MM:SS
@@ -82,7 +82,10 @@ class TimeReader:
         """
         if (alike := _read_alike(texts)) is not None:
             return alike
-        if any(text != text.strip() for text in texts):
+        if any(
+            text != text.strip() or not text.decode(errors="replace").isprintable()
+            for text in texts
+        ):
             return None
         found = [
             self._read_plain(text) or self.read(text.decode(errors="replace")) for text in texts

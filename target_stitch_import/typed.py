@@ -1,7 +1,7 @@
 """A draft 4 schema as a type, so that decoding a record is also the test whether it fits.
 
-Only the schemas that most taps write can be said this way: fields of plain types, lists and objects
-of them. Sound, not complete: a record that decodes fits the schema; one that does not may still
+Only the schemas that most taps write can be said this way: fields of plain types, of some values, lists
+and objects of them; bounds of numbers and patterns of columns are tested beside it. Sound, not complete: a record that decodes fits the schema; one that does not may still
 fit, and is for others to judge. Knows draft 4, types and the rule for keys; nothing of streams.
 """
 
@@ -57,7 +57,7 @@ def record_decoder(
 
     A record without a usable value in a key property is not accepted. With ``others``, properties
     that the schema permits and does not name are passed over, without a look at their names, at
-    whether they are UTF-8 or at how many values they have; else a record with any is not accepted.
+    whether they are UTF-8, at how large their numbers are or at how many values they have; else a record with any is not accepted.
     """
     said = _said(schema)
     if said - {"type"} - _WORDS["object"] or "object" not in kinds_of(schema, "object"):
@@ -88,7 +88,10 @@ def record_decoder(
     of_fields = [(attrgetter(places[name]), fits) for name, fits in tests.items()]
 
     def decode_and_look(data: bytes | msgspec.Raw) -> None:
-        record = decode(data)
+        text = bytes(data)
+        if not text.isascii():
+            text.decode()  # where a field keeps its JSON text, nobody else sees that it is none
+        record = decode(text)
         for value_of, fits in of_fields:
             if not fits(value_of(record)):
                 raise ValueError("others judge")

@@ -174,7 +174,7 @@ def of_one_form(draw: st.DrawFn) -> list[str]:
     """Return times as one tap writes them, in whatever form, and perhaps one that is spoilt."""
     between, point = draw(st.sampled_from(["T", " ", "t"])), draw(st.sampled_from(".,"))
     width = draw(st.sampled_from([0, 1, 3, 6, 7, 9, 10]))
-    zones = ["Z", "z", "", "+00:00", "+02:00", "-0330", " +02:00", "+2", "Z ", "\n"]
+    zones = ["Z", "z", "", "+00:00", "+02:00", "-0330", " +02:00", "+2", "Z ", "\n", "Z\x1c"]
     zone = draw(st.sampled_from(zones))
     seconds = st.sampled_from(
         ["2024-02-29{}23:59:58", "2024-02-29{}23:59:59", "1969-12-31{}23:59:58"]
@@ -232,5 +232,6 @@ def test_times_in_whatever_form_are_read_together(form: str, written: str) -> No
 
 
 def test_many_times_that_are_no_text_are_not_read() -> None:
+    assert TimeReader().read_many([b"2024-02-29T23:59:58Z\x1c\x1d"]) is None
     assert TimeReader().read_many([b"2024-02-29T23:59:5\xff"]) is None
     assert TimeReader().read_many([b"2024-02-29T23:59:5\xff.000000Z"]) is None

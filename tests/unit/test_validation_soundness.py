@@ -141,6 +141,12 @@ def test_a_record_is_taken_if_and_only_if_the_exact_verdict_takes_it(
         ({"enum": [2**53 + 1]}, ["9007199254740993"], ["9007199254740992"]),
         ({"enum": [1]}, ["1", "1.0"], ["true", '"1"']),
         ({"const": False}, ["false"], ["0", "0.0", "null"]),
+        ({"type": "integer", "not": {"minimum": 5}}, ["1"], ["1e0", "1.5E+1", "1.0"]),
+        (
+            {"type": ["number", "null"], "multipleOf": Decimal("1.0"), "maximum": 1},
+            ["1e0"],
+            ["1e-400"],
+        ),
         ({"type": ["null", "integer"]}, ["null", "5"], ["0.5"]),
         ({"type": "array", "items": {"type": "integer"}}, ["[]", "[1]"], ["[null]", "[1.0]"]),
         ({"maxLength": 2}, ['"😀😀"', '"\\ud83d\\ude00a"'], ['"abc"', '"😀😀😀"']),
