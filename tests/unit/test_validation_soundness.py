@@ -203,3 +203,17 @@ def test_multiples_are_asked_of_numbers_only() -> None:
     record_check = RecordCheck(schema, [], validate=True)
     for value in (b"true", b'"a"', b"null", b"[1]", b'{"a":1}'):
         assert record_check(b'{"x":' + value + b"}") == b'{"x":' + value + b"}"
+
+
+def test_a_schema_too_deep_for_the_fast_library_is_left_to_the_exact_verdict() -> None:
+    # Given a schema of 70 objects in one another, the innermost of which no type can say
+    depth = 70
+    part: dict[str, Any] = {"not": {"type": "integer"}}
+    for _ in range(depth):
+        part = {"type": "object", "properties": {"x": part}}
+    record_check = RecordCheck(to_draft4(part), [], validate=True)
+    # When records come, then they are judged all the same
+    good, bad = (b'{"x":' * depth + value + b"}" * depth for value in (b"1.5", b"1"))
+    assert record_check(good) == good
+    with pytest.raises(InvalidRecordError, match="breaks not"):
+        record_check(bad)
