@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
+from target_stitch_import.keywords import kinds_of
 from target_stitch_import.limits import MAX_DATA_POINTS
 from target_stitch_import.own_columns import may_have_own
-from target_stitch_import.typed import key_decoder, kinds_of, record_decoder
+from target_stitch_import.typed import key_decoder, record_decoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -8,7 +8,6 @@ nothing of the records in a body, of STATEs or of the network.
 from __future__ import annotations
 
 import io
-import math
 from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
     Origins = Mapping[int, tuple[SchemaMessage, RecordMessage]]
 
-__all__ = ["Batch", "BodyLimit", "OpenBatch"]
+__all__ = ["Batch", "OpenBatch"]
 
 _PIECE_BYTES: Final = 1 << 17
 
@@ -72,29 +71,6 @@ class Batch:
             f"batch {self.number} of table {self.table_name!r:.100} "
             f"({counted(self.rows, 'row')}, {counted(len(self.body), 'byte')}, from {told(self.lines[0])})"
         )
-
-
-class BodyLimit:
-    """How large bodies may be; less, once one was refused for its size."""
-
-    def __init__(self, max_bytes: int) -> None:
-        """Begin with ``max_bytes``."""
-        self.max_bytes = max_bytes
-        """What batches that open from here on stay below, a lone record apart."""
-        self._refused: float = math.inf
-
-    def refused(self, batch: Batch) -> None:
-        """Learn that a body of this size is too large: half of it is the next guess."""
-        size = len(batch.body)
-        self._refused = min(self._refused, size)
-        self.max_bytes = min(self.max_bytes, size if batch.rows == 1 else size // 2)
-
-    def would_refuse(self, batch: Batch) -> bool:
-        """Return True if a body is nearer to what was refused than to the guess, and can be split.
-
-        Batches that were open or sealed when the refusal came are spared another one by it.
-        """
-        return batch.rows > 1 and len(batch.body) > (self._refused + self.max_bytes) / 2
 
 
 class OpenBatch:

@@ -12,6 +12,8 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from target_stitch_import.keywords import SAYS_NOTHING, kinds_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
@@ -20,10 +22,7 @@ if TYPE_CHECKING:
 
     _Test: TypeAlias = Callable[[bytes | msgspec.Raw], object]
 
-__all__ = ["SAYS_NOTHING", "number_test"]
-
-SAYS_NOTHING: Final = frozenset({"default", "description", "format", "title"})
-"""Keywords that no value breaks."""
+__all__ = ["number_test"]
 
 _BOUNDS: Final = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
 _MANY: Final = 300  # digits of a number, or of its part before the point, where no bound is set
@@ -35,8 +34,7 @@ def number_test(schema: Mapping[str, Any]) -> _Test | None:
     It may raise ``ValueError`` there, too. An empty text, for a field that is missing, passes. None
     if there is no such test.
     """
-    kinds = schema.get("type", [])
-    kinds = {kinds} if isinstance(kinds, str) else set(kinds)
+    kinds = {*kinds_of(schema)}
     if "number" not in kinds or kinds - {"number", "null"}:
         return None
     said = schema.keys() - {"type"} - SAYS_NOTHING
@@ -86,7 +84,7 @@ def _digits_test(schema: Mapping[str, Any], *, may_be_null: bool) -> _Test | Non
 
 
 def _whole_digits(bound: Any) -> int:
-    """Return how many digits a number may have before the point to stay below a bound, and not to reach it."""
+    """Return how many digits before the point keep a number below a bound, so that it can't reach it."""
     if bound is None:
         return _MANY
     return min(Decimal(bound).adjusted(), _MANY) if bound >= 1 else 0

@@ -23,7 +23,8 @@ from target_stitch_import.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_stitch_import.batch import Batch, BodyLimit
+    from target_stitch_import.batch import Batch
+    from target_stitch_import.body_limit import BodyLimit
     from target_stitch_import.posting import Posters
     from target_stitch_import.retries import Attempts
 

@@ -7,9 +7,23 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
-__all__ = ["distinct", "is_pattern", "set_or_drop", "translate_bounds", "translate_values"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "SAYS_NOTHING",
+    "distinct",
+    "is_pattern",
+    "kinds_of",
+    "set_or_drop",
+    "translate_bounds",
+    "translate_values",
+]
+
+SAYS_NOTHING: Final = frozenset({"default", "description", "format", "title"})
+"""Keywords that no value breaks."""
 
 _AS_THEY_ARE: Final = (
     "default", "description", "exclusiveMaximum", "exclusiveMinimum", "format", "maxItems",
@@ -20,6 +34,12 @@ _COUNTS: Final = (
     "maxItems", "maxLength", "maxProperties", "minItems", "minLength", "minProperties",
 )  # fmt: skip
 _TEXTS: Final = ("description", "format", "title")
+
+
+def kinds_of(schema: Mapping[str, Any], *unsaid: str) -> tuple[str, ...]:
+    """Return the types that a schema permits; ``unsaid`` where it says none."""
+    kinds = schema.get("type", unsaid)
+    return (kinds,) if isinstance(kinds, str) else tuple(kinds)
 
 
 def set_or_drop(schema: dict[str, Any], keyword: str, value: Any) -> None:

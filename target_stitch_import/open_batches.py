@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from target_stitch_import.batch import BodyLimit, OpenBatch
+    from target_stitch_import.batch import OpenBatch
     from target_stitch_import.bodies import Body
+    from target_stitch_import.body_limit import BodyLimit
 
 __all__ = ["MAX_OPEN_BYTES", "OpenBatches"]
 

@@ -13,8 +13,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from target_stitch_import.batch import BodyLimit
 from target_stitch_import.bodies import BodyMemory
+from target_stitch_import.body_limit import BodyLimit
 from target_stitch_import.checkpoint import Checkpoint
 from target_stitch_import.delivery import READY, Delivery
 from target_stitch_import.filling import Filling

@@ -28,10 +28,11 @@ from target_stitch_import.accept import (
 )
 from target_stitch_import.errors import InvalidRecordError, MissingKeyError
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
+from target_stitch_import.keywords import kinds_of
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH
 from target_stitch_import.own_columns import OwnColumns, is_own
 from target_stitch_import.schema import subschemas
-from target_stitch_import.typed import key_decoder, kinds_of
+from target_stitch_import.typed import key_decoder
 from target_stitch_import.verdict import exact_verdict, type_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from target_stitch_import.batch import Batch, BodyLimit, OpenBatch
+from target_stitch_import.batch import Batch, OpenBatch
+from target_stitch_import.body_limit import BodyLimit
 from target_stitch_import.delivery import Delivery
 from target_stitch_import.flight import Rules
 from target_stitch_import.forms import batch_head

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_stitch_import import batch as batch_module
-from target_stitch_import.batch import BodyLimit, OpenBatch
+from target_stitch_import.batch import OpenBatch
+from target_stitch_import.body_limit import BodyLimit
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.forms import BATCH_FORM, MessageForm, batch_head, push_body
 from target_stitch_import.jsontext import decode_exactly, encode_exactly

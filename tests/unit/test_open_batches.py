@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
-from target_stitch_import.batch import BodyLimit, OpenBatch
+from target_stitch_import.batch import OpenBatch
+from target_stitch_import.body_limit import BodyLimit
 from target_stitch_import.open_batches import OpenBatches
 
 if TYPE_CHECKING:
