@@ -13,12 +13,9 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from target_stitch_import.background import wait_for
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from target_stitch_import.background import Background
 
 __all__ = ["AHEAD", "read_ahead"]
 
@@ -32,7 +29,7 @@ T = TypeVar("T")
 
 
 def read_ahead(
-    items: Callable[[], Iterator[T]], background: Background
+    items: Callable[[], Iterator[T]], wait: Callable[[int], None]
 ) -> Generator[T, None, None]:
     """Yield what ``items`` gives, which a thread of its own calls and goes through.
 
@@ -42,7 +39,7 @@ def read_ahead(
     feed = _Feed(items)
     try:
         while True:
-            wait_for(feed.readable, background)
+            wait(feed.readable)
             if isinstance(found := feed.take(), _End):
                 if found.error is not None:
                     raise found.error

@@ -10,21 +10,18 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from target_stitch_import.api_url import base_url
 from target_stitch_import.client import BATCH, PUSH, PUSH_TRANSIT, Endpoint, ImportClient
-from target_stitch_import.errors import InvalidSchemaError
-from target_stitch_import.forms import BodyForm, batch_body, push_body
 from target_stitch_import.pipeline import Pipeline
 from target_stitch_import.quarantine import Quarantine
 from target_stitch_import.retries import Attempts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from target_stitch_import.batch import Batch
     from target_stitch_import.dry_run import DryRun
     from target_stitch_import.posting import Client
-    from target_stitch_import.streams import Declared
 
-__all__ = ["body_form", "connection", "pipeline_of", "quarantine_of"]
+__all__ = ["connection", "pipeline_of", "quarantine_of"]
 
 MAX_TIMEOUTS: Final = 5
 """A request is given up after so many timeouts, whatever signs of life there are: some drip."""
@@ -65,7 +62,6 @@ def pipeline_of(
         parallel=1 if dry_run else config["max_parallel_requests"],  # bodies in their order
         set_aside=set_aside,
         check_status=config["check_status"] and dry_run is None,
-        shared=config["endpoint"] == "push",
     )
 
 
@@ -74,28 +70,6 @@ def endpoint_of(config: Mapping[str, Any]) -> Endpoint:
     if config["endpoint"] == "batch":
         return BATCH
     return PUSH_TRANSIT if config["push_format"] == "transit" else PUSH
-
-
-def body_form(config: Mapping[str, Any], stream: Declared, keys: Sequence[str]) -> BodyForm:
-    """Return how the records of a table are written into a body.
-
-    Raises:
-        InvalidSchemaError: It has no ``keys``, and the endpoint takes no record without.
-    """
-    if config["endpoint"] == "batch":
-        return batch_body(stream.name, stream.schema, keys, stream.bookmark_properties)
-    if not keys:
-        raise InvalidSchemaError(
-            f"stream {stream.name!r} has no key properties, and push takes no record without: "
-            "set endpoint to 'batch', which appends such records"
-        )
-    return push_body(
-        config["client_id"],
-        stream.name,
-        stream.schema,
-        keys,
-        transit=config["push_format"] == "transit",
-    )
 
 
 def quarantine_of(config: Mapping[str, Any], source: IO[Any]) -> Quarantine | None:

@@ -1,57 +1,68 @@
-"""Request bodies: what fits, the exact size, sealing.
-
-A body grows as bytes and its size is known to the byte before it is sealed, so a batch is never
-serialised twice. What stands around the records is given by its form. Knows sizes and limits;
-nothing of the records in a body, of STATEs or of the network.
-"""
+"""A request body: open while it grows, then a sealed batch."""
 
 from __future__ import annotations
 
-import io
 from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from target_stitch_import.errors import InvalidRecordError
-from target_stitch_import.forms import BATCH_FORM, BATCH_TAIL
-from target_stitch_import.limits import MAX_BATCH_BYTES
-from target_stitch_import.places import told
+from target_stitch_import.places import described
 from target_stitch_import.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    import msgspec
-
-    from target_stitch_import.bodies import Body
-    from target_stitch_import.forms import MessageForm
+    from target_stitch_import.body_formats import BodyFormat
     from target_stitch_import.messages import RecordMessage, SchemaMessage
-    from target_stitch_import.times import Moments
 
-    Origins = Mapping[int, tuple[SchemaMessage, RecordMessage]]
+    Originals = dict[int, tuple[SchemaMessage, RecordMessage]]
 
-__all__ = ["Batch", "OpenBatch"]
+__all__ = ["Batch", "OpenBatch", "PreparedBlock"]
 
-_PIECE_BYTES: Final = 1 << 17
+
+@dataclass
+class PreparedBlock:
+    """Records of one table and version that may be posted; the four lists have one length."""
+
+    version: int | None
+    records: Sequence[bytes]
+    """As they are written."""
+    sequences: Sequence[int]
+    times: Sequence[bytes]
+    """As ``TimestampReader.read`` returns them."""
+    positions: Sequence[int]
+    originals: Originals = field(default_factory=dict)
+    """By position, what the tap wrote, where a record is no longer that."""
+
+    def __getitem__(self, part: slice) -> PreparedBlock:
+        """Return some of the records."""
+        return PreparedBlock(
+            self.version,
+            self.records[part],
+            self.sequences[part],
+            self.times[part],
+            self.positions[part],
+            self.originals,
+        )
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A sealed batch: one request body, and what it takes to deliver it and to speak of it."""
+    """A sealed batch: one request body, and what it takes to deliver and to describe it."""
 
     number: int
     """Its place in the order of opening, which the checkpoint counts by."""
     table_name: str
     """Its table; where it holds several, their names."""
     generation: int
-    """Sent only once every batch of the table with a smaller generation is acknowledged."""
-    body: Body
-    lines: Sequence[int]
-    """For each message, its place in the input."""
-    origins: Origins
-    """By place, what the tap wrote, where a stream map has made a record of it."""
+    """It is sent once every batch of the table with a smaller generation is acknowledged."""
+    body: bytes
+    positions: Sequence[int]
+    """For each message, where in the input it stands."""
+    originals: Originals
+    """By position, what the tap wrote, where a record in the body is no longer that."""
     schemas: Mapping[str, SchemaMessage] = field(default_factory=dict)
     """By table, what its records are."""
     contents: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -63,175 +74,107 @@ class Batch:
     @property
     def rows(self) -> int:
         """Messages in the batch."""
-        return len(self.lines)
+        return len(self.positions)
 
     def __str__(self) -> str:
         """Name it in a message for people."""
         return (
             f"batch {self.number} of table {self.table_name!r:.100} "
-            f"({counted(self.rows, 'row')}, {counted(len(self.body), 'byte')}, from {told(self.lines[0])})"
+            f"({counted(self.rows, 'row')}, {counted(len(self.body), 'byte')}, "
+            f"from {described(self.positions[0])})"
         )
 
 
 class OpenBatch:
-    """A body that still grows."""
+    """A body that still grows; its size is known to the byte."""
 
-    def __init__(
-        self,
-        head: bytes,
-        *,
-        tail: bytes = BATCH_TAIL,
-        max_bytes: int,
-        max_rows: int,
-        join: Callable[[Sequence[bytes]], Body] = b"".join,
-    ) -> None:
+    def __init__(self, head: bytes, tail: bytes, *, max_bytes: int, max_rows: int) -> None:
         """Begin with ``head``, and end with ``tail`` in the place of the last comma.
 
-        The finished body stays below ``max_bytes``, a lone record apart; ``join`` makes it of its
-        pieces.
+        The finished body stays below ``max_bytes``, a lone record apart.
         """
+        self._pieces = [head]
         self._tail = tail
-        self._join = join
-        # A buffer that grows is copied again and again: it becomes a piece before it is large.
-        self._pieces: list[bytes] = []
-        self._in_pieces = 0
-        self._body = io.BytesIO()
-        self.size = self._body.write(head)
-        """Bytes in the body so far."""
         self._max_bytes = max_bytes
         self._max_rows = max_rows
-        self.lines = array("Q")
-        self.origins: dict[int, tuple[SchemaMessage, RecordMessage]] = {}
-        self.number = 0
-        self.generation = 0
-        self.full = False
+        self.size = len(head)
+        """Bytes in the body so far."""
+        self.positions = array("Q")
+        self._originals: Originals = {}
+        self._schemas: dict[str, SchemaMessage] = {}
+        self._counts: dict[str, tuple[int, int]] = {}
+
+    @property
+    def is_full(self) -> bool:
         """True once no further message can fit."""
+        return len(self.positions) >= self._max_rows or self._bytes_left <= 0
 
-    def add_record(
-        self,
-        data: bytes | msgspec.Raw,
-        sequence: int,
-        extracted: bytes | None,
-        line: int,
-        form: MessageForm = BATCH_FORM,
-    ) -> int:
-        """Add an upsert; return the bytes it takes, or 0 if the body would reach its limit by it.
+    @property
+    def _bytes_left(self) -> int:
+        return self._max_bytes - self.size - len(self._tail)
 
-        The first record is taken whatever its size, up to what the service takes.
+    def add(self, block: PreparedBlock, schema: SchemaMessage, body_format: BodyFormat) -> int:
+        """Add records of the table that ``schema`` describes, as many as fit; return how many.
 
-        Raises:
-            InvalidRecordError: The record alone makes a body that is too large for the service.
+        The first record of a body fits whatever its size.
         """
-        write = self._end_of_body().write
-        if extracted is None or form.timed is None:
-            added = write(form.plain % sequence)
-        else:
-            added = write(form.timed % (sequence, extracted))
-        added += write(data) + write(form.end)
-        size = self.size + added + len(self._tail) - 1  # when sealed
-        if size >= self._max_bytes:
-            if self.lines:
-                self._body.seek(self.size - self._in_pieces)
-                self._body.truncate()
-                return 0
-            if size > MAX_BATCH_BYTES:
-                raise InvalidRecordError(
-                    f"makes a request of {size:,} bytes, "
-                    f"and the service takes at most {MAX_BATCH_BYTES:,}"
-                )
-            self.full = True
-        self.size += added
-        lines = self.lines
-        lines.append(line)
-        if len(lines) >= self._max_rows:
-            self.full = True
-        return added
+        count = self._how_many_fit(block, body_format)
+        if not count:
+            return 0
+        if count < len(block.records):
+            block = block[:count]
+        messages = body_format.messages(block.sequences, block.times, block.records)
+        self._append(messages, block.positions, schema, count)
+        if block.originals:
+            self._originals.update(
+                {at: block.originals[at] for at in block.positions if at in block.originals}
+            )
+        return count
 
-    def room_for(
-        self,
-        records: Sequence[bytes],
-        extracted: Sequence[bytes] | None,
-        form: MessageForm = BATCH_FORM,
-    ) -> int:
-        """Return how many records, from the first one on, are sure to fit; none fills the body."""
-        records = records[: self._max_rows - len(self.lines)]
-        left = self._max_bytes - self.size - len(self._tail)
-        around = form.most_around(timed=extracted is not None)
-        if sum(map(len, records)) + around * len(records) <= left:
-            return len(records)
-        sizes = accumulate(len(record) + around for record in records)
-        return bisect_right(list(sizes), left)
-
-    def add_records(
-        self,
-        records: Sequence[bytes],
-        sequences: Moments,
-        extracted: Sequence[bytes] | None,
-        lines: Sequence[int],
-        form: MessageForm = BATCH_FORM,
-    ) -> int:
-        """Add upserts, for all of which there is room; return the bytes they take."""
-        count = len(records)
-        if extracted is None or form.timed is None:
-            start, columns = form.plain, [sequences, records]
-        else:
-            start, columns = form.timed, [sequences, extracted, records]
-        if sequences and isinstance(sequences[0], bytes):
-            start = b"%b".join(start.rsplit(b"%d", 1))
-        fields: list[Any] = [None] * (count * len(columns))
-        for place, column in enumerate(columns):
-            fields[place :: len(columns)] = column
-        messages = (start + b"%b" + form.end) * count % tuple(fields)
-        added = len(messages)
-        if added < _PIECE_BYTES:
-            self._end_of_body().write(messages)
-        else:  # a piece already
-            self._end_piece()
-            self._pieces.append(messages)
-            self._in_pieces += added
-        self.size += added
-        self.lines.extend(lines)
-        if len(self.lines) >= self._max_rows:
-            self.full = True
-        return added
-
-    def add_activation(self, sequence: int, line: int) -> None:
-        """Add the message that makes the batch's table version the only one visible."""
+    def add_activation(self, sequence: int, position: int, schema: SchemaMessage) -> bool:
+        """Add the message that makes the body's version the only one visible, if it fits."""
         message = b'{"action":"activate_version","sequence":%d},' % sequence
-        self.size += self._end_of_body().write(message)
-        self.lines.append(line)
+        if self.positions and (self.is_full or len(message) >= self._bytes_left):
+            return False
+        self._append(message, [position], schema, 0)
+        return True
 
-    def seal(
-        self,
-        table_name: str,
-        schemas: Mapping[str, SchemaMessage] | None = None,
-        contents: Mapping[str, tuple[int, int]] | None = None,
-    ) -> Batch:
-        """Return the finished batch; ``schemas`` as ``Batch`` has them, ``contents`` by messages."""
-        pieces = [piece for piece in (*self._pieces, self._body.getvalue()) if piece]
-        pieces[-1] = pieces[-1][:-1] + self._tail
-        body = self._join(pieces)
-        contents = contents or {}
-        if self._tail == BATCH_TAIL:
+    def seal(self, number: int, generation: int) -> Batch:
+        """Return the finished batch."""
+        self._pieces[-1] = self._pieces[-1][:-1]
+        body = b"".join([*self._pieces, self._tail])
+        contents = self._counts
+        if len(contents) == 1:
             contents = {table: (records, len(body)) for table, (records, _) in contents.items()}
         return Batch(
-            self.number,
-            table_name,
-            self.generation,
+            number,
+            ", ".join(self._schemas),
+            generation,
             body,
-            self.lines,
-            self.origins,
-            schemas or {},
+            self.positions,
+            self._originals,
+            self._schemas,
             contents,
         )
 
-    def _end_of_body(self) -> io.BytesIO:
-        """Return what the next message is written to."""
-        if self.size - self._in_pieces > _PIECE_BYTES:
-            self._end_piece()
-        return self._body
+    def _how_many_fit(self, block: PreparedBlock, body_format: BodyFormat) -> int:
+        records = block.records
+        rows_left = self._max_rows - len(self.positions)
+        overhead = body_format.overhead(timed=any(block.times))
+        total = sum(map(len, records)) + overhead * len(records)
+        if total <= self._bytes_left and len(records) <= rows_left:
+            return len(records)
+        sizes = accumulate(len(record) + overhead for record in records[:rows_left])
+        fitting = bisect_right(list(sizes), self._bytes_left)
+        return fitting if fitting or self.positions else 1
 
-    def _end_piece(self) -> None:
-        self._pieces.append(self._body.getvalue())
-        self._in_pieces = self.size
-        self._body = io.BytesIO()
+    def _append(
+        self, messages: bytes, positions: Sequence[int], schema: SchemaMessage, records: int
+    ) -> None:
+        self._pieces.append(messages)
+        self.size += len(messages)
+        self.positions.extend(positions)
+        self._schemas[schema.stream] = schema
+        before, size = self._counts.get(schema.stream, (0, 0))
+        # A comma behind each message counts for none.
+        self._counts[schema.stream] = before + records, size + len(messages) - len(positions)

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_stitch_import.answers import Answer
-    from target_stitch_import.bodies import Body
 
     _Auth: TypeAlias = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
@@ -133,7 +132,7 @@ class ImportClient:
         if answer.code != 200 or answer.status != "OK":  # noqa: PLR2004
             raise DeliveryError(answer.told)
 
-    def post(self, body: Body) -> None:
+    def post(self, body: bytes) -> None:
         """Post a body once (Import API reference, section Endpoints).
 
         Raises:
@@ -157,7 +156,7 @@ class ImportClient:
         check(self._send("POST", VALIDATE, self._auth, body))
 
     def _send(
-        self, method: str, endpoint: Endpoint, auth: _Auth, body: Body | None = None
+        self, method: str, endpoint: Endpoint, auth: _Auth, body: bytes | None = None
     ) -> Answer:
         """Return what the service answers."""
         try:
@@ -178,7 +177,7 @@ class ImportClient:
             del failure  # or its own frames would hold it, and the body
 
     def _request(
-        self, method: str, endpoint: Endpoint, auth: _Auth, body: Body | None
+        self, method: str, endpoint: Endpoint, auth: _Auth, body: bytes | None
     ) -> requests.PreparedRequest:
         """Return a request; what is the same in each is put together once, for it takes long."""
         if endpoint not in self._prepared:
@@ -190,7 +189,7 @@ class ImportClient:
             )
             self._prepared[endpoint] = self._session.prepare_request(same)
         request = self._prepared[endpoint].copy()
-        request.body = body  # type: ignore[assignment]  # it sends any buffer, and does not say so
+        request.body = body
         request.headers["Content-Length"] = str(len(body or b""))
         return request
 

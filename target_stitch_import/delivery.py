@@ -67,6 +67,13 @@ class Delivery:
         """Batches that are sealed and not acknowledged."""
         return len(self._held)
 
+    def has_unacknowledged(self, table_name: str, generation: int) -> bool:
+        """Return True if a batch of a table's generation is sealed and not acknowledged."""
+        return any(
+            flight.batch.table_name == table_name and flight.batch.generation == generation
+            for flight in self._held.values()
+        )
+
     @property
     def patience(self) -> float | None:
         """Seconds until there is something to ``collect`` without any outcome, or None."""

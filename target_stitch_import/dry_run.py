@@ -20,7 +20,6 @@ from target_stitch_import.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from target_stitch_import.bodies import Body
     from target_stitch_import.messages import RecordMessage, SchemaMessage
 
 __all__ = ["DryRun", "OutputError"]
@@ -88,7 +87,7 @@ class DryRun:
     def check_status(self) -> None:
         """Need no service."""
 
-    def post(self, body: Body) -> None:
+    def post(self, body: bytes) -> None:
         """Count a body, and write it.
 
         Raises:

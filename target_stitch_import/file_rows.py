@@ -11,7 +11,7 @@ import zlib
 from typing import IO, TYPE_CHECKING, Final, TypeAlias, cast
 
 from target_stitch_import import parquet
-from target_stitch_import.lines import BYTE_ORDER_MARK, LineTooLongError, lines_of
+from target_stitch_import.lines import BYTE_ORDER_MARK, LineTooLongError, split_lines
 from target_stitch_import.opening import open_file
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _parquet_rows(file: io.BufferedIOBase) -> Iterator[Rows]:
 
 def _json_rows(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterator[Rows]:
     first = 1
-    for lines in lines_of(_chunks(file, must_be_gzip=must_be_gzip)):
+    for lines in split_lines(_chunks(file, must_be_gzip=must_be_gzip)):
         if first == 1:
             lines[0] = lines[0].removeprefix(BYTE_ORDER_MARK)
         records = [line.strip() for line in lines]

@@ -1,4 +1,4 @@
-"""Chunks of bytes -> lines, many at a time.
+"""Splits chunks of bytes into lines.
 
 Knows bytes and line ends; nothing of where the chunks come from, or of what is in a line.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["BYTE_ORDER_MARK", "MAX_LINE_BYTES", "LineTooLongError", "lines_of"]
+__all__ = ["BYTE_ORDER_MARK", "MAX_LINE_BYTES", "LineTooLongError", "split_lines"]
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 """Some writers begin a text of UTF-8 with it."""
@@ -27,7 +27,7 @@ class LineTooLongError(ValueError):
         super().__init__(f"is longer than {MAX_LINE_BYTES:,} bytes")
 
 
-def lines_of(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
+def split_lines(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
     """Yield the lines that each chunk completes, with their ends.
 
     Raises:

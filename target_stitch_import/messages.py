@@ -1,7 +1,6 @@
-"""The Singer messages, decoded as far as this target looks into them.
+"""The Singer messages, decoded as far as this target reads them.
 
-A record, a schema and a STATE stay raw JSON. Knows the Singer specification; nothing of what
-becomes of a message.
+A record, a schema and a STATE stay raw JSON.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ class RecordMessage(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
 
 
 class SchemaMessage(msgspec.Struct, tag_field="type", tag="SCHEMA", omit_defaults=True):
-    """What the records of a stream look like from here on."""
+    """The schema of a stream's records from here on."""
 
     stream: str
     schema: msgspec.Raw
     key_properties: list[str] | None = None
     bookmark_properties: list[str] | str | None = None
 
-    def says_the_same_as(self, other: SchemaMessage) -> bool:
+    def equals(self, other: SchemaMessage) -> bool:
         """Return True if nothing has changed since ``other``."""
         return (
             bytes(self.schema) == bytes(other.schema)
@@ -51,7 +50,7 @@ class SchemaMessage(msgspec.Struct, tag_field="type", tag="SCHEMA", omit_default
 
 
 class StateMessage(msgspec.Struct, tag_field="type", tag="STATE"):
-    """Where the tap may go on from, once all that came before is loaded."""
+    """The bookmarks that the tap goes on from, once all that came before is loaded."""
 
     value: msgspec.Raw
 
@@ -61,7 +60,10 @@ class StateMessage(msgspec.Struct, tag_field="type", tag="STATE"):
         Raises:
             InputError: It is no object, or no text.
         """
-        value = bytes(self.value).strip()
+        value = bytes(self.value)
+        if value.startswith(b'{"') and value.isascii():  # as nearly all are
+            return value
+        value = value.strip()
         try:
             value.decode()
         except UnicodeDecodeError:

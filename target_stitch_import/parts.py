@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from target_stitch_import.forms import BATCH_TAIL, PUSH_HEAD, PUSH_TAIL
+from target_stitch_import.body_formats import BATCH_TAIL, PUSH_HEAD, PUSH_TAIL
 from target_stitch_import.jsontext import decode_exactly, encode_exactly, shown
 from target_stitch_import.messages import RecordMessage, SchemaMessage
-from target_stitch_import.places import line_of, told
-from target_stitch_import.times import text_of
+from target_stitch_import.places import described, line_number
+from target_stitch_import.times import format_timestamp
 from target_stitch_import.transit import from_transit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_stitch_import.batch import Batch
-    from target_stitch_import.bodies import Body
 
 __all__ = ["as_singer", "halves", "name_record", "table_at", "tables_of", "without"]
 
@@ -58,8 +57,8 @@ def halves(batch: Batch) -> list[Batch]:
     ends = list(accumulate(map(len, messages)))
     cut = min(max(1, bisect_left(ends, ends[-1] / 2)), len(messages) - 1)
     return [
-        _joined(batch, head, messages[:cut], tail, batch.lines[:cut]),
-        _joined(batch, head, messages[cut:], tail, batch.lines[cut:]),
+        _joined(batch, head, messages[:cut], tail, batch.positions[:cut]),
+        _joined(batch, head, messages[cut:], tail, batch.positions[cut:]),
     ]
 
 
@@ -67,7 +66,7 @@ def without(batch: Batch, index: int) -> list[Batch]:
     """Return what a batch is without one message: a batch, or none if that was all."""
     head, messages, tail = _taken_apart(batch)
     del messages[index]
-    lines = [*batch.lines[:index], *batch.lines[index + 1 :]]
+    lines = [*batch.positions[:index], *batch.positions[index + 1 :]]
     return [_joined(batch, head, messages, tail, lines)] if messages else []
 
 
@@ -81,8 +80,8 @@ def as_singer(batch: Batch, index: int) -> tuple[SchemaMessage, RecordMessage] |
     message = _message(batch, index)
     if message.data == msgspec.Raw():
         return None
-    time = message.time_extracted or text_of(message.sequence)
-    if origin := batch.origins.get(batch.lines[index]):
+    time = message.time_extracted or format_timestamp(message.sequence)
+    if origin := batch.originals.get(batch.positions[index]):
         schema, record = origin
         return schema, msgspec.structs.replace(record, time_extracted=record.time_extracted or time)
     schema = _schema(batch, message)
@@ -96,9 +95,9 @@ def name_record(batch: Batch, index: int, where: str | None = None) -> str:
     """
     if not 0 <= index < batch.rows:
         return ""
-    place = told(batch.lines[index])
+    place = described(batch.positions[index])
     if where:
-        place = f"{where}, of the BATCH message in line {line_of(batch.lines[index]):,}"
+        place = f"{where}, of the BATCH message in line {line_number(batch.positions[index]):,}"
     return f" That record is {place} of the input{_key_of(batch, index)}."
 
 
@@ -107,7 +106,7 @@ def table_at(batch: Batch, index: int) -> str:
     return _message(batch, index).table_name or batch.table_name
 
 
-def tables_of(body: Body) -> dict[str, tuple[int, int]]:
+def tables_of(body: bytes) -> dict[str, tuple[int, int]]:
     """Return by table how many records a body has, and in how many bytes."""
     if not _is_push(body):
         batch = _decode_body(body)
@@ -150,7 +149,7 @@ def _read_message(text: bytes) -> _Message:
     return _decode_message(text)
 
 
-def _is_push(body: Body) -> bool:
+def _is_push(body: bytes) -> bool:
     return body[: len(PUSH_HEAD)] == PUSH_HEAD
 
 
@@ -172,4 +171,4 @@ def _joined(
     else:  # the names are known without a look into each message
         size = len(body) if tail == BATCH_TAIL else sum(map(len, messages))
         contents = {table: (len(messages), size) for table in batch.contents}
-    return replace(batch, body=body, lines=lines, contents=contents)
+    return replace(batch, body=body, positions=lines, contents=contents)

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from target_stitch_import.bodies import BodyMemory
 from target_stitch_import.body_limit import BodyLimit
+from target_stitch_import.builder import BatchBuilder
 from target_stitch_import.checkpoint import Checkpoint
-from target_stitch_import.delivery import READY, Delivery
-from target_stitch_import.filling import Filling
+from target_stitch_import.delivery import Delivery
 from target_stitch_import.flight import Rules
-from target_stitch_import.open_batches import OpenBatches
 from target_stitch_import.posting import Posters
 from target_stitch_import.progress import Progress
 
@@ -63,24 +62,18 @@ class Pipeline:
         max_bytes: int,
         max_age: float,
         parallel: int,
-        shared: bool = False,
         set_aside: Callable[[Batch, int, str], None] | None = None,
         check_status: bool = False,
     ) -> None:
         """Post over what ``connect`` opens; seal batches after ``max_age`` seconds.
 
-        Bodies have at most ``max_rows`` messages and stay below ``max_bytes``; with ``shared``,
-        tables share them. The rest is as ``Rules`` and ``Delivery`` have it.
+        Bodies have at most ``max_rows`` messages and stay below ``max_bytes``. The rest is as
+        ``Rules`` and ``Delivery`` have it.
         """
         self.progress = Progress()
         """What the run has come to so far."""
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)
-        # What may be held, and the one that waits to be.
-        memory = BodyMemory(parallel + READY + 1, max_bytes)
-        self.batches = OpenBatches(
-            self.checkpoint.open_batch, limit=limit, join=memory.join, max_age=max_age
-        )
         self._posters = Posters(connect)
         self.delivery = Delivery(
             self._posters,
@@ -89,8 +82,13 @@ class Pipeline:
             parallel=parallel,
             check_status=check_status,
         )
-        self._max_rows = max_rows
-        self._shared = self._new_filling() if shared else None
+        self.builder = BatchBuilder(
+            self.delivery.submit,
+            next_number=self.checkpoint.open_batch,
+            limit=limit,
+            max_rows=max_rows,
+            max_age=max_age,
+        )
         self.signum: int | None = None
         """The signal that has asked to end, if one has."""
         self.before_abort: Callable[[], None] = lambda: None
@@ -105,12 +103,22 @@ class Pipeline:
         """Make ``wake_fd`` unreadable; ``tick`` comes next."""
         self._posters.woken()
 
-    def filling(self) -> Filling:
-        """Return where records of a table go: a batch of its own, or the one that all share."""
-        return self._shared or self._new_filling()
+    def wait(self, descriptor: int | None) -> None:
+        """Go on with the delivery until a descriptor is readable; without one, as far as that goes now.
 
-    def _new_filling(self) -> Filling:
-        return Filling(self.batches, self.delivery.submit, max_rows=self._max_rows)
+        Raises:
+            DeliveryError: A batch can't be delivered.
+            Terminated: A signal has asked to end.
+        """
+        while True:
+            timeout = self.tick()
+            if descriptor is None:
+                return
+            readable, _, _ = select.select([descriptor, self.wake_fd], [], [], timeout)
+            if descriptor in readable:
+                return
+            if readable:
+                self.woken()
 
     def tick(self) -> float | None:
         """Take in acknowledgements, seal what is old, try again, write the STATE that may go.
@@ -122,7 +130,7 @@ class Pipeline:
             Terminated: A signal has asked to end.
         """
         self.delivery.collect()
-        left = self.batches.seal_some()
+        left = self.builder.seal_due()
         self.checkpoint.release()
         if self.signum is not None:
             raise Terminated(self.signum)
@@ -131,7 +139,7 @@ class Pipeline:
 
     def finish(self) -> None:
         """Deliver all that is held, and write the last STATE."""
-        self.batches.seal_all()
+        self.builder.seal_all()
         self.delivery.finish()
         self.checkpoint.release()
 

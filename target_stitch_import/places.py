@@ -1,8 +1,7 @@
-"""Where in the input a record stands, as one number that a batch can keep for each of its rows.
+"""Positions: where in the input a record stands, as one number that a batch keeps for each row.
 
-A record of a line of its own has the number of that line. Those of a BATCH message share its line,
-so each has its own number among them as well, and the names of their files are kept for a while.
-Knows numbers and names only.
+The position of a RECORD is the number of its line. Records of a BATCH message share its line, so each
+has its own number among them as well, and the names of their files are kept for a while.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Final
 
-__all__ = ["Files", "line_of", "place_of", "told"]
+__all__ = ["Files", "described", "line_number", "make_position"]
 
 _LINE_BITS: Final = 34
 """So many lines can be told apart: hours of the fastest tap."""
@@ -20,20 +19,20 @@ _REMEMBERED: Final = 1_000
 """Of so many BATCH messages the files are known: records of older ones are on their way no more."""
 
 
-def place_of(line: int, record: int) -> int:
-    """Return the place of a record of a BATCH message in a ``line``; both count from 1."""
+def make_position(line: int, record: int) -> int:
+    """Return the position of a record of a BATCH message in a ``line``; both count from 1."""
     return (record % (1 << _RECORD_BITS)) << _LINE_BITS | line
 
 
-def line_of(place: int) -> int:
+def line_number(position: int) -> int:
     """Return the number of the line in the input."""
-    return place & ((1 << _LINE_BITS) - 1)
+    return position & ((1 << _LINE_BITS) - 1)
 
 
-def told(place: int) -> str:
-    """Name a place of the input in a message for people."""
-    record = place >> _LINE_BITS
-    line = f"line {line_of(place):,}"
+def described(position: int) -> str:
+    """Name a position in a message for people."""
+    record = position >> _LINE_BITS
+    line = f"line {line_number(position):,}"
     return f"record {record:,} of the BATCH message in {line}" if record else line
 
 
@@ -53,10 +52,10 @@ class Files:
         if len(self._of_lines) > _REMEMBERED:
             del self._of_lines[next(iter(self._of_lines))]
 
-    def where(self, place: int) -> str | None:
+    def where(self, position: int) -> str | None:
         """Name the file of a record, and its number there; None if that is not known."""
-        files = self._of_lines.get(line_of(place), [])
-        number = place >> _LINE_BITS
+        files = self._of_lines.get(line_number(position), [])
+        number = position >> _LINE_BITS
         if not files or files[-1][0] >> _RECORD_BITS:
             return None  # numbers have begun anew
         found = bisect_left(files, (number,)) - 1

@@ -19,8 +19,6 @@ from target_stitch_import.errors import DeliveryError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from target_stitch_import.bodies import Body
-
 __all__ = ["Client", "Posters"]
 
 
@@ -30,7 +28,7 @@ class Client(Protocol):
     def check_status(self) -> None:
         """Return if the service says that it is up."""
 
-    def post(self, body: Body) -> None:
+    def post(self, body: bytes) -> None:
         """Return once the service has taken the body."""
 
     def close(self) -> None:

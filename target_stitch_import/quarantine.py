@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from target_stitch_import.errors import QuarantineError
-from target_stitch_import.times import text_of
+from target_stitch_import.times import format_timestamp
 from target_stitch_import.wording import counted
 
 if TYPE_CHECKING:
@@ -79,11 +79,11 @@ class Quarantine:
             )
         lines = b""
         known = self._schemas.get(schema.stream)
-        if known is None or not schema.says_the_same_as(known):
+        if known is None or not schema.equals(known):
             lines = _encode(schema) + b"\n"
         time = record.time_extracted
         if time is None:
-            time = text_of(now_ns())
+            time = format_timestamp(now_ns())
         quarantined = _Quarantined(record.stream, record.record, reason, line, time, record.version)
         self._write(lines + _encode(quarantined) + b"\n")
         self._schemas[schema.stream] = schema

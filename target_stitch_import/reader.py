@@ -1,8 +1,4 @@
-"""Stdin bytes -> lines -> messages; a record stays raw JSON.
-
-Knows the Singer messages and how to wait for a tap that is quiet; nothing of what becomes of a
-message, or of the service.
-"""
+"""Reads stdin: bytes become lines, lines become messages, and RECORDs and STATEs become runs."""
 
 from __future__ import annotations
 
@@ -19,143 +15,181 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
-from target_stitch_import.background import wait_for
-from target_stitch_import.blocks import Blocks
 from target_stitch_import.errors import InputError
-from target_stitch_import.jsontext import (
-    has_half_a_pair,
-    without_half_pairs,
-    without_non_finite,
-)
-from target_stitch_import.lines import BYTE_ORDER_MARK, LineTooLongError, lines_of
-from target_stitch_import.messages import MESSAGES, Message, RecordMessage, StateMessage
+from target_stitch_import.jsontext import has_half_a_pair, without_half_pairs, without_non_finite
+from target_stitch_import.lines import BYTE_ORDER_MARK, LineTooLongError, split_lines
+from target_stitch_import.messages import MESSAGES, Message, RecordMessage
+from target_stitch_import.runs import Run, split_into_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    from target_stitch_import.background import Background
-    from target_stitch_import.quick import QuickWay
 
 __all__ = ["MessageReader"]
 
 logger = logging.getLogger("target-stitch-import")
 
 CHUNK_BYTES: Final = 1 << 18
-"""Read at once where there is so much."""
+"""Bytes that are read at once."""
 MAX_CHUNK_BYTES: Final = 1 << 23
-"""Read at once at most, where so many streams take turns."""
+"""Bytes that are read at once at most, where many streams take turns."""
 
-_LINES_OF_EACH: Final = 32
-"""What streams that take turns have in a chunk goes together: so many lines make that worth it."""
+_BLOCK_RECORDS: Final = 32
+"""Where streams take turns, a chunk is to hold so many records of each: smaller blocks cost more."""
 
-_MOMENT: Final = 0.005  # seconds
-_SHOWN: Final = 300  # characters of a reason
+_SHORT_BYTES: Final = 1 << 16
+_MOMENT: Final = 0.002  # seconds
+"""A tap that flushes each line would wake this process for each: after a read of fewer than
+``_SHORT_BYTES``, it waits so long for more."""
+
+_MAX_REASON: Final = 300  # characters
+
+_DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _decode = msgspec.json.Decoder(Message).decode
 
 
 class MessageReader(GenericSingerReader[Any]):
-    """Reads lines as bytes, and lets the background have its turn between two reads."""
+    """Reads Singer messages; a record stays the bytes that the tap wrote."""
 
     def __init__(self) -> None:
         super().__init__()
         self.line = 0
-        """Number of the line at hand, from 1."""
-        self.background: Background | None = None
-        self.quick_way: Callable[[RecordMessage], QuickWay | None] | None = None
-        """Gives a quick way for records like one that has come, if there is one."""
-        self._blocks: Blocks | None = None
-        self._at_once = CHUNK_BYTES
-        self._mended: set[str | None] = set()
+        """Number of the newest line, from 1."""
+        self.on_run: Callable[[Run], None] = lambda _: None
+        """Called with each run."""
+        self.wait: Callable[[int | None], None] = lambda _: None
+        """Called before each read; returns when the input's descriptor, if it has one, is readable."""
+        self._chunk_bytes = CHUNK_BYTES
+        self._repaired: set[str | None] = set()
 
     @property
     def default_input(self) -> IO[Any]:
-        """Standard input, as bytes."""
+        """Standard input, as bytes.
+
+        Raises:
+            InputError: There is none.
+        """
         if sys.stdin is None:
             raise InputError("there is no standard input; name a file with --input")
         return sys.stdin.buffer
 
+    def process_lines(
+        self, file_input: IO[Any] | None, callbacks: dict[str, Callable[[Any], None]]
+    ) -> Counter[str]:
+        """Call ``on_run`` for each run, and the callback of its type for any other message.
+
+        Returns:
+            How many messages of each type came.
+
+        Raises:
+            InputError: A line can't be used; all that comes before it has been handed over.
+        """
+        handlers = {struct: callbacks[str(struct.__struct_config__.tag)] for struct in MESSAGES}
+        counts: Counter[str] = Counter()
+        for lines in self._lines(file_input or self.default_input):
+            streams = 0
+            for item in self._parse(lines):
+                if isinstance(item, Run):
+                    self.on_run(item)
+                    streams = max(streams, len(item.blocks))
+                    counts["RECORD"] += sum(len(block.records) for block in item.blocks.values())
+                    counts["STATE"] += len(item.states)
+                else:
+                    self._handle(item, handlers[type(item)])
+                    counts[str(item.__struct_config__.tag)] += 1
+            self._chunk_bytes = _wanted_bytes(lines, streams)
+        return counts
+
     def deserialize_json(self, line: bytes) -> Any:
-        """Decode one line into a message; None for a blank one.
+        """Decode one line; None for a blank one.
 
         Raises:
             InputError: The line is no Singer message.
         """
         try:
             return _decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            return self._look_again(line, error)
+        except _DECODE_ERRORS as error:
+            return self._decode_exactly(line, error)
 
-    def process_lines(
-        self, file_input: IO[Any] | None, callbacks: dict[str, Callable[[Any], None]]
-    ) -> Counter[str]:
-        """Hand each message to the callback of its type; return how many came of each."""
-        handlers = {struct: callbacks[str(struct.__struct_config__.tag)] for struct in MESSAGES}
-        counts: Counter[str] = Counter()
-
-        def take(line: bytes, number: int) -> None:
-            self.line = number
-            if (message := self.deserialize_json(line.rstrip(b"\n"))) is None:
-                return
-            kind = type(message)
-            try:
-                handlers[kind](message)
-            except InputError as error:
-                error.line = error.line or number
-                raise
-            counts[str(kind.__struct_config__.tag)] += 1
-            if kind is RecordMessage and self.quick_way is not None:
-                blocks.learn(line, message, self.quick_way)
-
-        blocks = self._blocks = Blocks(take, handlers[StateMessage])
-        for lines in self._lines(file_input or self.default_input):
-            end = self.line + len(lines)
-            blocks.take(lines, self.line + 1)
-            self.line = end
-            self._at_once = _wanted(lines, blocks.in_turn) if blocks.in_turn else CHUNK_BYTES
-        return counts + blocks.taken
-
-    def forget_lanes(self) -> None:
-        """Take no line of any form for known any longer."""
-        if self._blocks is not None:
-            self._blocks.forget()
+    # Lines
 
     def _lines(self, source: IO[Any]) -> Iterator[list[bytes]]:
-        """Yield the lines that each chunk completes, with their ends."""
+        """Yield the lines that each chunk completes."""
         try:
-            yield from lines_of(self._chunks(source))
+            yield from split_lines(self._chunks(source))
         except LineTooLongError as error:
             self.line += 1
             raise self._bad_line(str(error)) from None
 
     def _chunks(self, source: IO[Any]) -> Iterator[bytes]:
-        """Yield what there is to read, with a turn of the background before each wait."""
         try:
             descriptor = source.fileno()
         except OSError:  # no file of the system's, but one in memory
             while chunk := source.read(CHUNK_BYTES):
                 yield chunk.encode() if isinstance(chunk, str) else chunk
-                if self.background is not None:
-                    self.background.tick()
+                self.wait(None)
             return
         _widen(descriptor)
         while True:
-            if self.background is not None:
-                wait_for(descriptor, self.background)
-            if not (chunk := _read(descriptor, self._at_once)):
+            self.wait(descriptor)
+            if not (chunk := _read(descriptor, self._chunk_bytes)):
                 return
             yield chunk
 
-    def _look_again(self, line: bytes, error: Exception) -> Any:
+    # Messages
+
+    def _parse(self, lines: Sequence[bytes]) -> Iterator[Run | Message]:
+        """Yield what is in the lines of a chunk."""
+        first = self.line + 1
+        messages, failure = self._decode_lines(lines)
+        for item in split_into_runs(messages, first):
+            if isinstance(item, Run):
+                yield item
+            else:
+                self.line, message = item
+                yield message
+        self.line = first + len(messages) - 1
+        if failure is not None:
+            raise failure
+
+    def _decode_lines(
+        self, lines: Sequence[bytes]
+    ) -> tuple[list[Message | None], InputError | None]:
+        """Return a message for each line, up to the first that is none, and what is wrong there."""
+        messages: list[Message | None] = []
+        waiting = iter(lines)
+        first = self.line
+        while True:
+            try:
+                messages.extend(map(_decode, waiting))
+            except _DECODE_ERRORS as error:
+                at = len(messages)
+                self.line = first + at + 1
+                try:
+                    messages.append(self._decode_exactly(lines[at], error))
+                except InputError as failure:
+                    return messages, failure
+            else:
+                return messages, None
+
+    def _handle(self, message: Message, handler: Callable[[Any], None]) -> None:
+        try:
+            handler(message)
+        except InputError as error:
+            error.line = error.line or self.line
+            raise
+
+    def _decode_exactly(self, line: bytes, error: Exception) -> Message | None:
+        line = line.rstrip(b"\n")
         if self.line <= 1 and line.startswith(BYTE_ORDER_MARK):
             return self.deserialize_json(line[len(BYTE_ORDER_MARK) :])
         if not line.strip():
             return None
         if b"NaN" in line or b"Infinity" in line:
-            mended = without_non_finite(line)
-            if mended != line:
-                message = self.deserialize_json(mended)
-                self._warn_of_mending(getattr(message, "stream", None))
+            repaired = without_non_finite(line)
+            if repaired != line:
+                message = self.deserialize_json(repaired)
+                self._warn_of_repair(getattr(message, "stream", None))
                 return message
         if isinstance(error, msgspec.ValidationError):
             raise self._bad_line(f"is no Singer message: {error}") from None
@@ -166,9 +200,9 @@ class MessageReader(GenericSingerReader[Any]):
         raise self._bad_line(f"is no JSON: {error}") from None
 
     def _record_with_half_a_pair(self, line: bytes) -> RecordMessage:
-        """Return a record that no service takes, so that it can be refused as a record."""
+        """Return a record that no service accepts, so that it can be refused as a record."""
         whole = without_half_pairs(line)  # as long as before: the record has its place
-        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        with contextlib.suppress(*_DECODE_ERRORS):
             message = _decode(whole)
             if isinstance(message, RecordMessage) and whole.count(bytes(message.record)) == 1:
                 start = whole.index(bytes(message.record))
@@ -176,9 +210,9 @@ class MessageReader(GenericSingerReader[Any]):
                 return msgspec.structs.replace(message, record=msgspec.Raw(data))
         raise self._bad_line("has half of a surrogate pair, which is no character")
 
-    def _warn_of_mending(self, stream: str | None) -> None:
-        if stream not in self._mended:
-            self._mended.add(stream)
+    def _warn_of_repair(self, stream: str | None) -> None:
+        if stream not in self._repaired:
+            self._repaired.add(stream)
             logger.warning(
                 "%s has NaN or Infinity, first in line %d, which JSON lacks; null takes its place.",
                 "A STATE" if stream is None else f"Stream {stream!r}",
@@ -188,35 +222,41 @@ class MessageReader(GenericSingerReader[Any]):
     def _bad_line(self, reason: str) -> InputError:
         # What the decoder says may quote the line, with whatever is in it.
         printable = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in reason)
-        error = InputError(f"it {printable:.{_SHOWN}}")
+        error = InputError(f"it {printable:.{_MAX_REASON}}")
         error.line = self.line
         return error
 
 
-def _wanted(lines: Sequence[bytes], in_turn: int) -> int:
-    """Return how many bytes to read at once behind ``lines``, in which streams take turns."""
-    wanted = in_turn * _LINES_OF_EACH * sum(map(len, lines)) // len(lines)
+def _wanted_bytes(lines: Sequence[bytes], streams: int) -> int:
+    """Return how many bytes to read at once behind lines in which so many streams take turns."""
+    if streams <= 1:
+        return CHUNK_BYTES
+    wanted = streams * _BLOCK_RECORDS * sum(map(len, lines)) // len(lines)
     return min(max(wanted, CHUNK_BYTES), MAX_CHUNK_BYTES)
 
 
-def _read(descriptor: int, most: int) -> bytes:
-    """Read what there is; where more than a chunk is wanted, what comes in a moment, too.
+def _read(descriptor: int, wanted: int) -> bytes:
+    """Return what there is to read, at most ``wanted`` bytes; nothing at the end.
 
-    The moment is short: a tap that is slower than this target writes on into the pipe meanwhile.
+    What comes within a moment is read, too: records of a tap that flushes each line, or the next
+    filling of a pipe that holds less than is wanted.
     """
-    pieces = [os.read(descriptor, most)]
-    size = len(pieces[0])
     until = time.monotonic() + _MOMENT
-    while most > CHUNK_BYTES and pieces[-1] and size < most:
-        if not select.select([descriptor], [], [], max(0, until - time.monotonic()))[0]:
+    pieces = [os.read(descriptor, wanted)]
+    size = len(pieces[0])
+    if 0 < size < min(wanted, _SHORT_BYTES):
+        time.sleep(_MOMENT)
+    while pieces[-1] and size < wanted:
+        seconds_left = max(0.0, until - time.monotonic())
+        if not select.select([descriptor], [], [], seconds_left)[0]:
             break
-        pieces.append(os.read(descriptor, most - size))
+        pieces.append(os.read(descriptor, wanted - size))
         size += len(pieces[-1])
     return b"".join(pieces)
 
 
 def _widen(descriptor: int) -> None:
-    """Let a pipe hold as much as is read at once, where the system can; by itself it holds 64 KiB."""
+    """Let a pipe hold a chunk, where the system can; by itself it holds 64 KiB."""
     with contextlib.suppress(OSError, AttributeError):
         if fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ) < CHUNK_BYTES:
             fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, CHUNK_BYTES)

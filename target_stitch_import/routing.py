@@ -1,9 +1,4 @@
-"""Which way the records of a stream take: from its SCHEMA to the sinks of the tables that it loads.
-
-A SCHEMA that says something new makes routes, and a sink for each. A table that gets another sink
-waits until what the one before has loaded is acknowledged. Knows schemas, sinks and tables; nothing
-of records, or of lines.
-"""
+"""Routes streams to tables: from a SCHEMA to the sinks of the tables that its records load."""
 
 from __future__ import annotations
 
@@ -11,12 +6,13 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from target_stitch_import.assembly import body_form
-from target_stitch_import.bookmark import BookmarkSequences
+from target_stitch_import.body_formats import body_format
+from target_stitch_import.bookmark import BookmarkSequencer
 from target_stitch_import.errors import RecordBeforeSchemaError
+from target_stitch_import.sequence import Sequencer
 from target_stitch_import.sink import StitchSink
 from target_stitch_import.streams import Stream, declared, routes
-from target_stitch_import.table import table_of
+from target_stitch_import.table import Table
 
 if TYPE_CHECKING:
     from singer_sdk.sinks import Sink
@@ -25,16 +21,15 @@ if TYPE_CHECKING:
     from target_stitch_import.messages import SchemaMessage
     from target_stitch_import.pipeline import Pipeline
     from target_stitch_import.streams import Declared
-    from target_stitch_import.table import Table
 
-__all__ = ["Routing"]
+__all__ = ["Router"]
 
 RECENT: Final = 4
 """Schemas of a stream that are remembered."""
 
 
-class Routing:
-    """The streams whose SCHEMA has come, and who loads their tables."""
+class Router:
+    """The streams whose SCHEMA has come, and the sinks that load their tables."""
 
     def __init__(self, target: Target, pipeline: Pipeline, sinks: dict[str, Sink]) -> None:
         """Keep in ``sinks`` which one loads a table, by its name."""
@@ -45,33 +40,33 @@ class Routing:
         self._recent: dict[str, deque[Stream]] = {}
         self._tables: dict[str, Table] = {}
 
-    def declare(self, message: SchemaMessage) -> bool:
-        """Take what a SCHEMA says from here on; return False if it says nothing new.
+    def declare(self, message: SchemaMessage) -> None:
+        """Let a SCHEMA hold for the records of its stream from here on.
+
+        A table that gets another sink waits until what the one before has loaded is acknowledged.
 
         Raises:
             InputError: The service would not take it, or a stream map can't be applied to it.
         """
         known = self._streams.get(message.stream)
-        if known and message.says_the_same_as(known.message):
-            return False
+        if known and message.equals(known.message):
+            return
         # Some taps change between a few schemas again and again.
         recent = self._recent.setdefault(message.stream, deque(maxlen=RECENT))
-        stream = next((each for each in recent if message.says_the_same_as(each.message)), None)
+        stream = next((each for each in recent if message.equals(each.message)), None)
         if stream is None:
-            found = routes(declared(message), self._target.mapper, self._sink_of)
-            direct = found[0].sink if len(found) == 1 and found[0].stream_map is None else None
-            stream = Stream(message, found, direct)
+            found = routes(declared(message), self._target.mapper, self._create_sink)
+            stream = Stream(message, found)
             recent.append(stream)
         for route in stream.routes:
             self._switch_to(route.sink)
         self._streams[message.stream] = stream
-        return True
 
     def stream(self, name: str, kind: str) -> Stream:
         """Return a stream, of which a message of a ``kind`` has come.
 
         Raises:
-            RecordBeforeSchemaError: It is not declared.
+            RecordBeforeSchemaError: Its SCHEMA has not come.
         """
         stream = self._streams.get(name)
         if stream is None:
@@ -80,18 +75,18 @@ class Routing:
             )
         return stream
 
-    def _sink_of(self, stream: Declared) -> StitchSink:
+    def _create_sink(self, stream: Declared) -> StitchSink:
         """Return the table's sink; a new one where the schema has changed."""
         config = self._target.config
         keys = [] if config["load_method"] == "append-only" else stream.key_properties
         sink = self._sinks.get(stream.name)
-        if isinstance(sink, StitchSink) and sink.is_for(
+        if isinstance(sink, StitchSink) and sink.matches(
             stream.schema, keys, stream.bookmark_properties
         ):
             return sink
-        table = self._tables.setdefault(
-            stream.name, table_of(stream.name, config["sequence_source"])
-        )
+        if (table := self._tables.get(stream.name)) is None:
+            sequencer = Sequencer(by_arrival=config["sequence_source"] == "received_at")
+            table = self._tables[stream.name] = Table(stream.name, sequencer)
         return StitchSink(
             self._target,
             stream.name,
@@ -99,19 +94,21 @@ class Routing:
             keys,
             bookmark_properties=stream.bookmark_properties,
             table=table,
-            filling=self._pipeline.filling(),
-            form=body_form(config, stream, keys),
-            by_bookmark=self._bookmark_sequences(stream, table),
+            pipeline=self._pipeline,
+            body_format=body_format(
+                config, stream.name, stream.schema, keys, stream.bookmark_properties
+            ),
+            by_bookmark=self._bookmark_sequencer(stream, table),
         )
 
-    def _bookmark_sequences(self, stream: Declared, table: Table) -> BookmarkSequences | None:
+    def _bookmark_sequencer(self, stream: Declared, table: Table) -> BookmarkSequencer | None:
         """Return what gives records their sequences, where their bookmark property is to do it."""
         if self._target.config["sequence_source"] != "replication_key":
             return None
         if stream.bookmark_properties:
-            return BookmarkSequences(stream.bookmark_properties[0], table.sequencer)
-        told = "have no bookmark property; their sequences come from time_extracted."
-        table.tell_once(self._target.logger, logging.INFO, told)
+            return BookmarkSequencer(stream.bookmark_properties[0], table.sequencer)
+        text = "have no bookmark property; their sequences come from time_extracted."
+        table.log_once(self._target.logger, logging.INFO, text)
         return None
 
     def _switch_to(self, sink: StitchSink) -> None:
@@ -120,7 +117,6 @@ class Routing:
         if before is sink:
             return
         if isinstance(before, StitchSink):
-            before.process_batch({})  # what it says of its records holds for no others
-            self._tables[sink.stream_name].begin_generation(self._pipeline.batches)
+            before.begin_generation()
         self._sinks[sink.stream_name] = sink
         self._pipeline.progress.declared(sink.stream_name)

@@ -19,7 +19,7 @@ from referencing.jsonschema import DRAFT202012, UnknownDialect, specification_wi
 from target_stitch_import.draft4 import UNKNOWN_TO, SchemaTranslationError, Translator
 from target_stitch_import.jsontext import encode_exactly
 from target_stitch_import.keywords import set_or_drop
-from target_stitch_import.own_columns import is_own
+from target_stitch_import.own_columns import is_reserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,9 +105,9 @@ def _without_reserved(schema: dict[str, Any]) -> dict[str, Any]:
     if "properties" not in schema:
         raise SchemaTranslationError("it has no properties")
     properties = schema["properties"].items()
-    kept = {name: part for name, part in properties if not is_own(name)}
+    kept = {name: part for name, part in properties if not is_reserved(name)}
     posted = {**schema, "properties": kept}
     if isinstance(required := schema.get("required"), list):
-        kept_required = [name for name in required if not is_own(str(name))]
+        kept_required = [name for name in required if not is_reserved(str(name))]
         set_or_drop(posted, "required", kept_required)
     return posted

@@ -1,25 +1,17 @@
-"""Times of records -> strictly increasing sequences, per table.
-
-Knows the rules of a sequence (Import API reference, section Sequence); nothing of how a time is
-written, of messages, batches or settings.
-"""
+"""Sequences of records: strictly increasing in each table (Import API reference, section Sequence)."""
 
 from __future__ import annotations
 
 import time
-from itertools import repeat
-from operator import lt
 from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.limits import MAX_SEQUENCE
 from target_stitch_import.times import SECOND_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
-    from target_stitch_import.times import Moments
-
-__all__ = ["MAX_AHEAD_NS", "ArrivalSequencer", "Sequencer"]
+__all__ = ["MAX_AHEAD_NS", "Sequencer"]
 
 MAX_AHEAD_NS: Final = 5 * 60 * SECOND_NS
 """A time further ahead of this machine's clock is held to the clock."""
@@ -32,75 +24,45 @@ class Sequencer:
     whatever the clocks say and in whatever order the batches arrive.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_arrival: bool = False) -> None:
+        """With ``by_arrival``, take the time of receipt, whatever times records have."""
+        self._by_arrival = by_arrival
         self._last = 0
-        self.held_to_clock = False
+        self.clamped = False
         """True once a time was more than five minutes ahead of this machine's clock."""
 
-    def next(self, time_ns: int | None = None) -> int:
-        """Return the sequence for a record of this time (Unix ns; None: the time of receipt).
+    def assign(self, times_ns: Sequence[int]) -> list[int]:
+        """Return the sequences of records of these times (Unix ns; 0: the time of receipt).
 
-        A time before 1970, such as the zero time of many languages, is taken for none: with its
+        A time before 1970, such as the zero time of many languages, counts as none: with its
         sequence the service would drop every update of a row that is there, without a word.
         """
         now = time.time_ns()
-        if time_ns is None or time_ns <= 0:
-            time_ns = now
-        elif time_ns > now + MAX_AHEAD_NS:
-            self.held_to_clock = True
-            time_ns = now
-        self._last = time_ns if time_ns > self._last else self._last + 1
-        return self._last
-
-    def next_many(self, moments: Moments | None, count: int) -> Moments:
-        """Return the sequences of several records, as ``next`` does each."""
-        now = time.time_ns()
-        times: Iterable[int] = repeat(now, count)
-        if moments is not None:
-            latest = int(moments[-1])
-            if (
-                int(moments[0]) > self._last
-                and latest <= now + MAX_AHEAD_NS
-                and all(map(lt, moments, moments[1:]))
-            ):
-                self._last = latest
-                return moments
-            times = [int(moment) for moment in moments]
-            if min(times) <= 0 or max(times) > now + MAX_AHEAD_NS:
-                return [self.next(time_ns) for time_ns in times]
-        found = []
+        if self._by_arrival:
+            times_ns = [now] * len(times_ns)
+        elif times_ns and (min(times_ns) <= 0 or max(times_ns) > now + MAX_AHEAD_NS):
+            times_ns = [self.clamp(time_ns) if time_ns > 0 else now for time_ns in times_ns]
         last = self._last
-        for time_ns in times:
+        found = []
+        for time_ns in times_ns:
             last = time_ns if time_ns > last else last + 1
             found.append(last)
         self._last = last
         return found
 
-    def held_to_the_clock(self, time_ns: int) -> int:
+    def clamp(self, time_ns: int) -> int:
         """Return a time, or this machine's where it is too far ahead of it (Unix ns)."""
         now = time.time_ns()
         if time_ns <= now + MAX_AHEAD_NS:
             return time_ns
-        self.held_to_clock = True
+        self.clamped = True
         return now
 
-    def next_own(self, own: int) -> int:
+    def assign_own(self, own: int) -> int:
         """Return the sequence for a record that brings its own; 0 if it brings none."""
         self._last = own if own > self._last else self._last + 1
         return self._last
 
-    def ahead(self) -> int:
-        """Return a sequence that is greater than any so far, and counts for no record."""
+    def next_activation(self) -> int:
+        """Return a sequence for an activation, greater than any so far; it raises no record's."""
         return min(max(self._last + 1, time.time_ns()), MAX_SEQUENCE)
-
-
-class ArrivalSequencer(Sequencer):
-    """The sequences of one table by the time of receipt, whatever times its records have."""
-
-    def next(self, time_ns: int | None = None) -> int:  # noqa: ARG002 - the general signature
-        """Return the sequence for a record that is here now."""
-        return super().next()
-
-    def next_many(self, moments: Moments | None, count: int) -> Moments:  # noqa: ARG002
-        """Return the sequences of several records that are here now."""
-        return super().next_many(None, count)

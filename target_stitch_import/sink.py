@@ -1,9 +1,4 @@
-"""One stream: a record in, message bytes into the open batch.
-
-A sink belongs to one schema of one stream; the table's sequences and generation outlive it. Knows
-what makes a record of its stream good and which batch it goes into; nothing of the input's lines
-but their numbers, or of what becomes of a sealed batch.
-"""
+"""One stream into one table: records are judged, get their sequences, and go into batches."""
 
 from __future__ import annotations
 
@@ -14,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Raw
 from singer_sdk.sinks import Sink
 
+from target_stitch_import.batch import PreparedBlock
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.jsontext import encode_exactly, shown
+from target_stitch_import.limits import MAX_BATCH_BYTES
 from target_stitch_import.messages import SchemaMessage
-from target_stitch_import.quick import QuickWay
-from target_stitch_import.times import TimeReader
-from target_stitch_import.validation import RecordCheck
+from target_stitch_import.times import TimestampReader
+from target_stitch_import.validation import RecordValidator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,18 +23,16 @@ if TYPE_CHECKING:
     from singer_sdk.metrics import Counter
     from singer_sdk.target_base import Target
 
-    from target_stitch_import.batch import OpenBatch
-    from target_stitch_import.bookmark import BookmarkSequences
-    from target_stitch_import.filling import Filling
-    from target_stitch_import.forms import BodyForm
-    from target_stitch_import.messages import RecordMessage
+    from target_stitch_import.body_formats import BodyFormat
+    from target_stitch_import.bookmark import BookmarkSequencer
+    from target_stitch_import.pipeline import Pipeline
     from target_stitch_import.table import Table
 
 __all__ = ["StitchSink"]
 
 
 class StitchSink(Sink):
-    """Puts the records of one stream, as one schema describes them, into batches."""
+    """Loads the records of one stream, as one schema describes them, into one table."""
 
     def __init__(
         self,
@@ -49,206 +43,169 @@ class StitchSink(Sink):
         *,
         bookmark_properties: Sequence[str],
         table: Table,
-        filling: Filling,
-        form: BodyForm,
-        by_bookmark: BookmarkSequences | None = None,
+        pipeline: Pipeline,
+        body_format: BodyFormat,
+        by_bookmark: BookmarkSequencer | None = None,
     ) -> None:
-        """Load ``table`` with records of a draft 4 ``schema``, written in a ``form``.
+        """Load ``table`` with records of a draft 4 ``schema``, written in a ``body_format``.
 
         ``by_bookmark`` gives them their sequences, where their times do not.
         """
         super().__init__(target, stream_name, schema, key_properties)
         self.bookmark_properties = bookmark_properties
-        self._table = table
-        self._filling = filling
-        self._form = form
-        self._times = TimeReader()
-        self._next_sequence = table.sequencer.next
+        self.table = table
+        self._pipeline = pipeline
+        self._body_format = body_format
+        self._timestamps = TimestampReader()
         self._by_bookmark = by_bookmark
-        self._unsealed = 0  # records in the open batch
-        self._unsealed_bytes = 0  # of their messages, a comma behind each
 
     @property
     def record_counter_metric(self) -> Counter:
-        """The count of the table's records, however many sinks load it."""
-        if self._table.counter is None:
-            self._table.counter = super().record_counter_metric
-        return self._table.counter
+        """The SDK's count of the table's records, however many sinks load it."""
+        if self.table.counter is None:
+            self.table.counter = super().record_counter_metric
+        return self.table.counter
 
     @cached_property
-    def _check(self) -> RecordCheck:
+    def _record_validator(self) -> RecordValidator:
         # Made with the first record: some taps declare a stream again and again, or without any.
-        return RecordCheck(self.schema, self.key_properties, validate=self.validate_schema)
+        return RecordValidator(self.schema, self.key_properties, validate=self.validate_schema)
 
-    def get_validator(self) -> None:
-        """Return none: records are checked as bytes, by ``RecordCheck``."""
+    def get_record_validator(self) -> None:
+        """Return none: records are judged as bytes, by ``RecordValidator``."""
         return
 
-    def is_for(
+    def matches(
         self,
         schema: dict[str, Any],
         key_properties: Sequence[str],
         bookmark_properties: Sequence[str],
     ) -> bool:
-        """Return True if a SCHEMA that says this changes nothing."""
+        """Return True if a SCHEMA with these changes nothing."""
         return encode_exactly(
             [self.original_schema, self.key_properties, self.bookmark_properties]
         ) == encode_exactly([schema, key_properties, bookmark_properties])
 
     @cached_property
     def described(self) -> SchemaMessage:
-        """What its records are, in the words of a tap."""
+        """The SCHEMA of its records, by the name of the table."""
         return SchemaMessage(
-            self._table.name,
+            self.table.name,
             Raw(encode_exactly(self.schema)),
             list(self.key_properties),
             list(self.bookmark_properties),
         )
 
-    @property
-    def current_size(self) -> int:
-        """Records of this stream in the open batch."""
-        return self._unsealed
-
-    @property
-    def unsealed(self) -> tuple[int, int]:
-        """Records of this stream in the open batch, and the bytes of their messages."""
-        return self._unsealed, self._unsealed_bytes - self._unsealed
-
-    @property
-    def is_full(self) -> bool:
-        """True if the open batch has reached a limit by rows or by bytes."""
-        return self._filling.batch is not None and self._filling.batch.full
-
-    def add(
+    def prepare(
         self,
-        data: bytes | Raw,
-        time_extracted: Any,
         version: int | None,
-        line: int,
-        origin: tuple[SchemaMessage, RecordMessage] | None = None,
-    ) -> None:
-        """Put a record, as JSON, into the open batch; ``origin`` is what the tap wrote, if other.
+        records: Sequence[bytes],
+        times: Sequence[Any],
+        positions: Sequence[int],
+    ) -> tuple[PreparedBlock, InvalidRecordError | None]:
+        """Return records ready to be loaded, up to the first invalid one, and what is wrong there.
+
+        Args:
+            version: Of all the records.
+            records: Each as JSON.
+            times: For each, its ``time_extracted`` as the tap wrote it.
+            positions: For each, where in the input it stands.
+        """
+        checked, error = self._record_validator.check(records)
+        encoded, unwritable = self._encode(checked)
+        times_ns, written = self._timestamps.read(times[: len(encoded)])
+        fitting, too_large = self._cut_at_too_large(version, encoded, written)
+        if self._by_bookmark is None:
+            sequences, unsortable = self.table.sequencer.assign(times_ns[: len(fitting)]), None
+        else:
+            sequences, unsortable = self._by_bookmark.assign(checked[: len(fitting)])
+        count = len(sequences)
+        # Each step goes no further than the one before, so the last error is about the first record.
+        error = unsortable or too_large or unwritable or error
+        if error is not None:
+            error = self._with_name(error, records[count])
+        prepared = PreparedBlock(
+            version, encoded[:count], sequences, written[:count], positions[:count]
+        )
+        return prepared, error
+
+    def load(self, block: PreparedBlock) -> None:
+        """Put records that are prepared into the open batch of their table.
 
         Raises:
-            InvalidRecordError: The service would not take it.
+            DeliveryError: A batch can't be delivered.
         """
-        filling, form = self._filling, self._form
-        if form.is_shared:
-            version = None
-        try:
-            data = self._check(data)
-            extracted = self._times.read(time_extracted) if type(time_extracted) is str else None
-            time_ns, text = extracted or (None, None)
-            if self._by_bookmark is None:
-                sequence = self._next_sequence(time_ns)
-            else:
-                sequence = self._by_bookmark.next(data)
-            written = data if form.encoded is None else form.encoded(data)
-            batch = filling.batch
-            if (
-                batch is not None
-                and version == filling.version
-                and (added := batch.add_record(written, sequence, text, line, form.message))
-            ):
-                self._takes_part(1, added)
-                if origin is not None:
-                    batch.origins[line] = origin
-                filling.has_grown(added)
-                return
-            batch = filling.begin(form, version)
-            added = batch.add_record(written, sequence, text, line, form.message)
-        except InvalidRecordError as error:
-            raise self._naming(error, data) from None
-        if origin is not None:
-            batch.origins[line] = origin
-        self._open(batch)
-        self._takes_part(1, added)
-        filling.has_grown(0)
+        if not block.records:
+            return
+        builder, table = self._pipeline.builder, self.table
+        builder.add(block, self.described, self._body_format, table.generation)
+        self.record_counter_metric.increment(len(block.records))
+        omitted = self._record_validator.reserved.omitted
+        table.warn(self.logger, omitted=omitted, by_bookmark=self._by_bookmark)
 
-    def quick_way(self, version: int | None) -> QuickWay | None:
-        """Return a way for many records of a version at once; None if there is none."""
-        good_ones = self._check.good_ones
-        one_by_one = self._form.encoded is not None or self._by_bookmark is not None
-        if good_ones is None or one_by_one:
-            return None
-        return QuickWay(
-            self,
-            None if self._form.is_shared else version,
-            table=self._table,
-            good_ones=good_ones,
-            times=self._times,
-            form=self._form.message,
-            prepared=self._check.own_columns.without_known,
-        )
+    def activate_version(self, new_version: int, position: int = 0) -> None:
+        """Make a version the only one visible, behind all that came before and before all else.
 
-    def open_batch(self, version: int | None) -> OpenBatch | None:
-        """Return the open batch of a version, if there is one."""
-        return self._filling.batch if version == self._filling.version else None
+        The activation rides in the open batch of its version, if that is the last one of its table
+        that is not acknowledged; otherwise it is a batch of its own, behind all others.
+        """
+        if self._body_format.is_shared:
+            text = "have versions, which push does not know: ACTIVATE_VERSION does nothing."
+            self.table.log_once(self.logger, logging.WARNING, text)
+            return
+        table, builder = self.table, self._pipeline.builder
+        sequence = table.sequencer.next_activation()
+        delivery = self._pipeline.delivery
+        if delivery.has_unacknowledged(table.name, table.generation):
+            self.begin_generation()
+        activation = (sequence, position, self.described, self._body_format, new_version)
+        if not builder.add_activation(*activation, table.generation):
+            self.begin_generation()
+            builder.add_activation(*activation, table.generation)
+        table.generation += 1
 
-    def has_grown(self, added: int, records: int) -> None:
-        """Take note that the open batch has so many more bytes and records of this stream."""
-        self._takes_part(records, added)
-        self._filling.has_grown(added)
+    def begin_generation(self) -> None:
+        """Let all that comes from here on wait until all before it is acknowledged."""
+        self._pipeline.builder.seal_table(self.table.name)
+        self.table.generation += 1
 
     def process_record(self, record: dict[str, Any], context: Mapping[str, Any]) -> None:
-        """Put a record that a stream map made into the open batch.
+        """Not used: records come in blocks, to ``prepare`` and ``load``."""
+        raise NotImplementedError
 
-        ``context`` has the ``message`` and ``line`` that it was made of, and as ``origin`` what to
-        set aside if the service refuses it, or None.
-        """
-        message, line = context["message"], context["line"]
+    def process_batch(self, context: dict[str, Any]) -> None:
+        """Not used: batches are sealed by the pipeline."""
+        raise NotImplementedError
+
+    def _cut_at_too_large(
+        self, version: int | None, records: list[bytes], times: list[bytes]
+    ) -> tuple[list[bytes], InvalidRecordError | None]:
+        """Return records up to one that alone makes a body too large for the service."""
+        if max(map(len, records), default=0) < MAX_BATCH_BYTES // 2:
+            return records, None
+        body_format = self._body_format
+        around = len(body_format.head(version)) + len(body_format.tail) - 1
+        for at, (record, time) in enumerate(zip(records, times, strict=True)):
+            size = around + len(record) + body_format.overhead(timed=bool(time))
+            if size > MAX_BATCH_BYTES:
+                return records[:at], InvalidRecordError(
+                    f"makes a request of {size:,} bytes, "
+                    f"and the service takes at most {MAX_BATCH_BYTES:,}"
+                )
+        return records, None
+
+    def _encode(self, records: list[bytes]) -> tuple[list[bytes], InvalidRecordError | None]:
+        encode = self._body_format.encode
+        if encode is None:
+            return records, None
+        encoded: list[bytes] = []
         try:
-            data = encode_exactly(record)
-        except ValueError as error:
-            raise InvalidRecordError(
-                f"what the stream map makes of a record of {self.stream_name!r} can't be written: "
-                f"{type(error).__name__}"
-            ) from None
-        self.add(data, message.time_extracted, message.version, line, context["origin"])
+            encoded.extend(map(encode, records))
+        except InvalidRecordError as error:
+            return encoded, error
+        return encoded, None
 
-    def process_batch(self, context: dict[str, Any]) -> None:  # noqa: ARG002 - the SDK's signature
-        """Seal the open batch, if there is one, and hand it over."""
-        self._filling.seal()
-
-    def has_sealed(self) -> None:
-        """Count what was in the batch, and say what was not as it should be."""
-        self.record_counter_metric.increment(self._unsealed)
-        self._unsealed = self._unsealed_bytes = 0
-        left_out = self._check.own_columns.left_out
-        self._table.warn(self.logger, left_out=left_out, by_bookmark=self._by_bookmark)
-
-    def activate_version(self, new_version: int, line: int = 0) -> None:
-        """Make a version the only one visible, behind all that came before and before all else."""
-        if self._form.is_shared:
-            told = "have versions, which push does not know: ACTIVATE_VERSION does nothing."
-            self._table.tell_once(self.logger, logging.WARNING, told)
-            return
-        self._begin_generation()
-        batch = self._filling.begin(self._form, new_version)
-        sequencer = self._table.sequencer
-        # It is no row: where rows bring their own sequences, those go on behind it as before it.
-        sequence = sequencer.next() if self._by_bookmark is None else sequencer.ahead()
-        batch.add_activation(sequence, line)
-        self._open(batch)
-        self._takes_part(0, 0)
-        self._begin_generation()
-
-    def _begin_generation(self) -> None:
-        self._table.begin_generation(self._filling.batches)
-
-    def _takes_part(self, records: int, size: int) -> None:
-        if not self._unsealed:
-            self._filling.contributors[self] = None
-        self._unsealed += records
-        self._unsealed_bytes += size
-
-    def _open(self, batch: OpenBatch) -> None:
-        shared = self._form.is_shared
-        generation = 0 if shared else self._table.generation
-        self._filling.opened(batch, "" if shared else self._table.name, generation)
-
-    def _naming(self, error: InvalidRecordError, data: bytes | Raw) -> InvalidRecordError:
-        keys = self._check.key_values(data)
+    def _with_name(self, error: InvalidRecordError, record: bytes) -> InvalidRecordError:
+        keys = self._record_validator.key_values(record)
         named = f" with key {shown(keys)}" if keys else ""
         return type(error)(f"record of stream {self.stream_name!r}{named}: it {error}")

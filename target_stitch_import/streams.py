@@ -14,20 +14,19 @@ from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 from target_stitch_import.errors import InputError, InvalidRecordError, InvalidSchemaError
 from target_stitch_import.expressions import make_exact
 from target_stitch_import.flattening import Flattener
-from target_stitch_import.jsontext import decode_exactly
-from target_stitch_import.own_columns import is_own
+from target_stitch_import.jsontext import decode_exactly, encode_exactly
+from target_stitch_import.own_columns import is_reserved
 from target_stitch_import.schema import SchemaTranslationError, to_draft4
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import msgspec
     from singer_sdk.mapper import PluginMapper, StreamMap
 
     from target_stitch_import.messages import SchemaMessage
     from target_stitch_import.sink import StitchSink
 
-__all__ = ["Declared", "Route", "Stream", "declared", "routes", "transformed"]
+__all__ = ["Declared", "Route", "Stream", "declared", "routes", "transform"]
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,6 @@ class Stream:
 
     message: SchemaMessage
     routes: Sequence[Route]
-    direct: StitchSink | None
-    """The sink, where it is the only one and records go through untouched."""
 
 
 def declared(message: SchemaMessage) -> Declared:
@@ -109,16 +106,14 @@ def routes(
     return found
 
 
-def transformed(
-    stream_map: StreamMap, data: bytes | msgspec.Raw, stream: str
-) -> dict[str, Any] | None:
+def transform(stream_map: StreamMap, data: bytes, stream: str) -> bytes | None:
     """Return what a stream map makes of a record, with exact numbers; None if it filters it out.
 
     Raises:
         InvalidRecordError: The record is no object, or the map can't be applied to it.
     """
     try:
-        record = decode_exactly(bytes(data))
+        record = decode_exactly(data)
     except ValueError as error:
         raise InvalidRecordError(f"a record of stream {stream!r} can't be read: {error}") from None
     if not isinstance(record, dict):
@@ -129,7 +124,13 @@ def transformed(
         raise InvalidRecordError(
             f"the stream map of {stream!r} can't be applied to a record: {_told(error)}"
         ) from error
-    return result
+    try:
+        return None if result is None else encode_exactly(result)
+    except ValueError as error:
+        raise InvalidRecordError(
+            f"what the stream map makes of a record of {stream!r} can't be written: "
+            f"{type(error).__name__}"
+        ) from None
 
 
 def _declare(
@@ -142,7 +143,7 @@ def _declare(
     except SchemaTranslationError as error:
         raise InvalidSchemaError(f"the schema of stream {name!r} can't be used: {error}") from None
     for key in key_properties:
-        if is_own(key):
+        if is_reserved(key):
             raise InvalidSchemaError(
                 f"key property {key!r} of stream {name!r} has a name that is Stitch's own; "
                 "rename it with a stream map in the tap"
@@ -151,7 +152,7 @@ def _declare(
             raise InvalidSchemaError(
                 f"key property {key!r} of stream {name!r} is not among its schema's properties"
             )
-    bookmarks = [name for name in bookmark_properties if not is_own(name)]
+    bookmarks = [name for name in bookmark_properties if not is_reserved(name)]
     return Declared(name, schema, list(dict.fromkeys(key_properties)), bookmarks)
 
 

@@ -1,31 +1,22 @@
-"""The front door: which message goes where.
-
-Builds the rooms behind it and hands each only what it needs. Knows the SDK and the order of things;
-what is in a record, and how the service is spoken to, are the business of others.
-"""
+"""The target: hands runs, SCHEMAs, versions and files to where they are loaded."""
 
 from __future__ import annotations
 
 import sys
-from functools import cached_property, partial
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
 from target_stitch_import.assembly import pipeline_of, quarantine_of
-from target_stitch_import.batch_files import BatchFiles, Ways
+from target_stitch_import.batch_files import BatchFiles
 from target_stitch_import.command import CommandTarget
-from target_stitch_import.errors import (
-    DeliveryError,
-    InvalidRecordError,
-    RejectedError,
-    TargetStitchImportError,
-)
+from target_stitch_import.errors import DeliveryError, RejectedError, TargetStitchImportError
 from target_stitch_import.parts import as_singer, name_record
 from target_stitch_import.pipeline import StateWriter, Terminated
-from target_stitch_import.places import line_of
+from target_stitch_import.places import line_number
 from target_stitch_import.reader import MessageReader
-from target_stitch_import.routing import Routing
+from target_stitch_import.routing import Router
+from target_stitch_import.run_loader import RunLoader
 from target_stitch_import.sink import StitchSink
-from target_stitch_import.streams import Stream, transformed
 from target_stitch_import.telling import Telling
 
 if TYPE_CHECKING:
@@ -33,16 +24,17 @@ if TYPE_CHECKING:
 
     from target_stitch_import.batch import Batch
     from target_stitch_import.dry_run import DryRun
+    from target_stitch_import.errors import InvalidRecordError
     from target_stitch_import.messages import (
         ActivateVersionMessage,
         BatchMessage,
         RecordMessage,
         SchemaMessage,
-        StateMessage,
     )
     from target_stitch_import.pipeline import Pipeline
     from target_stitch_import.quarantine import Quarantine
-    from target_stitch_import.quick import QuickWay
+    from target_stitch_import.runs import Run
+    from target_stitch_import.streams import Stream
 
 __all__ = ["TargetStitchImport"]
 
@@ -59,6 +51,7 @@ class TargetStitchImport(CommandTarget):
         super().__init__(**kwargs)
         self._quarantine: Quarantine | DryRun | None = None
         self._states = StateWriter(self.logger)
+        self.message_reader.on_run = self._process_run
 
     @cached_property
     def _pipeline(self) -> Pipeline:
@@ -69,17 +62,25 @@ class TargetStitchImport(CommandTarget):
             agent=f"{self.name}/{self.plugin_version}",
             dry_run=self.dry_run,
         )
-        self.message_reader.background = pipeline
-        self.message_reader.quick_way = self._quick_way
+        self.message_reader.wait = pipeline.wait
         return pipeline
 
     @cached_property
-    def _routing(self) -> Routing:
-        return Routing(self, self._pipeline, self._sinks_active)
+    def _router(self) -> Router:
+        return Router(self, self._pipeline, self._sinks_active)
+
+    @cached_property
+    def _run_loader(self) -> RunLoader:
+        return RunLoader(
+            self._router,
+            self._pipeline.checkpoint.remember,
+            self._refuse,
+            keep_originals=self._quarantine is not None,
+        )
 
     @cached_property
     def _batch_files(self) -> BatchFiles:
-        return BatchFiles(self._pipeline)
+        return BatchFiles(self._pipeline.wait)
 
     # Running
 
@@ -145,64 +146,41 @@ class TargetStitchImport(CommandTarget):
     def _set_aside(self, batch: Batch, index: int, reason: str) -> None:
         """Set a record aside that the service has refused, or raise which one it is."""
         is_known = 0 <= index < batch.rows
-        where = self._batch_files.where(batch.lines[index]) if is_known else None
+        where = self._batch_files.describe(batch.positions[index]) if is_known else None
         found = as_singer(batch, index) if self._quarantine is not None else None
         if found is None or self._quarantine is None:
             raise RejectedError(f"{reason}{name_record(batch, index, where)}")
         reason = f"{where}: {reason}" if where else reason
-        self._quarantine.add(*found, reason, line_of(batch.lines[index]))
+        self._quarantine.add(*found, reason, line_number(batch.positions[index]))
 
-    def _refuse(self, stream: Stream, message: RecordMessage, error: InvalidRecordError) -> None:
+    def _refuse(
+        self,
+        stream: Stream,
+        record: RecordMessage,
+        error: InvalidRecordError,
+        position: int,
+        table_name: str,
+    ) -> None:
         """Set a record aside that the service would refuse, or raise."""
+        if where := self._batch_files.describe(position):
+            error.args = (f"{where}: {error.args[0]}",)
         if self._quarantine is None:
             raise error
-        self._quarantine.add(stream.message, message, str(error), self.message_reader.line)
-        self._pipeline.progress.set_aside(stream.routes[0].sink.stream_name)
+        self._quarantine.add(stream.message, record, str(error), line_number(position))
+        self._pipeline.progress.set_aside(table_name)
 
     # Messages
 
+    def _process_run(self, run: Run) -> None:
+        self._run_loader.load(run)
+
     def _process_schema_message(self, message_dict: Any) -> None:
         message: SchemaMessage = message_dict
-        if self._routing.declare(message):
-            self.message_reader.forget_lanes()
-
-    def _process_record_message(self, message_dict: Any) -> None:
-        message: RecordMessage = message_dict
-        stream = self._routing.stream(message.stream, "RECORD")
-        try:
-            self._take(stream, message, self.message_reader.line)
-        except InvalidRecordError as error:
-            self._refuse(stream, message, error)
-
-    def _take(self, stream: Stream, message: RecordMessage, place: int) -> None:
-        if stream.direct is not None:
-            stream.direct.add(message.record, message.time_extracted, message.version, place)
-        else:
-            self._transform(stream, message, place)
-
-    def _quick_way(self, message: RecordMessage | BatchMessage) -> QuickWay | None:
-        direct = self._routing.stream(message.stream, "RECORD").direct
-        return None if direct is None else direct.quick_way(message.version)
-
-    def _transform(self, stream: Stream, message: RecordMessage, line: int) -> None:
-        origin = (stream.message, message) if self._quarantine else None
-        context = {"message": message, "line": line, "origin": origin}
-        for route in stream.routes:
-            if route.stream_map is None:
-                route.sink.add(message.record, message.time_extracted, message.version, line)
-                continue
-            record = transformed(route.stream_map, message.record, message.stream)
-            if record is not None:  # or the map has filtered it out
-                route.sink.process_record(record, context)
-
-    def _process_state_message(self, message_dict: Any) -> None:
-        message: StateMessage = message_dict
-        if (state := message.state()) is not None:
-            self._pipeline.checkpoint.remember(state)
+        self._router.declare(message)
 
     def _process_activate_version_message(self, message_dict: Any) -> None:
         message: ActivateVersionMessage = message_dict
-        stream = self._routing.stream(message.stream, "ACTIVATE_VERSION")
+        stream = self._router.stream(message.stream, "ACTIVATE_VERSION")
         if not self.config["process_activate_version_messages"]:
             return
         for route in stream.routes:
@@ -210,10 +188,9 @@ class TargetStitchImport(CommandTarget):
 
     def _process_batch_message(self, message_dict: Any) -> None:
         message: BatchMessage = message_dict
-        stream = self._routing.stream(message.stream, "BATCH")
-        take, refuse = partial(self._take, stream), partial(self._refuse, stream)
-        ways = Ways(take, refuse, self._quick_way(message))
-        self._batch_files.load(message, self.message_reader.line, ways)
+        self._router.stream(message.stream, "BATCH")
+        for run in self._batch_files.read(message, self.message_reader.line):
+            self._run_loader.load(run)
 
     def process_endofpipe(self) -> None:
         """Deliver all that is held, and write the last STATE."""

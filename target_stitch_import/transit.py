@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.jsontext import encode_exactly
-from target_stitch_import.times import TimeReader, text_of
+from target_stitch_import.times import TimestampReader, format_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ def transit_text(value: Any, schema: Mapping[str, Any] | None = None) -> bytes:
     Raises:
         ValueError: A string holds half of a surrogate pair.
     """
-    return encode_exactly(_written(value, schema or {}, TimeReader()))
+    return encode_exactly(_written(value, schema or {}, TimestampReader()))
 
 
 def from_transit(value: Any) -> Any:
@@ -50,7 +50,7 @@ def from_transit(value: Any) -> Any:
     return [from_transit(each) for each in value]
 
 
-def _written(value: Any, schema: Mapping[str, Any], times: TimeReader) -> Any:
+def _written(value: Any, schema: Mapping[str, Any], times: TimestampReader) -> Any:
     if isinstance(value, dict):
         properties = _part(schema, "properties")
         found = [_MAP]
@@ -69,12 +69,11 @@ def _written(value: Any, schema: Mapping[str, Any], times: TimeReader) -> Any:
     return value
 
 
-def _instant(text: str, times: TimeReader) -> str:
-    read = times.read(text)
-    if read is None:
+def _instant(text: str, times: TimestampReader) -> str:
+    (time_ns,), (written,) = times.read([text])
+    if not written:
         return _escaped(text)
-    moment, microseconds = read
-    return "~t" + (text_of(moment) if moment % 1_000 else microseconds[:26].decode() + "Z")
+    return "~t" + (format_timestamp(time_ns) if time_ns % 1_000 else written[:26].decode() + "Z")
 
 
 def _read(text: str) -> Any:

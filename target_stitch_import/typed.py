@@ -21,19 +21,23 @@ from target_stitch_import.types_of import Types, Unsayable, is_plain_object
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["key_decoder", "record_decoder"]
+__all__ = ["InDoubtError", "key_decoder", "record_decoder"]
 
 _ANY_KEY: Final = (
     bool | int | float | Annotated[str, msgspec.Meta(max_length=MAX_KEY_LENGTH)] | dict | list
 )
 
 
+class InDoubtError(Exception):
+    """A quick test does not accept a record; the exact one has to judge it."""
+
+
 def record_decoder(
-    schema: Mapping[str, Any], key_properties: Sequence[str], *, others: bool = False
+    schema: Mapping[str, Any], key_properties: Sequence[str], *, with_unnamed: bool = False
 ) -> Callable[[bytes | msgspec.Raw], object] | None:
     """Return a decoder that accepts only what ``schema`` accepts; None if there is none.
 
-    A record without a usable value in a key property is not accepted. With ``others``, properties
+    A record without a usable value in a key property is not accepted. With ``with_unnamed``, properties
     that the schema permits and does not name are passed over, without a look at their names, at
     whether they are UTF-8, at how large their numbers are or at how many values they have; else a
     record with any is not accepted.
@@ -55,7 +59,7 @@ def record_decoder(
     }
     try:
         whole = {**schema, "properties": types, "required": required}
-        struct = Types(others=others).struct(whole, as_text=numbers)
+        struct = Types(others=with_unnamed).struct(whole, as_text=numbers)
         # It is only here that a union may prove to be impossible.
         decode = msgspec.json.Decoder(struct).decode
     except (Unsayable, TypeError, ValueError):
@@ -72,7 +76,7 @@ def record_decoder(
         record = decode(text)
         for value_of, fits in of_fields:
             if not fits(value_of(record)):
-                raise ValueError("others judge")
+                raise InDoubtError
 
     return decode_and_look
 

@@ -1,44 +1,42 @@
-"""Is this record one that the service will take?
+"""Is this record one that the service accepts?
 
-Fast accept, exact reject: a record is accepted by the quickest test that can be trusted, which is
-decoding it into a type made from the schema or, where the schema says more, ``jsonschema-rs``. What
-neither accepts is judged again by ``jsonschema`` on the exactly decoded record, and that verdict and
-its message are the ones that count.
-
-Knows draft 4 and the rules for keys and sizes (Import API reference, section The batch body);
-nothing of batches, messages or the network.
+A record is accepted by the quickest test that can be trusted: decoding it into a type made from the
+schema or, where the schema says more, ``jsonschema-rs``. What no quick test accepts is judged by
+``jsonschema`` on the exactly decoded record, and that verdict and its message count (Import API
+reference, section The batch body).
 """
 
 from __future__ import annotations
 
 import re
+from collections import deque
 from decimal import Decimal
 from functools import cached_property
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, Final
 
 import jsonschema_rs
 import msgspec
 
-from target_stitch_import.accept import (
-    IN_DOUBT,
-    Data,
-    accept_of,
-    good_ones_of,
-    is_large,
-)
 from target_stitch_import.errors import InvalidRecordError, MissingKeyError
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
 from target_stitch_import.keywords import kinds_of
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH
-from target_stitch_import.own_columns import OwnColumns, is_own
+from target_stitch_import.own_columns import ReservedColumns, is_reserved, may_have_reserved
 from target_stitch_import.schema import subschemas
-from target_stitch_import.typed import key_decoder
+from target_stitch_import.typed import InDoubtError, key_decoder, record_decoder
 from target_stitch_import.verdict import exact_verdict, type_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import TypeAlias
 
-__all__ = ["RecordCheck"]
+    QuickTest: TypeAlias = Callable[[bytes], object]
+    """Returns for a record that is sure to be accepted; raises one of ``_IN_DOUBT`` for any other."""
+
+__all__ = ["RecordValidator"]
+
+_IN_DOUBT: Final = (InDoubtError, msgspec.MsgspecError, ValueError, RecursionError)
 
 _EXACT_KEYWORDS: Final = frozenset({"enum", "maximum", "minimum", "multipleOf", "uniqueItems"})
 """Where a float would be rounded before it is judged, numbers are decoded as decimals."""
@@ -46,116 +44,181 @@ _EXACT_KEYWORDS: Final = frozenset({"enum", "maximum", "minimum", "multipleOf", 
 _REGEX_KEYWORDS: Final = frozenset({"pattern", "patternProperties"})
 """The two libraries read some patterns differently, so only the exact one may judge them."""
 
+_MAY_HOLD_TOO_MANY: Final = 2 * MAX_DATA_POINTS  # bytes: a value and its comma take two
 
-class RecordCheck:
-    """Checks the records of one stream, as the bytes that the tap wrote."""
+_decode_any = msgspec.json.Decoder().decode
+
+
+class RecordValidator:
+    """Judges the records of one stream, as the bytes that the tap wrote."""
 
     def __init__(
         self, schema: Mapping[str, Any], key_properties: Sequence[str], *, validate: bool
     ) -> None:
-        """Check against a draft 4 ``schema``; with ``validate`` off, only what the API needs."""
-        self.own_columns = OwnColumns()
+        """Judge by a draft 4 ``schema``; with ``validate`` off, only by what the service needs."""
+        self.reserved = ReservedColumns()
         self._keys = tuple(key_properties)
         self._known = frozenset(schema["properties"])
         self._schema = schema
         self._validate = validate
-        self._accept = accept_of(schema, self._keys)
-        accept = self._accept or (self._accept_decoded if validate else None)
-        self.good_ones = good_ones_of(schema, self._keys, accept, validate=validate)
-        """Says how many records, from the first one on, need no closer look; None if nothing can."""
+        self._quick_tests = (
+            iter([self._struct_test, self._open_struct_test, lambda: self._accept_decoded])
+            if validate
+            else iter([self._keys_test])
+        )
+        """Makes each with the first record that needs it, for that takes long."""
+        self._made_tests: list[QuickTest] = []
+        self._quick_test = self._next_quick_test()
 
-    def __call__(self, data: Data) -> Data:
-        """Return the record's bytes as they may be posted.
+    def check(self, records: Iterable[bytes]) -> tuple[list[bytes], InvalidRecordError | None]:
+        """Return records as they may be posted, up to the first invalid one, and what is wrong there.
 
-        They are the ones given, but for top-level columns whose names are Stitch's own.
-
-        Raises:
-            MissingKeyError: A key property is missing, null, or too long a string.
-            InvalidRecordError: The service would refuse the record for another reason.
+        They are the ones given, without the columns that Stitch itself writes.
         """
-        if self._accept is not None:
+        checked = self.reserved.remove_known(list(records))
+        waiting = iter(checked)
+        while True:
             try:
-                self._accept(data)
-            except IN_DOUBT:
-                pass
+                deque(map(self._quick_test, waiting), maxlen=0)
+            except _IN_DOUBT:
+                at = len(checked) - length_hint(waiting) - 1
+                try:
+                    checked[at] = self._judge(checked[at])
+                except InvalidRecordError as error:
+                    return checked[:at], error
             else:
-                return data
-        if rest := self.own_columns.without(bytes(data)):
-            return self(rest)
-        return self._check_decoded(data) if self._validate else self._check_keys_only(data)
+                return checked, None
 
-    # Most streams need none of these.
+    def key_values(self, record: bytes) -> dict[str, Any]:
+        """Return what a record has in its key properties, to name it in a message."""
+        try:
+            values = _decode_object(record)
+        except InvalidRecordError:
+            return {}
+        return {key: values[key] for key in self._keys if key in values}
+
+    # Quick tests
+
+    def _next_quick_test(self) -> QuickTest:
+        """Return one more quick test, or at the end one that accepts nothing."""
+        for make in self._quick_tests:
+            if (test := make()) is not None:
+                self._made_tests.append(test)
+                return test
+        return _accept_nothing
+
+    def _struct_test(self) -> QuickTest | None:
+        decode = record_decoder(self._schema, self._keys)
+        if decode is None or not _may_hold_too_many(self._schema):
+            return decode
+
+        def accept(record: bytes) -> None:
+            decode(record)
+            if is_large(record):
+                raise InDoubtError
+
+        return accept
+
+    def _open_struct_test(self) -> QuickTest | None:
+        """Return a test for records with columns that the schema permits and does not name."""
+        decode = record_decoder(self._schema, self._keys, with_unnamed=True)
+        if decode is None:
+            return None
+
+        def accept(record: bytes) -> None:
+            decode(record)
+            _decode_any(record)  # the unnamed columns have to be JSON, too
+            if may_have_reserved(record) or is_large(record):
+                raise InDoubtError
+
+        return accept
+
+    def _keys_test(self) -> QuickTest | None:
+        decode = key_decoder(self._keys)
+        if decode is None:
+            return None
+
+        def accept(record: bytes) -> None:
+            decode(record)
+            if not record.isascii():
+                record.decode()
+            if may_have_reserved(record) or is_large(record):
+                raise InDoubtError
+
+        return accept
+
+    def _accept_decoded(self, record: bytes) -> None:
+        try:
+            values = self._decode(record)
+        except ArithmeticError:
+            raise InDoubtError from None
+        if (
+            self._fast_validator is None
+            or (not self._known.issuperset(values) and any(map(is_reserved, values)))
+            or any(_is_no_key(values.get(key)) for key in self._keys)
+            or not self._fast_validator(values)
+            or is_large(record)
+        ):
+            raise InDoubtError
 
     @cached_property
-    def _verdict(self) -> Callable[[Any], str | None]:
-        return exact_verdict(self._schema)
-
-    @cached_property
-    def _accepts(self) -> Callable[[Any], bool] | None:
+    def _fast_validator(self) -> Callable[[Any], bool] | None:
         return _fast_validator(self._schema)
 
     @cached_property
-    def _decode(self) -> Callable[[Data], dict[str, Any]]:
-        return _decoder(self._schema)
+    def _decode(self) -> Callable[[bytes], dict[str, Any]]:
+        exact = any(_EXACT_KEYWORDS & part.keys() for part in subschemas(self._schema))
+        return msgspec.json.Decoder(
+            dict[str, Any], float_hook=_decode_decimal if exact else None
+        ).decode
+
+    # What the quick test did not accept
+
+    def _judge(self, record: bytes) -> bytes:
+        """Return a record as it may be posted, or raise why not."""
+        if self._passes_another_test(record):
+            return record
+        if (rest := self.reserved.remove(record)) is not None:
+            return self._judge(rest)
+        return self._judge_exactly(record)
+
+    def _passes_another_test(self, record: bytes) -> bool:
+        """Try the other quick tests; the one that accepts the record is the first from here on."""
+        tried = 0
+        while True:
+            if tried == len(self._made_tests) and self._next_quick_test() is _accept_nothing:
+                return False
+            test = self._made_tests[tried]
+            tried += 1
+            try:
+                test(record)
+            except _IN_DOUBT:
+                continue
+            self._quick_test = test
+            return True
 
     @cached_property
-    def _decode_keys(self) -> Callable[[bytes], object]:
-        return key_decoder(self._keys) or self._judge
+    def _exact_verdict(self) -> Callable[[Any], str | None]:
+        return exact_verdict(self._schema)
 
-    def _accept_decoded(self, data: Data) -> None:
-        """Return if a record is beyond doubt, though no type can tell; else raise as ``IN_DOUBT``."""
-        if not self._is_good(data) or is_large(data):
-            raise ValueError("others judge")
-
-    def _check_decoded(self, data: Data) -> Data:
-        if not self._is_good(data):
-            return self._judge(bytes(data))
-        _check_data_points(data)
-        return data
-
-    def _is_good(self, data: Data) -> bool:
-        """Return True if a record fits its schema, however many values it has; else others judge."""
-        try:
-            record = self._decode(data)
-        except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
-            return False
-        if not self._known.issuperset(record) and any(map(is_own, record)):
-            return False
-        if any(_is_no_key(record.get(key)) for key in self._keys):
-            return False
-        return self._accepts is not None and self._accepts(record)
-
-    def key_values(self, data: Data) -> dict[str, Any]:
-        """Return what a record has in its key properties, to name it in a message."""
-        try:
-            record = _object(bytes(data))
-        except InvalidRecordError:
-            return {}
-        return {key: record[key] for key in self._keys if key in record}
-
-    def _check_keys_only(self, data: Data) -> Data:
-        text = bytes(data)
-        try:
-            if not text.isascii():
-                text.decode()
-            self._decode_keys(text)
-        except IN_DOUBT:
-            return self._judge(text)
-        _check_data_points(text)
-        return data
-
-    def _judge(self, text: bytes) -> Data:
+    def _judge_exactly(self, record: bytes) -> bytes:
         """Give the exact verdict: slow, and final."""
-        record = _object(text)
-        if own := [*filter(is_own, record)]:  # in one that only the exact decoding could read
-            self.own_columns.left_out = self.own_columns.left_out or own
-            return self(encode_exactly({k: v for k, v in record.items() if k not in own}))
+        values = _decode_object(record)
+        if reserved := [*filter(is_reserved, values)]:  # only the exact decoding could read it
+            self.reserved.note(reserved)
+            return self._judge(
+                encode_exactly({k: v for k, v in values.items() if k not in reserved})
+            )
         for key in self._keys:
-            _check_key(key, record.get(key))
-        if self._validate and (broken := self._verdict(record)):
+            _check_key(key, values.get(key))
+        if self._validate and (broken := self._exact_verdict(values)):
             raise InvalidRecordError(f"does not fit its schema: {broken}")
-        _check_data_points(text)
-        return text
+        _check_data_points(record)
+        return record
+
+
+def _accept_nothing(_record: bytes) -> None:
+    raise InDoubtError
 
 
 def _is_no_key(value: Any) -> bool:
@@ -192,20 +255,14 @@ def _is_rounded(schema: Mapping[str, Any]) -> bool:
     return of is not None and of >= 1 and "number" in kinds_of(schema, "number")
 
 
-def _decoder(schema: Mapping[str, Any]) -> Callable[[Data], dict[str, Any]]:
-    exact = any(_EXACT_KEYWORDS & part.keys() for part in subschemas(schema))
-    float_hook = _decimal if exact else None
-    return msgspec.json.Decoder(dict[str, Any], float_hook=float_hook).decode
-
-
-def _decimal(text: str) -> Decimal:
+def _decode_decimal(text: str) -> Decimal:
     """Return a number with a fraction; not one with an exponent, which ``jsonschema-rs`` may round."""
     if "e" in text or "E" in text:
-        raise ValueError("others judge")
+        raise InDoubtError
     return Decimal(text)
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def _decode_object(text: bytes) -> dict[str, Any]:
     try:
         record = decode_exactly(text)
     except ValueError as error:
@@ -228,10 +285,23 @@ def _reason(error: ValueError) -> str:
     return re.sub(r": line \d+ column \d+", "", str(error))
 
 
-def _check_data_points(data: Data) -> None:
-    if not is_large(data):
+def is_large(record: bytes) -> bool:
+    """Return False if a record can't have too many data points: n leaves need n - 1 commas."""
+    return len(record) >= _MAY_HOLD_TOO_MANY and record.count(b",") >= MAX_DATA_POINTS
+
+
+def _may_hold_too_many(schema: Mapping[str, Any]) -> bool:
+    """Return False if a record that decodes as its type can't have too many data points."""
+    properties = schema["properties"].values()
+    return len(properties) > MAX_DATA_POINTS or any(
+        not {"array", "object"}.isdisjoint(kinds_of(part, "object")) for part in properties
+    )
+
+
+def _check_data_points(record: bytes) -> None:
+    if not is_large(record):
         return
-    points = sum(1 for _ in _leaves(_object(bytes(data))))
+    points = sum(1 for _ in _leaves(_decode_object(record)))
     if points > MAX_DATA_POINTS:
         raise InvalidRecordError(
             f"has {points:,} data points, and the service takes at most {MAX_DATA_POINTS:,}"
