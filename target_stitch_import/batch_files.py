@@ -13,7 +13,7 @@ from target_stitch_import.ahead import read_ahead
 from target_stitch_import.errors import InputError
 from target_stitch_import.file_rows import COMPRESSIONS, ReadingError, rows_of
 from target_stitch_import.jsontext import has_half_a_pair, without_half_pairs, without_non_finite
-from target_stitch_import.places import Files, make_position
+from target_stitch_import.places import Files, line_number, make_position
 from target_stitch_import.runs import Block, Run
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class BatchFiles:
         if b"NaN" in text or b"Infinity" in text:
             repaired = without_non_finite(text)
             if repaired != text:
-                self._warn_of_repair(message.stream, where)
+                self._warn_of_repair(message.stream, f"line {line_number(position)} ({where})")
                 try:
                     return _decode(repaired)
                 except _DECODE_ERRORS as other:
@@ -118,7 +118,7 @@ class BatchFiles:
         advice = "The tap must write one record in each line"
         raise _failure(message, f"{where}: it is {reason}. {advice}") from None
 
-    def _warn_of_repair(self, stream: str, where: str | None) -> None:
+    def _warn_of_repair(self, stream: str, where: str) -> None:
         if stream not in self._repaired:
             self._repaired.add(stream)
             logger.warning(

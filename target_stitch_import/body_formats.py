@@ -33,7 +33,7 @@ PUSH_HEAD: Final = b"["
 PUSH_TAIL: Final = b"]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BodyFormat:
     """How the records of one table are written into a body."""
 

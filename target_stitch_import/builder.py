@@ -21,8 +21,8 @@ __all__ = ["MAX_OPEN_BYTES", "BatchBuilder"]
 MAX_OPEN_BYTES: Final = 64_000_000
 """Bytes of all open batches together, so that thousands of streams fit into the memory."""
 
-_SHARED: Final = ""
-"""In the place of a table's name, for the one body that all tables share."""
+_SHARED: Final = "*"
+"""The key of the one body that all tables share."""
 
 
 @dataclass
@@ -30,6 +30,8 @@ class _Open:
     """An open batch."""
 
     batch: OpenBatch
+    table_name: str | None
+    """None where tables share the body."""
     number: int
     version: int | None
     generation: int
@@ -69,24 +71,26 @@ class BatchBuilder:
         self._max_rows = max_rows
         self._max_age = max_age
         self._clock = clock
-        self._open: dict[str, _Open] = {}
-        """By table, the oldest first."""
+        self._open: dict[object, _Open] = {}
+        """By the format of the records in it, which is that of one schema; the oldest first."""
         self._open_bytes = 0
 
     def add(
         self, block: PreparedBlock, schema: SchemaMessage, body_format: BodyFormat, generation: int
     ) -> None:
         """Add the records of the table that ``schema`` describes."""
-        key, version = schema.stream, block.version
+        key: object = body_format
+        version = block.version
+        name: str | None = schema.stream
         if body_format.is_shared:
-            key, version, generation = _SHARED, None, 0
+            key, version, name, generation = _SHARED, None, None, 0
         while block.records:
             opened = self._open.get(key)
             if opened is not None and opened.version != version:
                 self._seal(key)
                 opened = None
             if opened is None:
-                opened = self._open_batch(key, body_format, version, generation)
+                opened = self._open_batch(key, body_format, name, version, generation)
             before = opened.batch.size
             count = opened.batch.add(block, schema, body_format)
             self._open_bytes += opened.batch.size - before
@@ -105,26 +109,27 @@ class BatchBuilder:
     ) -> bool:
         """Add an activation to the open batch of its table and version, and seal that.
 
-        Without an open batch of that table, open one. Return False, and do nothing, if the open
-        one is of another version, or has no room.
+        Without an open batch of that table, open one. Return False, and do nothing, if an open one
+        is of another version or schema, or has no room.
         """
-        key = schema.stream
-        opened = self._open.get(key)
-        if opened is None:
-            opened = self._open_batch(key, body_format, version, generation)
-        elif opened.version != version:
+        table_name = schema.stream
+        opened = self._open.get(body_format)
+        others = [each for each in self._open.values() if each.table_name == table_name]
+        if opened is None and not others:
+            opened = self._open_batch(body_format, body_format, table_name, version, generation)
+        elif opened is None or len(others) > 1 or opened.version != version:
             return False
         before = opened.batch.size
         if not opened.batch.add_activation(sequence, position, schema):
             return False
         self._open_bytes += opened.batch.size - before
-        self._seal(key)
+        self._seal(body_format)
         return True
 
     def seal_table(self, table_name: str) -> None:
-        """Seal the open batch that may have records of a table, if there is one."""
-        for key in (table_name, _SHARED):
-            if key in self._open:
+        """Seal the open batches that may have records of a table."""
+        for key, opened in list(self._open.items()):
+            if opened.table_name in (table_name, None):
                 self._seal(key)
 
     def seal_due(self) -> float | None:
@@ -149,7 +154,12 @@ class BatchBuilder:
             self._seal(key)
 
     def _open_batch(
-        self, key: str, body_format: BodyFormat, version: int | None, generation: int
+        self,
+        key: object,
+        body_format: BodyFormat,
+        table_name: str | None,
+        version: int | None,
+        generation: int,
     ) -> _Open:
         batch = OpenBatch(
             body_format.head(version),
@@ -158,12 +168,12 @@ class BatchBuilder:
             max_rows=self._max_rows,
         )
         deadline = self._clock() + self._max_age
-        opened = _Open(batch, self._next_number(), version, generation, deadline)
+        opened = _Open(batch, table_name, self._next_number(), version, generation, deadline)
         self._open[key] = opened
         self._open_bytes += batch.size
         return opened
 
-    def _seal(self, key: str) -> None:
+    def _seal(self, key: object) -> None:
         opened = self._open.pop(key)
         self._open_bytes -= opened.batch.size
         self._deliver(opened.batch.seal(opened.number, opened.generation))

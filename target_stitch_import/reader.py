@@ -181,8 +181,10 @@ class MessageReader(GenericSingerReader[Any]):
 
     def _decode_exactly(self, line: bytes, error: Exception) -> Message | None:
         line = line.rstrip(b"\n")
+        message: Message | None
         if self.line <= 1 and line.startswith(BYTE_ORDER_MARK):
-            return self.deserialize_json(line[len(BYTE_ORDER_MARK) :])
+            message = self.deserialize_json(line[len(BYTE_ORDER_MARK) :])
+            return message
         if not line.strip():
             return None
         if b"NaN" in line or b"Infinity" in line:

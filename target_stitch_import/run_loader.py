@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Protocol
 
 from target_stitch_import.batch import PreparedBlock
-from target_stitch_import.errors import InvalidRecordError, RecordBeforeSchemaError
+from target_stitch_import.errors import InputError, InvalidRecordError, RecordBeforeSchemaError
 from target_stitch_import.places import line_number
 from target_stitch_import.streams import transform
 
@@ -98,8 +98,10 @@ class RunLoader:
             if position not in refused:
                 try:
                     self._refuse_record(preparation, position, error)
-                except Exception:
+                except Exception as failure:
                     self._finish(run, preparations, refused, before=position)
+                    if isinstance(failure, InputError):
+                        failure.line = line_number(position)
                     raise
                 refused.add(position)
             _advance(preparation, place, invalid)
@@ -114,7 +116,6 @@ class RunLoader:
     def _refuse_record(
         self, preparation: _Preparation, position: int, error: InvalidRecordError
     ) -> None:
-        error.line = line_number(position)
         record = preparation.block.message(preparation.invalid)
         table_name = preparation.route.sink.stream_name
         self._refuse(preparation.stream, record, error, position, table_name)

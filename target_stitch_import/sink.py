@@ -71,7 +71,7 @@ class StitchSink(Sink):
         # Made with the first record: some taps declare a stream again and again, or without any.
         return RecordValidator(self.schema, self.key_properties, validate=self.validate_schema)
 
-    def get_record_validator(self) -> None:
+    def get_validator(self) -> None:
         """Return none: records are judged as bytes, by ``RecordValidator``."""
         return
 

@@ -162,11 +162,12 @@ class TargetStitchImport(CommandTarget):
         table_name: str,
     ) -> None:
         """Set a record aside that the service would refuse, or raise."""
+        reason = str(error)
         if where := self._batch_files.describe(position):
-            error.args = (f"{where}: {error.args[0]}",)
+            reason = f"{where}: {reason}"
         if self._quarantine is None:
-            raise error
-        self._quarantine.add(stream.message, record, str(error), line_number(position))
+            raise type(error)(reason)
+        self._quarantine.add(stream.message, record, reason, line_number(position))
         self._pipeline.progress.set_aside(table_name)
 
     # Messages

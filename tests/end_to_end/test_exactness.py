@@ -140,9 +140,9 @@ def test_a_version_is_posted_with_its_activation_behind_it(service: Service) -> 
     lines = [schema(), record({"id": 1}, version=7), record({"id": 2}, version=7), activate(7)]
     # when it is loaded
     _, error = loaded(service.config(), stream_of(*lines, state({"done": True})))
-    # then the batch and the activation behind it have the version
+    # then the batch has the version, and the activation as its last message
     assert error is None
-    first, second = (request.batch for request in service.requests)
-    assert first["table_version"] == second["table_version"] == 7
-    assert [message["action"] for message in second["messages"]] == ["activate_version"]
-    assert second["messages"][0]["sequence"] > first["messages"][-1]["sequence"]
+    (batch,) = (request.batch for request in service.requests)
+    assert batch["table_version"] == 7
+    assert [each["action"] for each in batch["messages"]] == ["upsert"] * 2 + ["activate_version"]
+    assert batch["messages"][2]["sequence"] > batch["messages"][1]["sequence"]

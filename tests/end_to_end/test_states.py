@@ -28,11 +28,11 @@ def test_a_state_after_every_record_costs_no_request_of_its_own(service: Service
 
 
 def test_a_state_goes_as_soon_as_it_may_also_while_the_tap_is_held_back(service: Service) -> None:
-    # given a tap that is far ahead of the service, with a STATE after every record
+    # given a tap that is ahead of the service, and writes a STATE after every record
     lines = [line for n in range(50) for line in (record({"id": n}), state({"n": n}))]
     # when each record is a request, and one goes at a time
     config = service.config(batch_size_rows=1, max_parallel_requests=1)
-    states, error = loaded(config, stream_of(schema(), *lines))
+    states, error = loaded(config, stream_of(schema(), *lines), line_by_line=True)
     # then the STATE behind each is written with its acknowledgement
     assert error is None
     assert states == [f'{{"n": {n}}}'.encode() for n in range(50)]
@@ -73,7 +73,7 @@ def test_a_failed_batch_holds_its_states_back_for_ever() -> None:
     with running_service(answer) as service:
         # when they are loaded
         config = service.config(batch_size_rows=1, max_parallel_requests=3)
-        states, error = loaded(config, stream_of(schema(), *lines))
+        states, error = loaded(config, stream_of(schema(), *lines), line_by_line=True)
     # then only the STATE before it is written, and the reason names the record
     assert states == [b'{"n": 0}']
     assert "Record 0 did not conform" in str(error)
@@ -86,7 +86,7 @@ def test_a_state_that_may_go_is_written_although_the_next_batch_fails() -> None:
     with running_service(lambda _: (400, b'{"error": "no"}', {})) as service:
         # when the failure comes in the middle of what was read
         config = service.config(batch_size_rows=1, max_parallel_requests=1)
-        states, error = loaded(config, stream_of(*lines))
+        states, error = loaded(config, stream_of(*lines), line_by_line=True)
     # then the STATE that waits for nothing is written all the same
     assert "could not be delivered" in str(error)
     assert states == [b'{"n": 0}']

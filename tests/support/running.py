@@ -95,14 +95,24 @@ def piped(
         return Run(process.returncode, stdout, stderr.decode())
 
 
-def loaded(config: dict[str, Any], data: bytes) -> tuple[list[bytes], Exception | None]:
+class LineByLine(io.BytesIO):
+    """An input that comes line by line, as a tap writes it that is slower than the target."""
+
+    def read(self, _size: int | None = -1) -> bytes:
+        """Return the next line."""
+        return self.readline()
+
+
+def loaded(
+    config: dict[str, Any], data: bytes, *, line_by_line: bool = False
+) -> tuple[list[bytes], Exception | None]:
     """Run the target in this process; return the STATEs and what it raised."""
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     error: Exception | None = None
     with mock.patch.object(sys, "stdout", stdout):
         target = TargetStitchImport(config=dict(config))
         try:
-            target.load(io.BytesIO(data))
+            target.load(LineByLine(data) if line_by_line else io.BytesIO(data))
         except TargetStitchImportError as raised:
             error = raised
     return stdout.buffer.getvalue().splitlines(), error
