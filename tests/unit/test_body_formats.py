@@ -68,7 +68,9 @@ def test_many_messages_are_those_of_each_record(
     records: list[tuple[int, bytes, bytes]], each: BodyFormat
 ) -> None:
     # given records with times or without; when their messages are made at once
-    sequences, times, data = ([item[place] for item in records] for place in range(3))
+    sequences = [sequence for sequence, _, _ in records]
+    times = [time for _, time, _ in records]
+    data = [record for _, _, record in records]
     found = each.messages(sequences, times, data)
     # then they are as if made one by one
     alone = [each.messages([s], [t], [d]) for s, t, d in records]
