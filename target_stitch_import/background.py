@@ -18,7 +18,7 @@ class Background(Protocol):
     def wake_fd(self) -> int:
         """Readable when there is something to do."""
 
-    def woken(self) -> None:
+    def clear_wakeup(self) -> None:
         """Make ``wake_fd`` unreadable, until there is something to do once more."""
 
     def tick(self) -> float | None:
@@ -36,4 +36,4 @@ def wait_for(descriptor: int, background: Background) -> None:
         if descriptor in readable:
             return
         if readable:
-            background.woken()
+            background.clear_wakeup()

@@ -1,7 +1,4 @@
-"""How large bodies may be, as the settings and the service's answers say.
-
-Knows sizes and what was refused; nothing of what is in a body, or of who sends it.
-"""
+"""How large bodies may be, as the settings and the service's answers say."""
 
 from __future__ import annotations
 
@@ -15,23 +12,27 @@ __all__ = ["BodyLimit"]
 
 
 class BodyLimit:
-    """How large bodies may be; less, once one was refused for its size."""
+    """The size that bodies stay below; smaller once one was refused for its size."""
 
     def __init__(self, max_bytes: int) -> None:
-        """Begin with ``max_bytes``."""
+        """Start with ``max_bytes``."""
         self.max_bytes = max_bytes
-        """What batches that open from here on stay below, a lone record apart."""
+        """Bytes that the body of a batch that opens stays below, unless it is a single record."""
         self._refused: float = math.inf
 
-    def refused(self, batch: Batch) -> None:
-        """Learn that a body of this size is too large: half of it is the next guess."""
+    def handle_refused(self, batch: Batch) -> None:
+        """Lower the limit: the service has refused this batch for its size.
+
+        The new limit is half of that size, or all of it for a single record.
+        """
         size = len(batch.body)
         self._refused = min(self._refused, size)
         self.max_bytes = min(self.max_bytes, size if batch.rows == 1 else size // 2)
 
-    def would_refuse(self, batch: Batch) -> bool:
-        """Return True if a body is nearer to what was refused than to the guess, and can be split.
+    def must_split(self, batch: Batch) -> bool:
+        """Return True if a batch of several rows is likely to be refused for its size.
 
-        Batches that were open or sealed when the refusal came are spared another one by it.
+        It is if it is nearer to the smallest size that was refused than to the limit. Only batches
+        that were opened before that refusal are so large.
         """
         return batch.rows > 1 and len(batch.body) > (self._refused + self.max_bytes) / 2

@@ -1,7 +1,6 @@
-"""What goes on beside the reading: batches that grow old, acknowledgements, STATEs, signals.
+"""Connects the open batches, the delivery and the checkpoint; handles signals.
 
-Ties the open batches, the delivery and the checkpoint together, all in the thread that reads. Knows
-the order of things; nothing of messages, or of what is in a batch.
+All of it runs in the thread that reads the input.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 from target_stitch_import.bodies import BodyMemory
 from target_stitch_import.body_limit import BodyLimit
 from target_stitch_import.checkpoint import Checkpoint
-from target_stitch_import.delivery import READY, Delivery
+from target_stitch_import.delivery import READY, DeliveryScheduler
 from target_stitch_import.filling import Filling
-from target_stitch_import.flight import Rules
+from target_stitch_import.flight import DeliveryOptions
 from target_stitch_import.open_batches import OpenBatches
-from target_stitch_import.posting import Posters
-from target_stitch_import.progress import Progress
+from target_stitch_import.posting import WorkerPool
+from target_stitch_import.progress import Metrics
 
 if TYPE_CHECKING:
     import logging
@@ -29,20 +28,20 @@ if TYPE_CHECKING:
 
     from target_stitch_import.batch import Batch
     from target_stitch_import.posting import Client
-    from target_stitch_import.retries import Attempts
+    from target_stitch_import.retries import Retry
 
 __all__ = ["Pipeline", "StateWriter", "Terminated"]
 
 
 GRACE_SECONDS: Final = 20.0
-"""What a signal leaves to deliver what is held: within the 30 that container platforms give."""
+"""Seconds for delivery after a signal: less than the 30 that container platforms give."""
 
 
 class Terminated(Exception):  # noqa: N818 - it is no error
-    """A signal asks to end.
+    """The run ends because of a signal.
 
     Attributes:
-        exit_code: What a shell expects of a process that ends by this signal.
+        exit_code: The exit code that a shell expects after this signal.
     """
 
     def __init__(self, signum: int, *, lost: str = "all that came before it is delivered") -> None:
@@ -58,7 +57,7 @@ class Pipeline:
         connect: Callable[[], Client],
         write_state: Callable[[bytes], None],
         *,
-        attempts: Callable[[], Attempts],
+        create_retry: Callable[[], Retry],
         max_rows: int,
         max_bytes: int,
         max_age: float,
@@ -67,43 +66,47 @@ class Pipeline:
         set_aside: Callable[[Batch, int, str], None] | None = None,
         check_status: bool = False,
     ) -> None:
-        """Post over what ``connect`` opens; seal batches after ``max_age`` seconds.
+        """Post over the clients that ``connect`` returns; write STATEs with ``write_state``.
 
-        Bodies have at most ``max_rows`` messages and stay below ``max_bytes``; with ``shared``,
-        tables share them. The rest is as ``Rules`` and ``Delivery`` have it.
+        Bodies have at most ``max_rows`` messages and stay below ``max_bytes`` bytes. An open batch is
+        sealed after ``max_age`` seconds. With ``shared``, all tables share one batch. The other
+        arguments are those of ``DeliveryOptions`` and ``DeliveryScheduler``.
         """
-        self.progress = Progress()
-        """What the run has come to so far."""
+        self.metrics = Metrics()
+        """The numbers of the run so far."""
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)
-        # What may be held, and the one that waits to be.
+        # The batches in flight, and the one that waits.
         memory = BodyMemory(parallel + READY + 1, max_bytes)
         self.batches = OpenBatches(
             self.checkpoint.open_batch, limit=limit, join=memory.join, max_age=max_age
         )
-        self._posters = Posters(connect)
-        self.delivery = Delivery(
-            self._posters,
-            self._acknowledged,
-            Rules(attempts, limit, set_aside, self.progress),
+        self._workers = WorkerPool(connect)
+        self.delivery = DeliveryScheduler(
+            self._workers,
+            self._handle_acknowledged,
+            DeliveryOptions(create_retry, limit, set_aside, self.metrics),
             parallel=parallel,
             check_status=check_status,
         )
         self._max_rows = max_rows
         self._shared = self._new_filling() if shared else None
         self.signum: int | None = None
-        """The signal that has asked to end, if one has."""
+        """The signal that asked the run to end, or None."""
         self.before_abort: Callable[[], None] = lambda: None
-        """Is called, in a signal handler, before the process ends at once."""
+        """Called, in a signal handler, before the process ends at once."""
 
     @property
     def wake_fd(self) -> int:
-        """Readable when ``tick`` has something to do, until ``woken`` is called."""
-        return self._posters.wake_fd
+        """A file descriptor that is readable when ``tick`` has something to do.
 
-    def woken(self) -> None:
-        """Make ``wake_fd`` unreadable; ``tick`` comes next."""
-        self._posters.woken()
+        It stays so until ``clear_wakeup`` is called.
+        """
+        return self._workers.wake_fd
+
+    def clear_wakeup(self) -> None:
+        """Make ``wake_fd`` unreadable; call it before ``tick``."""
+        self._workers.clear_wakeup()
 
     def filling(self) -> Filling:
         """Return where records of a table go: a batch of its own, or the one that all share."""
@@ -113,40 +116,47 @@ class Pipeline:
         return Filling(self.batches, self.delivery.submit, max_rows=self._max_rows)
 
     def tick(self) -> float | None:
-        """Take in acknowledgements, seal what is old, try again, write the STATE that may go.
+        """Handle acknowledgements, seal old batches, start retries, write the STATE that may go.
 
-        Return the seconds until there is more to do, None if nothing is to come.
+        Return the seconds until there is more to do; None if only ``wake_fd`` can tell.
 
         Raises:
             DeliveryError: A batch can't be delivered.
-            Terminated: A signal has asked to end.
+            Terminated: A signal has asked the run to end.
         """
         self.delivery.collect()
-        left = self.batches.seal_some()
+        seconds_to_seal = self.batches.seal_some()
         self.checkpoint.release()
         if self.signum is not None:
             raise Terminated(self.signum)
-        moments = [left, self.delivery.patience]
-        return min((moment for moment in moments if moment is not None), default=None)
+        waits = [seconds_to_seal, self.delivery.seconds_to_next]
+        return min((seconds for seconds in waits if seconds is not None), default=None)
 
     def finish(self) -> None:
-        """Deliver all that is held, and write the last STATE."""
+        """Deliver every batch, and write the last STATE.
+
+        Raises:
+            DeliveryError: A batch can't be delivered.
+        """
         self.batches.seal_all()
         self.delivery.finish()
         self.checkpoint.release()
 
     def close(self) -> None:
-        """Send nothing more; count what is on the wire, and write the STATE that this allows."""
+        """Post nothing more; wait for the posts in flight, and write the STATE that they allow."""
         self.delivery.close()
         self.checkpoint.release()
 
     def terminate(self, signum: int) -> None:
-        """Ask the reading to end in good order; a second signal ends the process at once."""
+        """Ask the run to end after a signal; a second signal ends the process at once.
+
+        What is read is delivered for at most ``GRACE_SECONDS``.
+        """
         if self.signum is not None:
             self._abort(signum)
         self.signum = signum
-        self.delivery.hurry(time.monotonic() + GRACE_SECONDS)
-        # Should something hold the process up for longer: a stdout that nobody reads, a disk.
+        self.delivery.set_deadline(time.monotonic() + GRACE_SECONDS)
+        # In case something blocks for longer: a stdout that nobody reads, a disk.
         signal.signal(signal.SIGALRM, lambda *_: self._abort(signum))
         signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS + 1)
 
@@ -154,13 +164,13 @@ class Pipeline:
         self.before_abort()
         os._exit(128 + signum)
 
-    def _acknowledged(self, number: int) -> None:
+    def _handle_acknowledged(self, number: int) -> None:
         self.checkpoint.acknowledge(number)
         self.checkpoint.release()
 
 
 class StateWriter:
-    """Writes STATEs to stdout, and goes on without them once nobody reads them any more."""
+    """Writes STATEs to stdout, and drops them once stdout is closed."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
@@ -177,5 +187,5 @@ class StateWriter:
                 self._logger.error("stdout is closed (%s); delivery goes on.", error)  # noqa: TRY400
             self.lost = True
             with contextlib.suppress(OSError, ValueError, AttributeError):
-                # or the interpreter would fail once more when it flushes at the end
+                # or the interpreter's last flush would fail, too
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -123,4 +123,4 @@ class Routing:
             before.process_batch({})  # what it says of its records holds for no others
             self._tables[sink.stream_name].begin_generation(self._pipeline.batches)
         self._sinks[sink.stream_name] = sink
-        self._pipeline.progress.declared(sink.stream_name)
+        self._pipeline.metrics.add_stream(sink.stream_name)

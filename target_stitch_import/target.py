@@ -19,14 +19,14 @@ from target_stitch_import.errors import (
     RejectedError,
     TargetStitchImportError,
 )
-from target_stitch_import.parts import as_singer, name_record
+from target_stitch_import.parts import as_singer, describe_record
 from target_stitch_import.pipeline import StateWriter, Terminated
 from target_stitch_import.places import line_of
 from target_stitch_import.reader import MessageReader
 from target_stitch_import.routing import Routing
 from target_stitch_import.sink import StitchSink
 from target_stitch_import.streams import Stream, transformed
-from target_stitch_import.telling import Telling
+from target_stitch_import.telling import Reporter
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -95,7 +95,7 @@ class TargetStitchImport(CommandTarget):
         source = file_input or self.message_reader.default_input
         self._quarantine = self.dry_run or quarantine_of(self.config, source)
         pipeline = self._pipeline  # there from the start, so that a signal finds it
-        with Telling(pipeline, self.logger, quiet=self.dry_run is not None):
+        with Reporter(pipeline, self.logger, quiet=self.dry_run is not None):
             self._load(source, pipeline)
 
     def _load(self, source: IO[Any], pipeline: Pipeline) -> None:
@@ -138,7 +138,7 @@ class TargetStitchImport(CommandTarget):
             self._quarantine.sync()
         self._states(value)
         if not self._states.lost:
-            self._pipeline.progress.state_written()
+            self._pipeline.metrics.state_written()
 
     # Quarantine
 
@@ -148,7 +148,7 @@ class TargetStitchImport(CommandTarget):
         where = self._batch_files.where(batch.lines[index]) if is_known else None
         found = as_singer(batch, index) if self._quarantine is not None else None
         if found is None or self._quarantine is None:
-            raise RejectedError(f"{reason}{name_record(batch, index, where)}")
+            raise RejectedError(f"{reason}{describe_record(batch, index, where)}")
         reason = f"{where}: {reason}" if where else reason
         self._quarantine.add(*found, reason, line_of(batch.lines[index]))
 
@@ -157,7 +157,7 @@ class TargetStitchImport(CommandTarget):
         if self._quarantine is None:
             raise error
         self._quarantine.add(stream.message, message, str(error), self.message_reader.line)
-        self._pipeline.progress.set_aside(stream.routes[0].sink.stream_name)
+        self._pipeline.metrics.set_aside(stream.routes[0].sink.stream_name)
 
     # Messages
 

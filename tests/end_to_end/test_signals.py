@@ -93,14 +93,14 @@ def test_what_is_held_is_sent_while_the_tap_is_silent(
     assert f"Ended by signal {signum}: all that came before it is delivered." in stderr
 
 
-def test_a_wait_between_two_tries_is_cut_short(tmp_path: Path) -> None:
+def test_a_wait_between_two_attempts_is_cut_short(tmp_path: Path) -> None:
     # given a service that asks to wait for ten minutes, and then would take the batch
     answers = iter([BUSY])
     with (
         running_service(lambda _: next(answers, ACCEPTED)) as service,
         fed(service, tmp_path, LINES, batch_size_rows=1) as process,
     ):
-        _read_until(process, b"Next try in")
+        _read_until(process, b"Next attempt in")
         # when the signal comes
         process.terminate()
         # then the next try begins at once

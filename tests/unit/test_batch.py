@@ -173,7 +173,7 @@ def test_a_body_that_is_too_large_lowers_the_limit_to_half_of_it() -> None:
     batch.add_record(b'{"id":1}', 1, None, 1)
     batch.add_record(b'{"id":2}', 2, None, 2)
     refused = batch.seal("orders")
-    limit.refused(refused)
+    limit.handle_refused(refused)
     # Then half of that is the next guess
     assert limit.max_bytes == len(refused.body) // 2
 
@@ -183,7 +183,7 @@ def test_a_lone_record_that_is_too_large_lowers_the_limit_to_its_size() -> None:
     batch = opened()
     batch.add_record(b'{"id":1}', 1, None, 1)
     refused = batch.seal("orders")
-    limit.refused(refused)
+    limit.handle_refused(refused)
     assert limit.max_bytes == len(refused.body)
 
 
@@ -191,7 +191,7 @@ def test_a_limit_never_rises() -> None:
     limit = BodyLimit(10)
     batch = opened()
     batch.add_record(b'{"id":1}', 1, None, 1)
-    limit.refused(batch.seal("orders"))
+    limit.handle_refused(batch.seal("orders"))
     assert limit.max_bytes == 10
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_stitch_import.bodies import LARGE_BYTES, Body, BodyMemory
-from target_stitch_import.posting import Posters
-from tests.unit.posting import PATIENCE
+from target_stitch_import.posting import WorkerPool
+from tests.support.fake_service import TEST_TIMEOUT
 
 CAPACITY = LARGE_BYTES + 1_000
 
@@ -82,17 +82,17 @@ class Slow:
     def post(self, body: Body) -> None:
         """Send a body to its end."""
         self.begun.set()
-        assert self.may_end.wait(PATIENCE)
+        assert self.may_end.wait(TEST_TIMEOUT)
         self.sent = bytes(body)
 
     def close(self) -> None:
         """Have nothing to close."""
 
 
-def outcome(posters: Posters) -> int:
-    """Return the key of the next talk that has ended."""
-    while not (found := list(posters.outcomes())):
-        posters.wait(PATIENCE)
+def outcome(workers: WorkerPool) -> int:
+    """Return the key of the next job that has ended."""
+    while not (found := list(workers.outcomes())):
+        workers.wait(TEST_TIMEOUT)
     return found[0][0]
 
 
@@ -100,33 +100,33 @@ def test_a_thread_that_waits_for_the_next_body_holds_none() -> None:
     # Given a large body that was posted, by a thread that has nothing to do now
     memory, client = BodyMemory(1, CAPACITY), Slow()
     client.may_end.set()
-    posters = Posters(lambda: client)
+    workers = WorkerPool(lambda: client)
     body = memory.join(large(1))
     place = place_of(body)
-    posters.start(1, methodcaller("post", body))
-    assert outcome(posters) == 1
+    workers.start(1, methodcaller("post", body))
+    assert outcome(workers) == 1
     # When it is let go, then the next takes its place
     del body
     assert place_of(memory.join(large(2))) == place
-    posters.close()
+    workers.close()
 
 
 def test_a_post_that_was_given_up_sends_what_it_had() -> None:
     # Given a post without an end, which was given up
     memory, client = BodyMemory(1, CAPACITY), Slow()
-    posters = Posters(lambda: client)
+    workers = WorkerPool(lambda: client)
     body = memory.join(large(1))
     place = place_of(body)
-    posters.start(1, methodcaller("post", body))
-    assert client.begun.wait(PATIENCE)
-    posters.abandon(1)
+    workers.start(1, methodcaller("post", body))
+    assert client.begun.wait(TEST_TIMEOUT)
+    workers.abandon(1)
     # When nobody else holds its body any longer, and another one comes
     del body
     assert place_of(memory.join(large(2))) != place
     # Then it goes on with the one that it had
     client.may_end.set()
-    while posters._abandoned:
-        posters.wait(PATIENCE)
-        assert list(posters.outcomes()) == []
+    while workers._abandoned:
+        workers.wait(TEST_TIMEOUT)
+        assert list(workers.outcomes()) == []
     assert client.sent == b"".join(large(1))
-    posters.close()
+    workers.close()
