@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -32,14 +31,20 @@ class WouldFailError(TargetStitchImportError):
 
 
 @dataclass
-class _Tally:
-    """The numbers of a table, or of a stream."""
+class _Posted:
+    """What would be posted of a table."""
 
     records: int = 0
     requests: int = 0
     size: int = 0
-    refused: int = 0
-    first_refusal: str = ""
+
+
+@dataclass
+class _Refused:
+    """What would be refused of a stream."""
+
+    first: str
+    records: int = 0
 
 
 class DryRun:
@@ -47,7 +52,10 @@ class DryRun:
 
     def __init__(self) -> None:
         self._output: IO[bytes] | None = None
-        self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
+        self._posted: dict[str, _Posted] = {}
+        """By table; only the worker thread writes it."""
+        self._refused: dict[str, _Refused] = {}
+        """By stream; only the thread that reads the input writes it."""
         self._requests = 0
         self._size = 0
 
@@ -94,10 +102,10 @@ class DryRun:
         self._requests += 1
         self._size += len(body)
         for table, (records, size) in count_by_table(body).items():
-            tally = self._tallies[table]
-            tally.records += records
-            tally.requests += 1
-            tally.size += size
+            posted = self._posted.setdefault(table, _Posted())
+            posted.records += records
+            posted.requests += 1
+            posted.size += size
         try:
             if self._output is not None:
                 self._output.write(b"".join([body, b"\n"]))
@@ -108,9 +116,10 @@ class DryRun:
 
     def add(self, schema: SchemaMessage, record: RecordMessage, reason: str, line: int) -> None:  # noqa: ARG002
         """Count a record that would be refused."""
-        tally = self._tallies[schema.stream]
-        tally.refused += 1
-        tally.first_refusal = tally.first_refusal or f"line {line:,}: {reason}"
+        refused = self._refused.setdefault(
+            schema.stream, _Refused(first=f"line {line:,}: {reason}")
+        )
+        refused.records += 1
 
     def sync(self) -> None:
         """Do nothing: no record is written."""
@@ -123,17 +132,18 @@ class DryRun:
     def summary(self) -> list[str]:
         """Return lines for people: for each table its bodies and what would be refused, and the sum."""
         lines = []
-        for table, tally in self._tallies.items():
+        for name in dict.fromkeys([*self._posted, *self._refused]):
+            posted = self._posted.get(name, _Posted())
             lines.append(
-                f"{table}: {counted(tally.records, 'record')}, {counted(tally.size, 'byte')}, "
-                f"{counted(tally.requests, 'request')}"
+                f"{name}: {counted(posted.records, 'record')}, {counted(posted.size, 'byte')}, "
+                f"{counted(posted.requests, 'request')}"
             )
-            if tally.refused:
+            if refused := self._refused.get(name):
                 lines.append(
-                    f"{table}: {counted(tally.refused, 'record')} would be refused, "
-                    f"the first in {tally.first_refusal}"
+                    f"{name}: {counted(refused.records, 'record')} would be refused, "
+                    f"the first in {refused.first}"
                 )
-        records = sum(tally.records for tally in self._tallies.values())
+        records = sum(posted.records for posted in self._posted.values())
         lines.append(
             f"Dry run: {counted(records, 'record')} in {counted(self._requests, 'request')}, "
             f"{counted(self._size, 'byte')}; "
@@ -147,7 +157,7 @@ class DryRun:
         Raises:
             WouldFailError: It would end at a record that would be refused.
         """
-        refused = sum(tally.refused for tally in self._tallies.values())
+        refused = sum(each.records for each in self._refused.values())
         if not refused:
             return
         if config["on_invalid_record"] == "fail":
