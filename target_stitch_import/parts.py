@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import replace
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -34,6 +34,8 @@ __all__ = [
     "table_name_at",
     "without_message",
 ]
+
+_ACTIVATION: Final = b'{"action":"activate_version",'
 
 
 class _Body(msgspec.Struct):
@@ -59,7 +61,10 @@ _decode_messages = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def split_in_half(batch: Batch) -> list[Batch]:
-    """Return the two halves of a batch of several messages, in order, cut by bytes."""
+    """Return the two halves of a batch of several messages, in order, cut by bytes.
+
+    So an activation that is the last message is in the last part, behind all rows.
+    """
     head, messages, tail = _split_body(bytes(batch.body))
     ends = list(accumulate(map(len, messages)))
     cut = min(max(1, bisect_left(ends, ends[-1] / 2)), len(messages) - 1)
@@ -180,7 +185,8 @@ def _join(
     body = b"".join([head, b",".join(messages), tail])
     if len(batch.contents) > 1:
         contents = count_by_table(body)
-    else:  # the names are known without a look into each message
+    else:  # no message need be decoded
         size = len(body) if tail == BATCH_TAIL else sum(map(len, messages))
-        contents = {table: (len(messages), size) for table in batch.contents}
+        records = sum(not message.startswith(_ACTIVATION) for message in messages)
+        contents = dict.fromkeys(batch.contents, (records, size))
     return replace(batch, body=body, lines=lines, contents=contents)

@@ -237,3 +237,30 @@ def test_to_close_or_wake_once_more_is_harmless() -> None:
     run.scheduler.close()
     run.workers.wake()
     run.scheduler.close()
+
+
+def test_what_is_unacknowledged_is_known_by_table_and_generation() -> None:
+    # given two batches of a table's generation, and one of the next, which waits for them
+    run = DeliveryRun()
+    for number, generation in ((1, 4), (2, 4), (3, 5)):
+        run.scheduler.submit(sealed_batch(number, "orders", generation))
+    assert run.scheduler.has_unacknowledged("orders", 4)
+    assert run.scheduler.has_unacknowledged("orders", 5)
+    # then another table, and a generation of which nothing is sealed, have none
+    assert not run.scheduler.has_unacknowledged("items", 4)
+    assert not run.scheduler.has_unacknowledged("orders", 6)
+    # when one of the two is acknowledged, the other counts
+    run.service.answer(1)
+    while run.acknowledged != [1]:
+        run.scheduler.collect(block=True)
+    assert run.scheduler.has_unacknowledged("orders", 4)
+    # and once both are, only what is behind the barrier does
+    run.service.answer(2)
+    while run.acknowledged != [1, 2]:
+        run.scheduler.collect(block=True)
+    assert not run.scheduler.has_unacknowledged("orders", 4)
+    assert run.scheduler.has_unacknowledged("orders", 5)
+    run.service.answer(3)
+    run.scheduler.finish()
+    run.scheduler.close()
+    assert not run.scheduler.has_unacknowledged("orders", 5)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class InterruptedName(str):
+class InterruptedName(str):  # noqa: SLOT000 - it has state
     """A name that lets another thread run while it is put into a dictionary."""
 
     other: Callable[[], None] | None = None

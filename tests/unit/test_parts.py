@@ -201,3 +201,41 @@ def test_an_activation_is_named_by_its_line() -> None:
     assert "line 12 of the input" in describe_record(
         batch.seal("t", schema_messages("t", SCHEMA, ["id"])), 0
     )
+
+
+def sealed_with_activation(*records: bytes) -> Batch:
+    """Return a batch whose last message is an activation, in line 99."""
+    batch = opened(head=batch_head("t", SCHEMA, ["id"], [], 5))
+    for place, data in enumerate(records):
+        batch.add_record(data, 1_000 + place, None, place + 1)
+    batch.add_activation(2_000, 99)
+    return batch.seal("t", schema_messages("t", SCHEMA, ["id"]), {"t": (len(records), 0)})
+
+
+@settings(deadline=None)
+@given(st.lists(records, min_size=1, max_size=30))
+def test_an_activation_behind_rows_stays_the_last_message(data: list[bytes]) -> None:
+    # given a batch of rows with an activation behind them
+    batch = sealed_with_activation(*data)
+    # when it is split until each message stands alone
+    parts = [batch]
+    while any(part.rows > 1 for part in parts):
+        parts = [
+            half for part in parts for half in (split_in_half(part) if part.rows > 1 else [part])
+        ]
+        # then the activation is the last message of the last part, and of no other
+        actions = [[message["action"] for message in messages(part)] for part in parts]
+        assert actions[-1][-1] == "activate_version"
+        assert sum(action.count("activate_version") for action in actions) == 1
+        assert parts[-1].lines[-1] == 99
+        # and it is no record
+        assert sum(part.contents["t"][0] for part in parts) == len(data)
+
+
+def test_without_its_rows_an_activation_is_left() -> None:
+    # given a batch of one row and an activation, whose row is refused
+    (rest,) = without_message(sealed_with_activation(b'{"id":1}'), 0)
+    # then the activation is still sent
+    assert [message["action"] for message in messages(rest)] == ["activate_version"]
+    assert rest.contents == {"t": (0, len(rest.body))}
+    assert decode_exactly(bytes(rest.body))["table_version"] == 5
