@@ -42,7 +42,7 @@ class DeliveryOptions:
     create_retry: Callable[[], Retry]
     """Returns the retries of a new request."""
     body_limit: BodyLimit
-    """How large bodies may be; lowered when one is refused for its size."""
+    """How large bodies may be; it changes with the answers."""
     set_aside: Callable[[Batch, int, str], None] | None = None
     """Called with a batch, the index of a message that the service refuses, and its reason.
 
@@ -91,6 +91,7 @@ class DeliveryTask:
         part = self._parts[0]
         if error is None:
             self._options.metrics.acknowledged(part.contents, len(part.body))
+            self._options.body_limit.handle_accepted(part)
             self._replace_part([])
         elif isinstance(error, TransientError):
             schedule_retry(self.retry, part, error, deadline, in_flight)
