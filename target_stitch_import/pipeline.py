@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -24,13 +25,17 @@ from target_stitch_import.progress import Metrics
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from types import FrameType
+    from typing import TypeAlias
 
     from target_stitch_import.batch import Batch
     from target_stitch_import.posting import Client
     from target_stitch_import.retries import Retry
 
-__all__ = ["Pipeline", "StateWriter", "Terminated"]
+    SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
+
+__all__ = ["Pipeline", "StateWriter", "Terminated", "restore_signal_handlers"]
 
 
 GRACE_SECONDS: Final = 20.0
@@ -95,6 +100,7 @@ class Pipeline:
         """The signal that asked the run to end, or None."""
         self.before_abort: Callable[[], None] = lambda: None
         """Called, in a signal handler, before the process ends at once."""
+        self._alarm_before: tuple[SignalHandler, tuple[float, float]] | None = None
 
     @property
     def wake_fd(self) -> int:
@@ -150,15 +156,30 @@ class Pipeline:
     def terminate(self, signum: int) -> None:
         """Ask the run to end after a signal; a second signal ends the process at once.
 
-        What is read is delivered for at most ``GRACE_SECONDS``.
+        What is read is delivered for at most ``GRACE_SECONDS``. An alarm ends the process shortly
+        after that, until ``cancel_alarm`` is called.
         """
         if self.signum is not None:
             self._abort(signum)
         self.signum = signum
         self.delivery.set_deadline(time.monotonic() + GRACE_SECONDS)
         # In case something blocks for longer: a stdout that nobody reads, a disk.
-        signal.signal(signal.SIGALRM, lambda *_: self._abort(signum))
-        signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS + 1)
+        handler = signal.signal(signal.SIGALRM, lambda *_: self._abort(signum))
+        timer = signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS + 1)
+        self._alarm_before = handler, timer
+
+    def cancel_alarm(self) -> None:
+        """Take back the alarm of ``terminate``, which ends the process should it not end by itself.
+
+        The process may go on after the run: another program may use the target as a library.
+        """
+        if self._alarm_before is None:
+            return
+        (handler, timer), self._alarm_before = self._alarm_before, None
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGALRM, handler or signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
 
     def _abort(self, signum: int) -> None:
         self.before_abort()
@@ -167,6 +188,20 @@ class Pipeline:
     def _handle_acknowledged(self, number: int) -> None:
         self.checkpoint.acknowledge(number)
         self.checkpoint.release()
+
+
+def restore_signal_handlers(
+    ours: SignalHandler, before: Mapping[signal.Signals, SignalHandler]
+) -> None:
+    """Set the handlers again that signals had ``before``, where they have ``ours`` now.
+
+    Only the main thread may change handlers; another one leaves them as they are.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for signum, handler in before.items():
+        if signal.getsignal(signum) == ours:
+            signal.signal(signum, handler or signal.SIG_DFL)
 
 
 class StateWriter:

@@ -6,6 +6,7 @@ what is in a record, and how the service is spoken to, are the business of other
 
 from __future__ import annotations
 
+import signal
 import sys
 from functools import cached_property, partial
 from typing import IO, TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from target_stitch_import.errors import (
     TargetStitchImportError,
 )
 from target_stitch_import.parts import as_singer, describe_record
-from target_stitch_import.pipeline import StateWriter, Terminated
+from target_stitch_import.pipeline import StateWriter, Terminated, restore_signal_handlers
 from target_stitch_import.places import line_of
 from target_stitch_import.reader import MessageReader
 from target_stitch_import.routing import Routing
@@ -95,8 +96,12 @@ class TargetStitchImport(CommandTarget):
         source = file_input or self.message_reader.default_input
         self._quarantine = self.dry_run or quarantine_of(self.config, source)
         pipeline = self._pipeline  # there from the start, so that a signal finds it
-        with Reporter(pipeline, self.logger, quiet=self.dry_run is not None):
-            self._load(source, pipeline)
+        try:
+            with Reporter(pipeline, self.logger, quiet=self.dry_run is not None):
+                self._load(source, pipeline)
+        finally:  # another program may use this as a library, and go on
+            restore_signal_handlers(self._handle_termination, self._handlers_before)
+            pipeline.cancel_alarm()
 
     def _load(self, source: IO[Any], pipeline: Pipeline) -> None:
         try:
@@ -221,6 +226,12 @@ class TargetStitchImport(CommandTarget):
         self._pipeline.close()
         for sink in self._sinks_active.values():
             sink.clean_up()
+
+    def _setup_signal_handlers(self) -> None:
+        self._handlers_before = {
+            signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)
+        }
+        super()._setup_signal_handlers()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if "_pipeline" not in self.__dict__:  # nothing is read yet
