@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from target_stitch_import import batch as batch_module
 from target_stitch_import.batch import OpenBatch
-from target_stitch_import.body_limit import BodyLimit
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.forms import BATCH_FORM, MessageForm, batch_head, push_body
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
@@ -164,35 +163,6 @@ def test_a_sealed_batch_keeps_its_number_generation_and_lines() -> None:
     assert (
         str(sealed) == f"batch 7 of table 'orders' (2 rows, {len(sealed.body)} bytes, from line 12)"
     )
-
-
-def test_a_body_that_is_too_large_lowers_the_limit_to_half_of_it() -> None:
-    # Given a limit, and a body of several records that was refused for its size
-    limit = BodyLimit(4_000_000)
-    batch = opened()
-    batch.add_record(b'{"id":1}', 1, None, 1)
-    batch.add_record(b'{"id":2}', 2, None, 2)
-    refused = batch.seal("orders")
-    limit.refused(refused)
-    # Then half of that is the next guess
-    assert limit.max_bytes == len(refused.body) // 2
-
-
-def test_a_lone_record_that_is_too_large_lowers_the_limit_to_its_size() -> None:
-    limit = BodyLimit(4_000_000)
-    batch = opened()
-    batch.add_record(b'{"id":1}', 1, None, 1)
-    refused = batch.seal("orders")
-    limit.refused(refused)
-    assert limit.max_bytes == len(refused.body)
-
-
-def test_a_limit_never_rises() -> None:
-    limit = BodyLimit(10)
-    batch = opened()
-    batch.add_record(b'{"id":1}', 1, None, 1)
-    limit.refused(batch.seal("orders"))
-    assert limit.max_bytes == 10
 
 
 @settings(deadline=None)

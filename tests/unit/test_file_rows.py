@@ -95,7 +95,7 @@ class Still:
         """Have nothing to do."""
         return None
 
-    def woken(self) -> None:
+    def clear_wakeup(self) -> None:
         """Never wake."""
 
     def close(self) -> None:

@@ -12,8 +12,13 @@ from hypothesis import strategies as st
 from target_stitch_import.batch import Batch, OpenBatch
 from target_stitch_import.forms import batch_head
 from target_stitch_import.jsontext import decode_exactly
-from target_stitch_import.parts import as_singer, halves, name_record, without
-from tests.unit.posting import schemas_of
+from target_stitch_import.parts import (
+    as_singer,
+    describe_record,
+    split_in_half,
+    without_message,
+)
+from tests.support.fake_service import schema_messages
 
 SCHEMA = {"properties": {"id": {"type": "integer"}}}
 HEAD = batch_head("t", SCHEMA, ["id"])
@@ -31,7 +36,7 @@ def sealed_of(*records: bytes) -> Batch:
     batch.number, batch.generation = 7, 3
     for place, data in enumerate(records):
         batch.add_record(data, 1_000 + place, AT if place % 2 else None, 100 + place)
-    return batch.seal("t", schemas_of("t", SCHEMA, ["id"]))
+    return batch.seal("t", schema_messages("t", SCHEMA, ["id"]))
 
 
 def messages(batch: Batch) -> list[dict[str, object]]:
@@ -49,7 +54,7 @@ def test_two_halves_are_the_whole_in_its_order(data: list[bytes]) -> None:
     # Given any batch of several records
     batch = sealed_of(*data)
     # When it is split
-    first, second = halves(batch)
+    first, second = split_in_half(batch)
     # Then nothing is lost, doubled, changed or moved, sequences and lines included
     assert messages(first) + messages(second) == messages(batch)
     assert [*first.lines, *second.lines] == list(batch.lines)
@@ -64,10 +69,10 @@ def test_a_batch_is_split_by_bytes_and_not_by_rows() -> None:
     # Given one large record in front of many small ones
     batch = sealed_of(b'{"id":1,"x":"%b"}' % (b"x" * 100_000), *[b'{"id":2}'] * 50)
     # Then it goes alone
-    assert [half.rows for half in halves(batch)] == [1, 50]
+    assert [half.rows for half in split_in_half(batch)] == [1, 50]
     # and so it does behind them
     batch = sealed_of(*[b'{"id":2}'] * 50, b'{"id":1,"x":"%b"}' % (b"x" * 100_000))
-    assert [half.rows for half in halves(batch)] == [50, 1]
+    assert [half.rows for half in split_in_half(batch)] == [50, 1]
 
 
 def test_parts_are_copies() -> None:
@@ -76,18 +81,20 @@ def test_parts_are_copies() -> None:
     memory = bytearray(plain.body)
     batch = replace(plain, body=memoryview(memory))
     # When it is taken apart, and another body takes its place
-    parts = [*halves(batch), *without(batch, 1)]
+    parts = [*split_in_half(batch), *without_message(batch, 1)]
     memory[:] = bytes(len(memory))
     # Then the parts are what they would have been anyway
     assert [part.body for part in parts] == [
-        part.body for part in (*halves(plain), *without(plain, 1))
+        part.body for part in (*split_in_half(plain), *without_message(plain, 1))
     ]
 
 
 def test_splitting_ends_with_single_records() -> None:
     parts = [sealed_of(*(b'{"id":%d}' % place for place in range(11)))]
     while any(part.rows > 1 for part in parts):
-        parts = [half for part in parts for half in (halves(part) if part.rows > 1 else [part])]
+        parts = [
+            half for part in parts for half in (split_in_half(part) if part.rows > 1 else [part])
+        ]
     head = bytes(sealed_of(b'{"id":0}').body).split(b"[{", 1)[0]
     assert [part.body for part in parts] == [
         head + b"[" + _message(place) + b"]}" for place in range(11)
@@ -102,7 +109,7 @@ def _message(place: int) -> bytes:
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_without_one_record_the_others_stay(index: int) -> None:
     batch = sealed_of(b'{"id":0}', b'{"id":1}', b'{"id":2}')
-    (rest,) = without(batch, index)
+    (rest,) = without_message(batch, index)
     expected = messages(batch)
     del expected[index]
     assert messages(rest) == expected
@@ -110,7 +117,7 @@ def test_without_one_record_the_others_stay(index: int) -> None:
 
 
 def test_without_its_only_record_nothing_is_left_of_a_batch() -> None:
-    assert without(sealed_of(b'{"id":0}'), 0) == []
+    assert without_message(sealed_of(b'{"id":0}'), 0) == []
 
 
 def test_a_record_is_given_back_as_a_tap_would_write_it() -> None:
@@ -119,7 +126,7 @@ def test_a_record_is_given_back_as_a_tap_would_write_it() -> None:
     batch = opened(head)
     batch.add_record(b'{"id": 1.10}', 1, AT, 9)
     # When the record is asked for
-    found = as_singer(batch.seal("t", schemas_of("t", SCHEMA, ["id"], ["at"])), 0)
+    found = as_singer(batch.seal("t", schema_messages("t", SCHEMA, ["id"], ["at"])), 0)
     assert found is not None
     schema, record = found
     # Then its bytes are the tap's, and the rest is what the body says
@@ -149,7 +156,7 @@ def sealed_with(data: bytes, keys: list[str]) -> Batch:
     batch = opened(head=batch_head("t", SCHEMA, keys))
     batch.add_record(b'{"id":0}', 1, None, 41)
     batch.add_record(data, 2, None, 1_042)
-    return batch.seal("t", schemas_of("t", SCHEMA, keys))
+    return batch.seal("t", schema_messages("t", SCHEMA, keys))
 
 
 @pytest.mark.parametrize(
@@ -170,12 +177,12 @@ def sealed_with(data: bytes, keys: list[str]) -> Batch:
     ],
 )
 def test_a_message_is_named_by_its_line_and_keys(data: bytes, keys: list[str], said: str) -> None:
-    assert name_record(sealed_with(data, keys), 1) == said
+    assert describe_record(sealed_with(data, keys), 1) == said
 
 
 @pytest.mark.parametrize("index", [-1, 2, 10**30])
 def test_a_place_that_is_none_is_not_named(index: int) -> None:
-    assert name_record(sealed_with(b"{}", []), index) == ""
+    assert describe_record(sealed_with(b"{}", []), index) == ""
 
 
 @pytest.mark.parametrize(
@@ -185,12 +192,50 @@ def test_a_place_that_is_none_is_not_named(index: int) -> None:
 )
 def test_a_record_that_can_not_be_named_by_its_key_is_named_by_its_line(data: bytes) -> None:
     # Records like these come through where validate_records is off.
-    assert "line 1,042 of the input" in name_record(sealed_with(data, ["id"]), 1)
+    assert "line 1,042 of the input" in describe_record(sealed_with(data, ["id"]), 1)
 
 
 def test_an_activation_is_named_by_its_line() -> None:
     batch = opened()
     batch.add_activation(5, 12)
-    assert "line 12 of the input" in name_record(
-        batch.seal("t", schemas_of("t", SCHEMA, ["id"])), 0
+    assert "line 12 of the input" in describe_record(
+        batch.seal("t", schema_messages("t", SCHEMA, ["id"])), 0
     )
+
+
+def sealed_with_activation(*records: bytes) -> Batch:
+    """Return a batch whose last message is an activation, in line 99."""
+    batch = opened(head=batch_head("t", SCHEMA, ["id"], [], 5))
+    for place, data in enumerate(records):
+        batch.add_record(data, 1_000 + place, None, place + 1)
+    batch.add_activation(2_000, 99)
+    return batch.seal("t", schema_messages("t", SCHEMA, ["id"]), {"t": (len(records), 0)})
+
+
+@settings(deadline=None)
+@given(st.lists(records, min_size=1, max_size=30))
+def test_an_activation_behind_rows_stays_the_last_message(data: list[bytes]) -> None:
+    # given a batch of rows with an activation behind them
+    batch = sealed_with_activation(*data)
+    # when it is split until each message stands alone
+    parts = [batch]
+    while any(part.rows > 1 for part in parts):
+        parts = [
+            half for part in parts for half in (split_in_half(part) if part.rows > 1 else [part])
+        ]
+        # then the activation is the last message of the last part, and of no other
+        actions = [[message["action"] for message in messages(part)] for part in parts]
+        assert actions[-1][-1] == "activate_version"
+        assert sum(action.count("activate_version") for action in actions) == 1
+        assert parts[-1].lines[-1] == 99
+        # and it is no record
+        assert sum(part.contents["t"][0] for part in parts) == len(data)
+
+
+def test_without_its_rows_an_activation_is_left() -> None:
+    # given a batch of one row and an activation, whose row is refused
+    (rest,) = without_message(sealed_with_activation(b'{"id":1}'), 0)
+    # then the activation is still sent
+    assert [message["action"] for message in messages(rest)] == ["activate_version"]
+    assert rest.contents == {"t": (0, len(rest.body))}
+    assert decode_exactly(bytes(rest.body))["table_version"] == 5

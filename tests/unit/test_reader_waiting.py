@@ -32,7 +32,7 @@ class Background:
         self.ticks += 1
         return self._on_tick(self.ticks)
 
-    def woken(self) -> None:
+    def clear_wakeup(self) -> None:
         """Take the byte that woke it."""
         os.read(self.wake_fd, 1)
 
