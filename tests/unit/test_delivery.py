@@ -73,7 +73,9 @@ def test_the_tap_waits_while_as_many_as_allowed_are_held() -> None:
     assert sorted(run.acknowledged) == [1, 2, 3, 4, 9]
 
 
-def test_what_is_ready_for_another_try_waits_for_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_ready_for_another_attempt_waits_for_a_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # Given one place, which another batch has taken while the first waited for its second try
     monkeypatch.setattr("backoff.full_jitter", lambda _: 0.01)
     run = DeliveryRun(parallel=1)
@@ -85,9 +87,9 @@ def test_what_is_ready_for_another_try_waits_for_a_place(monkeypatch: pytest.Mon
     # When its wait is over
     threading.Event().wait(0.05)
     # Then nobody is to come back before the place is free, and then it is posted
-    patience = run.scheduler.seconds_to_next
-    assert patience is not None
-    assert patience > 1
+    seconds = run.scheduler.seconds_to_next
+    assert seconds is not None
+    assert seconds > 1
     run.service.accepts_all = True
     run.service.answer(1, 2)
     run.scheduler.finish()

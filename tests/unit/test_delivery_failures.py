@@ -45,7 +45,7 @@ def test_a_refused_record_is_named_by_its_line_and_key() -> None:
     assert str(error).endswith('That record is line 700 of the input (key {"id":700}).')
 
 
-def test_any_exception_of_a_posting_thread_is_told() -> None:
+def test_any_exception_of_a_worker_is_reported() -> None:
     run = DeliveryRun()
     run.scheduler.submit(sealed_batch(1))
     assert "MemoryError" in str(fail(run, 1, MemoryError("MemoryError")))
@@ -104,7 +104,7 @@ def test_what_is_handed_over_after_a_failure_is_not_sent() -> None:
     assert run.service.begun == [1]
 
 
-def test_a_tap_that_waits_for_room_is_told_of_the_failure() -> None:
+def test_a_tap_that_waits_for_room_gets_the_failure() -> None:
     run = DeliveryRun(parallel=1)
     for number in range(1, 2 + READY):
         run.scheduler.submit(sealed_batch(number))

@@ -77,15 +77,15 @@ def test_while_one_batch_waits_the_others_go_on() -> None:
 
 
 @pytest.mark.usefixtures("not_soon")
-def test_who_waits_beside_the_delivery_knows_for_how_long() -> None:
+def test_the_seconds_to_the_next_retry_are_known() -> None:
     run = DeliveryRun()
     assert run.scheduler.seconds_to_next is None
     failing(run, in_vain(1, 1))
     run.scheduler.submit(sealed_batch(1))
     run.scheduler.collect(block=True)
-    patience = run.scheduler.seconds_to_next
-    assert patience is not None
-    assert 0 < patience <= TEST_TIMEOUT
+    seconds = run.scheduler.seconds_to_next
+    assert seconds is not None
+    assert 0 < seconds <= TEST_TIMEOUT
     run.scheduler.close()
 
 
@@ -110,7 +110,7 @@ def test_a_later_generation_waits_for_a_retry_too(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("not_soon")
-def test_in_a_hurry_what_waits_is_tried_at_once() -> None:
+def test_with_a_deadline_what_waits_is_tried_at_once() -> None:
     # Given a batch that waits for its second try
     run = DeliveryRun()
     failing(run, in_vain(1, 1))
@@ -125,7 +125,7 @@ def test_in_a_hurry_what_waits_is_tried_at_once() -> None:
 
 
 @pytest.mark.usefixtures("at_once")
-def test_at_the_deadline_tries_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_the_deadline_attempts_end(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a service that takes nothing
     run = DeliveryRun()
     failing(run, in_vain(10**9, 1))

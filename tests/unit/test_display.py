@@ -129,10 +129,10 @@ def test_of_a_thousand_streams_the_latest_are_shown(clock: Clock) -> None:
         metrics.request_sent([f"s{place}"], is_retry=False)
         metrics.acknowledged({f"s{place}": (10, 100)}, 100)
     # when they are drawn
-    _, *streams, others, together, _ = drawn(metrics, 80)
+    _, *streams, rest, together, _ = drawn(metrics, 80)
     # then there are few, and sums of the others and of all
     assert [line.split()[0] for line in streams] == [f"s{place}" for place in range(992, 1_000)]
-    assert others.split()[:3] == ["992", "others", "9,920"]
+    assert rest.split()[:3] == ["992", "others", "9,920"]
     assert together.split()[:2] == ["all", "10,000"]
 
 

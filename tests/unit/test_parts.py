@@ -30,7 +30,7 @@ def opened(head: bytes = HEAD) -> OpenBatch:
     return OpenBatch(head, max_bytes=4_000_000, max_rows=10_000)
 
 
-def sealed_of(*records: bytes) -> Batch:
+def sealed_with_records(*records: bytes) -> Batch:
     """Return a batch of these records, in lines 100, 101 and so on."""
     batch = opened()
     batch.number, batch.generation = 7, 3
@@ -52,7 +52,7 @@ records = st.integers(0, 300).map(lambda size: b'{"id":1,"x":"%b"}' % (b"]},{" *
 @given(st.lists(records, min_size=2, max_size=30))
 def test_two_halves_are_the_whole_in_its_order(data: list[bytes]) -> None:
     # Given any batch of several records
-    batch = sealed_of(*data)
+    batch = sealed_with_records(*data)
     # When it is split
     first, second = split_in_half(batch)
     # Then nothing is lost, doubled, changed or moved, sequences and lines included
@@ -67,17 +67,17 @@ def test_two_halves_are_the_whole_in_its_order(data: list[bytes]) -> None:
 
 def test_a_batch_is_split_by_bytes_and_not_by_rows() -> None:
     # Given one large record in front of many small ones
-    batch = sealed_of(b'{"id":1,"x":"%b"}' % (b"x" * 100_000), *[b'{"id":2}'] * 50)
+    batch = sealed_with_records(b'{"id":1,"x":"%b"}' % (b"x" * 100_000), *[b'{"id":2}'] * 50)
     # Then it goes alone
     assert [half.rows for half in split_in_half(batch)] == [1, 50]
     # and so it does behind them
-    batch = sealed_of(*[b'{"id":2}'] * 50, b'{"id":1,"x":"%b"}' % (b"x" * 100_000))
+    batch = sealed_with_records(*[b'{"id":2}'] * 50, b'{"id":1,"x":"%b"}' % (b"x" * 100_000))
     assert [half.rows for half in split_in_half(batch)] == [50, 1]
 
 
 def test_parts_are_copies() -> None:
     # Given a body in memory that is used again once nobody holds it
-    plain = sealed_of(b'{"id":1}', b'{"id":2}', b'{"id":3}')
+    plain = sealed_with_records(b'{"id":1}', b'{"id":2}', b'{"id":3}')
     memory = bytearray(plain.body)
     batch = replace(plain, body=memoryview(memory))
     # When it is taken apart, and another body takes its place
@@ -90,12 +90,12 @@ def test_parts_are_copies() -> None:
 
 
 def test_splitting_ends_with_single_records() -> None:
-    parts = [sealed_of(*(b'{"id":%d}' % place for place in range(11)))]
+    parts = [sealed_with_records(*(b'{"id":%d}' % place for place in range(11)))]
     while any(part.rows > 1 for part in parts):
         parts = [
             half for part in parts for half in (split_in_half(part) if part.rows > 1 else [part])
         ]
-    head = bytes(sealed_of(b'{"id":0}').body).split(b"[{", 1)[0]
+    head = bytes(sealed_with_records(b'{"id":0}').body).split(b"[{", 1)[0]
     assert [part.body for part in parts] == [
         head + b"[" + _message(place) + b"]}" for place in range(11)
     ]
@@ -108,7 +108,7 @@ def _message(place: int) -> bytes:
 
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_without_one_record_the_others_stay(index: int) -> None:
-    batch = sealed_of(b'{"id":0}', b'{"id":1}', b'{"id":2}')
+    batch = sealed_with_records(b'{"id":0}', b'{"id":1}', b'{"id":2}')
     (rest,) = without_message(batch, index)
     expected = messages(batch)
     del expected[index]
@@ -117,7 +117,7 @@ def test_without_one_record_the_others_stay(index: int) -> None:
 
 
 def test_without_its_only_record_nothing_is_left_of_a_batch() -> None:
-    assert without_message(sealed_of(b'{"id":0}'), 0) == []
+    assert without_message(sealed_with_records(b'{"id":0}'), 0) == []
 
 
 def test_a_record_is_given_back_as_a_tap_would_write_it() -> None:
@@ -142,7 +142,7 @@ def test_a_record_is_given_back_as_a_tap_would_write_it() -> None:
 
 @pytest.mark.parametrize("index", [-1, 1, 10**30])
 def test_a_place_that_is_none_gives_no_record(index: int) -> None:
-    assert as_singer(sealed_of(b'{"id":0}'), index) is None
+    assert as_singer(sealed_with_records(b'{"id":0}'), index) is None
 
 
 def test_an_activation_gives_no_record() -> None:

@@ -113,10 +113,12 @@ def test_at_the_end_the_records_are_counted_by_stream(
     for stream in ("orders", "others", "orders"):
         quarantine.add(schema(stream), record(stream=stream), f"no to {stream}", 1)
     quarantine.close()
-    told = [entry.getMessage() for entry in caplog.records]
+    lines_logged = [entry.getMessage() for entry in caplog.records]
     # the first of each stream, and the sum
-    assert told[:2] == [f"Set aside in {path}: no to {stream}" for stream in ("orders", "others")]
-    assert told[2].startswith("3 records were set aside (2 of 'orders', 1 of 'others') in ")
+    assert lines_logged[:2] == [
+        f"Set aside in {path}: no to {stream}" for stream in ("orders", "others")
+    ]
+    assert lines_logged[2].startswith("3 records were set aside (2 of 'orders', 1 of 'others') in ")
 
 
 @pytest.mark.parametrize("most", [0, 1, 3])

@@ -32,7 +32,7 @@ class Request:
         self.waits: list[float] = []
 
     def fail(self, error: TransientError = BUSY, deadline: float = math.inf) -> None:
-        """Try, fail, and wait for the next try."""
+        """Try, fail, and wait for the next attempt."""
         self.retry.start_attempt()
         self.waits.append(self.retry.schedule(error, deadline))
         assert self.retry.next_at == self.clock.now + self.waits[-1]
@@ -97,7 +97,7 @@ def test_a_retry_after_counts_for_its_own_answer_only(asked: list[tuple[float, f
 
 
 @pytest.mark.parametrize("budget", [0.5, 10, 900])
-def test_tries_end_when_the_budget_is_spent(
+def test_attempts_end_when_the_budget_is_spent(
     budget: float, asked: list[tuple[float, float]]
 ) -> None:
     # Given a request whose first try took half an hour to fail
@@ -118,7 +118,7 @@ def test_tries_end_when_the_budget_is_spent(
 
 
 @pytest.mark.parametrize("retry_after", [3600.0, math.inf, 1e300])
-def test_a_retry_after_beyond_the_budget_leaves_one_last_try_at_its_end(
+def test_a_retry_after_beyond_the_budget_leaves_one_last_attempt_at_its_end(
     retry_after: float,
 ) -> None:
     request = Request()
@@ -128,13 +128,13 @@ def test_a_retry_after_beyond_the_budget_leaves_one_last_try_at_its_end(
         request.fail()
 
 
-def test_without_a_budget_there_is_one_try() -> None:
+def test_without_a_budget_there_is_one_attempt() -> None:
     request = Request(0)
     with pytest.raises(TransientError, match="given up after 1 attempt in 0 s"):
         request.fail()
 
 
-def test_a_moment_may_end_the_tries_before_the_budget_does(
+def test_a_deadline_may_end_the_attempts_before_the_budget_does(
     asked: list[tuple[float, float]],
 ) -> None:
     # Given a moment in a few seconds, and a service that asks to wait for longer
@@ -145,7 +145,7 @@ def test_a_moment_may_end_the_tries_before_the_budget_does(
     assert request.waits == [1, 1, 1, 1, 0.5]
 
 
-def test_who_is_in_a_hurry_waits_no_longer() -> None:
+def test_a_wait_can_be_cut_short() -> None:
     request = Request()
     request.retry.start_attempt()
     request.retry.schedule(TransientError("429", retry_after=60.0))
@@ -153,7 +153,7 @@ def test_who_is_in_a_hurry_waits_no_longer() -> None:
     assert request.retry.next_at == request.clock.now
 
 
-def test_a_try_that_lasts_too_long_is_overdue() -> None:
+def test_an_attempt_that_lasts_too_long_has_timed_out() -> None:
     request = Request()
     assert not request.retry.timed_out
     request.retry.start_attempt()

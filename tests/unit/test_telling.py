@@ -165,12 +165,12 @@ def test_of_very_many_streams_those_that_matter_have_an_event(kept: _Kept) -> No
             pipeline.metrics.acknowledged({f"s{place}": (1, place)}, place)
         pipeline.metrics.set_aside("s7")
     # then the end is bounded, has that one and the largest, and the sum of the others
-    *streams, others, run = kept.records
+    *streams, rest, run = kept.records
     assert [record.stream_name for record in streams] == [
         "s7", *(f"s{place}" for place in range(9_901, 10_000))
     ]  # fmt: skip
-    assert (others.event_name, others.streams, others.records) == ("other_streams", 9_900, 9_900)
-    assert run.bytes == others.bytes + sum(record.bytes for record in streams)
+    assert (rest.event_name, rest.streams, rest.records) == ("other_streams", 9_900, 9_900)
+    assert run.bytes == rest.bytes + sum(record.bytes for record in streams)
     assert kept.messages[-2].startswith("9,900 other streams: 9,900 records, ")
 
 
