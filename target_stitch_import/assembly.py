@@ -12,7 +12,7 @@ from target_stitch_import.api_url import base_url
 from target_stitch_import.client import BATCH, PUSH, PUSH_TRANSIT, Endpoint, ImportClient
 from target_stitch_import.pipeline import Pipeline
 from target_stitch_import.quarantine import Quarantine
-from target_stitch_import.retries import Attempts
+from target_stitch_import.retries import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,7 +55,7 @@ def pipeline_of(
     return Pipeline(
         connect if dry_run is None else lambda: dry_run,
         write_state,
-        attempts=partial(Attempts, float(config["max_retry_seconds"]), longest),
+        create_retry=partial(Retry, float(config["max_retry_seconds"]), longest),
         max_rows=config["batch_size_rows"],
         max_bytes=config["max_batch_bytes"],
         max_age=float(config["max_batch_age_seconds"]),
@@ -81,11 +81,11 @@ def quarantine_of(config: Mapping[str, Any], source: IO[Any]) -> Quarantine | No
     if not _has_quarantine(config):
         return None
     try:
-        reading = source.fileno()
+        input_fd = source.fileno()
     except OSError:  # no file of the system's, but one in memory
-        reading = None
+        input_fd = None
     most = config.get("max_quarantined")
-    return Quarantine(config["quarantine_path"], most=most, reading=reading)
+    return Quarantine(config["quarantine_path"], max_records=most, input_fd=input_fd)
 
 
 def _has_quarantine(config: Mapping[str, Any]) -> bool:

@@ -119,4 +119,4 @@ class Router:
         if isinstance(before, StitchSink):
             before.begin_generation()
         self._sinks[sink.stream_name] = sink
-        self._pipeline.progress.declared(sink.stream_name)
+        self._pipeline.metrics.add_stream(sink.stream_name)

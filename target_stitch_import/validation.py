@@ -62,7 +62,7 @@ class RecordValidator:
         self._schema = schema
         self._validate = validate
         self._quick_tests = (
-            iter([self._struct_test, self._open_struct_test, lambda: self._accept_decoded])
+            iter([self._struct_test, self._open_struct_test, self._decoded_test])
             if validate
             else iter([self._keys_test])
         )
@@ -147,30 +147,29 @@ class RecordValidator:
 
         return accept
 
-    def _accept_decoded(self, record: bytes) -> None:
-        try:
-            values = self._decode(record)
-        except ArithmeticError:
-            raise InDoubtError from None
-        if (
-            self._fast_validator is None
-            or (not self._known.issuperset(values) and any(map(is_reserved, values)))
-            or any(_is_no_key(values.get(key)) for key in self._keys)
-            or not self._fast_validator(values)
-            or is_large(record)
-        ):
-            raise InDoubtError
-
-    @cached_property
-    def _fast_validator(self) -> Callable[[Any], bool] | None:
-        return _fast_validator(self._schema)
-
-    @cached_property
-    def _decode(self) -> Callable[[bytes], dict[str, Any]]:
+    def _decoded_test(self) -> QuickTest | None:
+        is_valid = _fast_validator(self._schema)
+        if is_valid is None:
+            return None
         exact = any(_EXACT_KEYWORDS & part.keys() for part in subschemas(self._schema))
-        return msgspec.json.Decoder(
-            dict[str, Any], float_hook=_decode_decimal if exact else None
-        ).decode
+        float_hook = _decode_decimal if exact else None
+        decode = msgspec.json.Decoder(dict[str, Any], float_hook=float_hook).decode
+        known, keys = self._known, self._keys
+
+        def accept(record: bytes) -> None:
+            try:
+                values = decode(record)
+            except ArithmeticError:
+                raise InDoubtError from None
+            if (
+                (not known.issuperset(values) and any(map(is_reserved, values)))
+                or any(_is_no_key(values.get(key)) for key in keys)
+                or not is_valid(values)
+                or is_large(record)
+            ):
+                raise InDoubtError
+
+        return accept
 
     # What the quick test did not accept
 

@@ -126,11 +126,14 @@ def test_a_target_that_fails_fails_the_run_and_what_was_safe_is_kept(tmp_path: P
     one_by_one = {"BATCH_SIZE_ROWS": "1", "MAX_PARALLEL_REQUESTS": "1"}
 
     def answer(_: Request) -> Answer:
+        (tmp_path / "posted").touch()
         return next(answers, (401, b'{"message": "Not Authorized"}', {}))
 
+    # which writes the second record once the first is posted
+    tap = "head -n 3 lines\nwhile [ ! -e posted ]; do sleep 0.05; done\ntail -n 2 lines\nexec sleep 600"
     with running_service(answer) as service:
         # when it runs
-        code, stderr = run(service, tmp_path, "cat lines\nexec sleep 600", **one_by_one)
+        code, stderr = run(service, tmp_path, tap, **one_by_one)
     # then the tap is ended too, the code is the target's, and the STATE of the one batch is kept
     assert code == 1
     assert f"pipe: ended with exit codes: sh with 143, {COMMAND} with 1" in stderr

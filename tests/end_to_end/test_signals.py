@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import threading
 import time
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
-from target_stitch_import.pipeline import GRACE_SECONDS
+from target_stitch_import.pipeline import GRACE_SECONDS, Terminated
+from target_stitch_import.target import TargetStitchImport
 from tests.support.messages import record, schema, state, stream_of
-from tests.support.running import started
+from tests.support.running import loaded, started
 from tests.support.service import ACCEPTED, Request, running_service
 
 if TYPE_CHECKING:
@@ -93,14 +96,14 @@ def test_what_is_held_is_sent_while_the_tap_is_silent(
     assert f"Ended by signal {signum}: all that came before it is delivered." in stderr
 
 
-def test_a_wait_between_two_tries_is_cut_short(tmp_path: Path) -> None:
+def test_a_wait_between_two_attempts_is_cut_short(tmp_path: Path) -> None:
     # given a service that asks to wait for ten minutes, and then would take the batch
     answers = iter([BUSY])
     with (
         running_service(lambda _: next(answers, ACCEPTED)) as service,
         fed(service, tmp_path, LINES, batch_size_rows=1) as process,
     ):
-        _read_until(process, b"Next try in")
+        _read_until(process, b"Next attempt in")
         # when the signal comes
         process.terminate()
         # then the next try begins at once
@@ -216,6 +219,63 @@ def test_a_stdout_that_nobody_reads_does_not_hold_it_up(service: Service, tmp_pa
         process.terminate()
         # then the run ends all the same
         assert process.wait(30) == 143
+
+
+def handlers() -> list[object]:
+    """Return what this process does at the signals that the target handles, and its alarm."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    return [*map(signal.getsignal, signals), signal.getitimer(signal.ITIMER_REAL)]
+
+
+def test_a_process_that_goes_on_has_its_own_signals_again(service: Service) -> None:
+    # given a program that loads what a tap writes, and a tap that says nothing more
+    before = handlers()
+    target = TargetStitchImport(config=service.config(batch_size_rows=1))
+    assert handlers() != before
+    reading, writing = os.pipe()
+    os.write(writing, LINES)
+
+    def answer(_: Request) -> Answer:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return ACCEPTED
+
+    service.answer = answer
+    # when a signal asks the load to end
+    try:
+        with (
+            os.fdopen(reading, "rb") as source,
+            mock.patch("sys.stdout", io.TextIOWrapper(io.BytesIO())),
+            pytest.raises(Terminated),
+        ):
+            target.load(source)
+        # then the program goes on, with the signals that it had, and nothing ends it later
+        assert handlers() == before
+    finally:
+        os.close(writing)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@pytest.mark.parametrize("data", [LINES, b"nonsense\n"])
+def test_a_load_that_no_signal_ends_gives_them_back_too(data: bytes, service: Service) -> None:
+    # given a program with an alarm of its own
+    before = handlers()[:3]
+    signal.setitimer(signal.ITIMER_REAL, 600)
+    try:
+        # when it loads something, and that succeeds or fails
+        loaded(service.config(), data)
+        # then its alarm is still set
+        assert handlers()[:3] == before
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def test_a_load_in_another_thread_leaves_signals_alone(service: Service) -> None:
+    before = handlers()
+    thread = threading.Thread(target=loaded, args=(service.config(), LINES))
+    thread.start()
+    thread.join(30)
+    assert (service.ids, handlers()) == ([1], before)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

@@ -141,6 +141,72 @@ def test_an_activation_before_the_first_record_hides_nothing_of_its_version(
     assert ids(emulator) == [1, 2]
 
 
+def test_a_small_table_with_an_activation_in_front_and_behind_takes_two_requests(
+    service: Service,
+) -> None:
+    # given a hundred small tables, as SQL taps write them in full
+    lines = []
+    for table in (f"t{number}" for number in range(100)):
+        lines += [schema(table), activate(9, table)]
+        lines += [record({"id": row}, table, version=9) for row in range(3)]
+        lines += [activate(9, table)]
+
+    # when they are loaded, and the service takes its time
+    def answer(_request: Request) -> Answer:
+        threading.Event().wait(0.01)
+        return ACCEPTED
+
+    service.answer = answer
+    states, error = loaded(service.config(), stream_of(*lines, state({"done": True})))
+    # then each takes one request for the first activation, and one for its rows with the second
+    assert (states, error) == ([b'{"done": true}'], None)
+    assert len(service.requests) == 200
+    for table in (f"t{number}" for number in range(100)):
+        of_table = [each for each in service.requests if each.batch["table_name"] == table]
+        assert [what(each) for each in of_table] == [["activation"], [0, 1, 2, "activation"]]
+
+
+def test_an_activation_waits_for_the_batches_of_its_table_that_are_on_their_way(
+    service: Service,
+) -> None:
+    # given a table of three batches, the last of which is still open
+    lines = [record({"id": place}, version=1) for place in range(5)]
+    # when its version is activated while the first is not acknowledged
+    acknowledged: list[Any] = []
+
+    def answer(request: Request) -> Answer:
+        if "activation" in what(request):
+            assert sorted(acknowledged) == list(range(5))
+        threading.Event().wait(0.05)
+        acknowledged.extend(what(request))
+        return ACCEPTED
+
+    service.answer = answer
+    config = service.config(batch_size_rows=2, max_parallel_requests=4)
+    _, error = loaded(config, stream_of(schema(), *lines, activate(1)))
+    # then the activation comes alone, behind all of them
+    assert error is None
+    assert what(service.requests[-1]) == ["activation"]
+
+
+def test_an_activation_in_front_raises_the_sequence_of_no_row(service: Service) -> None:
+    # given a tap that activates a version, and then writes rows that it extracted a year ago
+    times = [f"2025-01-01T00:00:00.{place:06}Z" for place in range(3)]
+    rows = [
+        record({"id": place}, version=1, time_extracted=time) for place, time in enumerate(times)
+    ]
+    # when it is loaded
+    _, error = loaded(service.config(), stream_of(schema(), activate(1), *rows, activate(1)))
+    # then each row has the sequence of its own time
+    assert error is None
+    messages = service.requests[-1].batch["messages"]
+    assert [each["sequence"] for each in messages[:3]] == [
+        1735689600000000000 + place * 1000 for place in range(3)
+    ]
+    # and the activation behind them has a greater one
+    assert messages[3]["sequence"] > messages[2]["sequence"]
+
+
 def test_activations_that_are_ignored_leave_the_versions_in_the_batches(service: Service) -> None:
     # given activations switched off
     config = service.config(process_activate_version_messages=False)

@@ -1,4 +1,4 @@
-"""A service for the delivery to post to, which answers when a test says so."""
+"""A fake service inside the process, which answers posts when a test says so."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from target_stitch_import.body_limit import BodyLimit
-from target_stitch_import.delivery import Delivery
-from target_stitch_import.flight import Rules
+from target_stitch_import.delivery import DeliveryScheduler
+from target_stitch_import.flight import DeliveryOptions
 from target_stitch_import.jsontext import decode_exactly
-from target_stitch_import.posting import Posters
-from target_stitch_import.progress import Progress
-from target_stitch_import.retries import Attempts
-from tests.unit.batches import TableFormat
+from target_stitch_import.posting import WorkerPool
+from target_stitch_import.progress import Metrics
+from target_stitch_import.retries import Retry
+from tests.support.blocks import TableFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_stitch_import.batch import Batch
 
-PATIENCE = 30.0
+TEST_TIMEOUT = 30.0
 """Seconds after which a test that hangs fails."""
 
 
-def batch(number: int, table: str = "t", generation: int = 0, rows: int = 1) -> Batch:
+def sealed_batch(number: int, table: str = "t", generation: int = 0, rows: int = 1) -> Batch:
     """Return a sealed batch; its records have the ids number * 100 and on, as have its lines."""
     places = range(number * 100, number * 100 + rows)
     return TableFormat(table).sealed(
@@ -36,13 +36,13 @@ def batch(number: int, table: str = "t", generation: int = 0, rows: int = 1) -> 
     )
 
 
-def ids_of(body: bytes) -> list[int]:
+def record_ids(body: bytes) -> list[int]:
     """Return the ids of the records in a body."""
     return [message["data"]["id"] for message in decode_exactly(body)["messages"]]
 
 
-class Service:
-    """Keeps which posts have begun; each waits until its batch is answered."""
+class FakeService:
+    """Notes each post; the post then waits until the test answers it."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -50,20 +50,25 @@ class Service:
         """The number of each batch that was posted."""
         self.posted: list[list[int]] = []
         """The ids in each body."""
-        self.looks = 0
+        self.status_checks = 0
         """How often the status was asked for."""
         self.clients = 0
+        """How many connections were opened."""
         self.closed = 0
-        self._on_wire: set[int] = set()
-        self.most_on_wire = 0
+        """How many connections were closed."""
+        self._in_flight: set[int] = set()
+        self.most_in_flight = 0
+        """The greatest number of posts at once."""
         self._answers: dict[int, Exception | None] = {}
-        self.answers_all = False
+        self.accepts_all = False
+        """Accept posts that have no answer of their own."""
         self.answer_at_once: Callable[[list[int]], None] | None = None
         """Answers a post by its ids, or raises; for tests that need no waiting."""
         self.status: Callable[[], None] = lambda: None
+        """Answers a status check, or raises."""
 
     def answer(self, *numbers: int, error: Exception | None = None) -> None:
-        """Let posts end, well or with an error."""
+        """Let the posts of batches end, with an error or without."""
         with self._changed:
             self._answers.update(dict.fromkeys(numbers, error))
             self._changed.notify_all()
@@ -71,29 +76,29 @@ class Service:
     def wait_for(self, *numbers: int) -> None:
         """Wait until the posts of these batches have begun."""
         with self._changed:
-            assert self._changed.wait_for(lambda: {*numbers} <= {*self.begun}, PATIENCE)
+            assert self._changed.wait_for(lambda: {*numbers} <= {*self.begun}, TEST_TIMEOUT)
 
-    def connect(self) -> Client:
+    def connect(self) -> FakeClient:
         """Open a connection."""
         with self._changed:
             self.clients += 1
-        return Client(self)
+        return FakeClient(self)
 
     def check_status(self) -> None:
-        """Answer a look at the status."""
+        """Answer a status check."""
         with self._changed:
-            self.looks += 1
+            self.status_checks += 1
         self.status()
 
     def post(self, body: bytes) -> None:
-        """Begin a post, and wait for its answer."""
-        ids = ids_of(body)
+        """Note a post, and wait for its answer."""
+        ids = record_ids(body)
         number = ids[0] // 100
         with self._changed:
             self.begun.append(number)
             self.posted.append(ids)
-            self._on_wire.add(number)
-            self.most_on_wire = max(self.most_on_wire, len(self._on_wire))
+            self._in_flight.add(number)
+            self.most_in_flight = max(self.most_in_flight, len(self._in_flight))
             self._changed.notify_all()
         try:
             if self.answer_at_once is not None:
@@ -102,30 +107,30 @@ class Service:
                 self._wait_for_answer(number)
         finally:
             with self._changed:
-                self._on_wire.discard(number)
+                self._in_flight.discard(number)
 
     def _wait_for_answer(self, number: int) -> None:
         with self._changed:
             assert self._changed.wait_for(
-                lambda: self.answers_all or number in self._answers, PATIENCE
+                lambda: self.accepts_all or number in self._answers, TEST_TIMEOUT
             )
             if error := self._answers.get(number):
                 raise error
 
-    def note_closed(self) -> None:
+    def count_closed(self) -> None:
         """Count a connection that is closed."""
         with self._changed:
             self.closed += 1
 
 
-class Client:
-    """One connection to the service."""
+class FakeClient:
+    """One connection to the fake service."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: FakeService) -> None:
         self._service = service
 
     def check_status(self) -> None:
-        """Look if the service is up."""
+        """Ask if the service is up."""
         self._service.check_status()
 
     def post(self, body: bytes) -> None:
@@ -134,43 +139,43 @@ class Client:
 
     def close(self) -> None:
         """Close the connection."""
-        self._service.note_closed()
+        self._service.count_closed()
 
 
-class Run:
-    """A delivery to such a service, and what it acknowledged."""
+class DeliveryRun:
+    """A scheduler that delivers to a fake service, and the numbers that it acknowledged."""
 
     def __init__(
         self,
         parallel: int = 4,
         *,
-        budget: float = PATIENCE,
-        longest: float = PATIENCE,
+        budget: float = TEST_TIMEOUT,
+        timeout: float = TEST_TIMEOUT,
         set_aside: Callable[[Batch, int, str], None] | None = None,
         check_status: bool = False,
     ) -> None:
-        self.service = Service()
+        self.service = FakeService()
         self.acknowledged: list[int] = []
         self.limit = BodyLimit(4_000_000)
-        self.progress = Progress()
-        self.posters = Posters(self.service.connect)
-        self.delivery = Delivery(
-            self.posters,
+        self.metrics = Metrics()
+        self.workers = WorkerPool(self.service.connect)
+        self.scheduler = DeliveryScheduler(
+            self.workers,
             self.acknowledged.append,
-            Rules(partial(Attempts, budget, longest), self.limit, set_aside, self.progress),
+            DeliveryOptions(partial(Retry, budget, timeout), self.limit, set_aside, self.metrics),
             parallel=parallel,
             check_status=check_status,
         )
 
     def deliver(self, *batches: Batch) -> None:
-        """Hand batches over, and see them through."""
+        """Submit batches, and wait until all are delivered."""
         for each in batches:
-            self.delivery.submit(each)
-        self.delivery.finish()
-        self.delivery.close()
+            self.scheduler.submit(each)
+        self.scheduler.finish()
+        self.scheduler.close()
 
-    def aside(self, do: Callable[[], None]) -> threading.Thread:
-        """Do something beside the thread that reads."""
-        thread = threading.Thread(target=do)
+    def in_thread(self, call: Callable[[], None]) -> threading.Thread:
+        """Call something in another thread."""
+        thread = threading.Thread(target=call)
         thread.start()
         return thread
