@@ -56,7 +56,8 @@ def plain_reading(
     posted: list[bytes] = []
     try:
         for record in records:
-            posted.append(SingleValidator(schema, ["id"], validate=validate)(record))
+            alone = SingleValidator(schema, ["id"], validate=validate)
+            posted.append(alone(record))
     except InvalidRecordError as error:
         return posted, str(error)
     return posted, None
