@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from target_stitch_import.batch import Batch, OpenBatch
 from target_stitch_import.body_limit import BodyLimit
 from target_stitch_import.delivery import DeliveryScheduler
 from target_stitch_import.flight import DeliveryOptions
-from target_stitch_import.forms import batch_head
 from target_stitch_import.jsontext import decode_exactly
-from target_stitch_import.messages import SchemaMessage
 from target_stitch_import.posting import WorkerPool
 from target_stitch_import.progress import Metrics
 from target_stitch_import.retries import Retry
+from tests.unit.batches import TableFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from target_stitch_import.batch import Batch
 
 TEST_TIMEOUT = 30.0
 """Seconds after which a test that hangs fails."""
@@ -28,25 +26,19 @@ TEST_TIMEOUT = 30.0
 
 def sealed_batch(number: int, table: str = "t", generation: int = 0, rows: int = 1) -> Batch:
     """Return a sealed batch; its records have the ids number * 100 and on, as have its lines."""
-    schema = {"properties": {"id": {"type": "integer"}}}
-    opened = OpenBatch(batch_head(table, schema, ["id"]), max_bytes=4_000_000, max_rows=10_000)
-    opened.number, opened.generation = number, generation
-    for place in range(number * 100, number * 100 + rows):
-        opened.add_record(b'{"id":%d}' % place, place, None, place)
-    return opened.seal(table, schema_messages(table, schema, ["id"]), {table: (rows, 0)})
-
-
-def schema_messages(
-    table: str, schema: dict[str, Any], keys: list[str], bookmarks: list[str] | None = None
-) -> dict[str, SchemaMessage]:
-    """Return the schemas of a sealed batch of one table."""
-    text = msgspec.Raw(msgspec.json.encode(schema))
-    return {table: SchemaMessage(table, text, keys, bookmarks)}
+    places = range(number * 100, number * 100 + rows)
+    return TableFormat(table).sealed(
+        *(b'{"id":%d}' % place for place in places),
+        number=number,
+        generation=generation,
+        sequences=places,
+        positions=places,
+    )
 
 
 def record_ids(body: bytes) -> list[int]:
     """Return the ids of the records in a body."""
-    return [message["data"]["id"] for message in decode_exactly(bytes(body))["messages"]]
+    return [message["data"]["id"] for message in decode_exactly(body)["messages"]]
 
 
 class FakeService:
