@@ -1,8 +1,7 @@
-"""docs/architecture.md names the modules that there are, and no others; each says what it knows."""
+"""docs/architecture.md names the modules that there are, and no others."""
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 
@@ -15,7 +14,10 @@ HOUSES = {"## The rooms": PACKAGE, "## The emulator's rooms": PACKAGE / "emulato
 
 
 def modules(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.glob("*.py")) if path.name != "__init__.py"]
+    # The emulator has packages inside; the target is flat but for the emulator.
+    pattern = "*.py" if folder == PACKAGE else "**/*.py"
+    paths = [path for path in folder.glob(pattern) if path.name != "__init__.py"]
+    return sorted(paths, key=lambda path: path.name)
 
 
 MODULES = [path for folder in HOUSES.values() for path in modules(folder)]
@@ -32,10 +34,3 @@ def test_every_module_has_its_place_on_the_page(title: str) -> None:
 
 def test_the_rest_of_the_page_names_no_module_that_is_gone() -> None:
     assert set(re.findall(r"(?<!/)\b\w+\.py\b", PAGE)) <= {path.name for path in MODULES}
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}/{path.name}")
-def test_a_module_says_what_it_knows_and_what_it_does_not(path: Path) -> None:
-    said = ast.get_docstring(ast.parse(path.read_text())) or ""
-    assert re.search(r"\b[Kk]nows?\b", said), said
-    assert re.search(r"\bnothing\b|\bnot\b|\bonly\b|\bothers\b|\bbusiness\b", said), said

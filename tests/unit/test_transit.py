@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transit.reader import Reader
 
-from target_stitch_import.emulator import transit as emulated
+from target_stitch_import.emulator.rules import transit as emulated
 from target_stitch_import.jsontext import decode_exactly
 from target_stitch_import.transit import from_transit, transit_text
 
