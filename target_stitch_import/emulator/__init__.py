@@ -1,7 +1,7 @@
 """An Import API on this machine, for demos, tests and CI (extra: ``emulator``).
 
-``running_emulator`` runs it in a thread, ``create_app`` gives it as an ASGI application,
-``Faults`` is what goes wrong on purpose, and ``read_table`` and ``list_tables`` give back
+``running_emulator`` runs it in a thread, ``create_app`` returns it as an ASGI application,
+``Faults`` says what goes wrong on purpose, and ``read_table`` and ``list_tables`` read back
 what was loaded.
 """
 
@@ -41,7 +41,7 @@ _MODULES: Final = {
 
 
 def __getattr__(name: str) -> Any:
-    # Looked up late, so that the command can say what to install when the extra is missing.
+    # Imported late, so that the command can say what to install when the extra is missing.
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

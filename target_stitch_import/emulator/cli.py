@@ -1,7 +1,6 @@
-"""The command ``stitch-import-emulator``.
+"""The command ``stitch-import-emulator``: flags, signals and exit codes.
 
-Knows flags, signals and exit codes, nothing of the API. Must be importable without
-the extra ``emulator``, to say what to install.
+It can be imported without the extra ``emulator``, so that it can say what to install.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import requests
 
-Answer = tuple[int, Any]
+StatusAndBody = tuple[int, Any]
 
 
 @dataclasses.dataclass
@@ -44,13 +44,13 @@ class Api:
         url = f"{self.url}/v2/import/{endpoint}"
         return self.session.post(url, data=data, headers=headers, timeout=30)
 
-    def batch(self, body: Any) -> Answer:
+    def batch(self, body: Any) -> StatusAndBody:
         """Post a batch and return the status and the decoded answer."""
-        return answer(self.post("batch", body))
+        return read_response(self.post("batch", body))
 
-    def push(self, body: Any) -> Answer:
+    def push(self, body: Any) -> StatusAndBody:
         """Post records to push and return the status and the decoded answer."""
-        return answer(self.post("push", body))
+        return read_response(self.post("push", body))
 
     def rows(self, table: str, *, system_columns: bool = False) -> list[dict[str, Any]]:
         """Return the rows of a table."""
@@ -59,10 +59,10 @@ class Api:
 
 ID: dict[str, Any] = {"id": {"type": "integer"}}
 ID_AND_NAME: dict[str, Any] = {**ID, "name": {"type": ["null", "string"]}}
-ACCEPTED: Answer = (201, {"status": "OK", "message": "Batch Accepted!"})
+ACCEPTED: StatusAndBody = (201, {"status": "OK", "message": "Batch Accepted!"})
 
 
-def answer(response: requests.Response) -> Answer:
+def read_response(response: requests.Response) -> StatusAndBody:
     """Return what of an answer the reference documents."""
     if response.headers["Content-Type"] == "application/json":
         return response.status_code, response.json()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from target_stitch_import.emulator import Emulator
-    from tests.emulator.faults.requests import Running
+    from tests.emulator.faults.fault_client import RunWithFaults
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def table(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def running(tmp_path: Path, session: requests.Session) -> Running:
+def run_with_faults(tmp_path: Path, session: requests.Session) -> RunWithFaults:
     """Runs emulators with faults, one after the other, on one database."""
 
     @contextlib.contextmanager

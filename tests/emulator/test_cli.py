@@ -20,7 +20,7 @@ import requests
 import target_stitch_import.emulator as emulator_package
 from target_stitch_import.emulator import read_table, running_emulator
 from target_stitch_import.emulator.cli import main
-from tests.emulator.client import ACCEPTED, Api, answer, batch, upsert
+from tests.emulator.client import ACCEPTED, Api, batch, read_response, upsert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,7 +166,7 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path, keys: list[str]) -> N
     # and it can be taken up again
     with running_emulator(database) as emulator, requests.Session() as session:
         body = batch("t", ID, [upsert(2, id=-1)], key_names=keys)
-        assert answer(Api(emulator.url, database, session).post("batch", body)) == ACCEPTED
+        assert read_response(Api(emulator.url, database, session).post("batch", body)) == ACCEPTED
 
 
 def test_a_port_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,6 @@
-"""A server whose connections can be reset and whose port can refuse them, for faults.
+"""A server whose connections can be reset, and whose port can refuse them.
 
-Knows uvicorn's server and sockets. When which of it happens is the business of
-``misbehaviour``, which finds both under ``scope["state"]``.
+Requests find the server and their connection in ``scope["state"]``.
 """
 
 from __future__ import annotations
@@ -21,61 +20,61 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SERVER: Final = "server"
-LINE: Final = "line"
+CONNECTION: Final = "connection"
 
 _NO_LINGER: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-_AGAIN_SECONDS: Final = 0.05
+_RETRY_SECONDS: Final = 0.05
 
 
-class Line:
+class Connection:
     """The connection under a request."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self.gone = asyncio.Event()
-        """Set once the connection has ended, whoever ended it."""
+        self.closed = asyncio.Event()
+        """Set when the connection is closed, by either side."""
 
     async def reset(self) -> None:
-        """End the connection with a RST, whatever is still to be read or written."""
+        """Close the connection with a RST, and discard what is still to be read or written."""
         if not self._transport.is_closing():
             connection = self._transport.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             self._transport.abort()
-        # A request that returns earlier, without an answer, would be a mistake to uvicorn.
-        await self.gone.wait()
+        # uvicorn reports an error if a request returns earlier, without a response.
+        await self.closed.wait()
 
 
-class LinedProtocol(H11Protocol):
-    """HTTP as uvicorn speaks it, with the line at hand for each request."""
+class ResettableProtocol(H11Protocol):
+    """uvicorn's HTTP protocol, which adds the connection to the state of each request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Put the line where the requests on it find it."""
-        self._line = Line(transport)
-        self.app_state = {**self.app_state, LINE: self._line}
+        """Add the connection to the state of its requests."""
+        self._connection = Connection(transport)
+        self.app_state = {**self.app_state, CONNECTION: self._connection}
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Say that the line has ended."""
+        """Set ``closed``."""
         super().connection_lost(exc)
-        self._line.gone.set()
+        self._connection.closed.set()
 
 
 class RefusingServer(uvicorn.Server):
     """A server that can refuse connections for a while."""
 
     def __init__(self, config: uvicorn.Config, bind: Callable[[], socket.socket]) -> None:
-        """Make a server.
+        """Create a server.
 
         Args:
-            config: uvicorn's, with ``LinedProtocol``.
-            bind: gives a new socket that is bound to the server's port, and does not listen.
+            config: uvicorn's configuration, with ``ResettableProtocol``.
+            bind: returns a new socket that is bound to the server's port and does not listen.
         """
         super().__init__(config)
         self.stopping = asyncio.Event()
         self._bind = bind
-        self._door = asyncio.Lock()
-        self._shut_until = 0.0
-        self._absence: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+        self._refuse_until = 0.0
+        self._reopening: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen."""
@@ -83,53 +82,55 @@ class RefusingServer(uvicorn.Server):
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop, and let nothing that waits on purpose hold that up."""
+        """Stop; faults that wait end at once."""
         self.stopping.set()
-        async with self._door:
-            absence = self._absence
-        if absence is not None:
-            await absence
-        await self._accept_no_more()
+        async with self._lock:
+            reopening = self._reopening
+        if reopening is not None:
+            await reopening
+        await self._stop_accepting()
         await super().shutdown(sockets)
 
     async def pause(self, seconds: float) -> None:
-        """Wait, but not longer than the server runs."""
+        """Wait for some seconds, or until the server stops."""
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.stopping.wait(), seconds)
 
     async def refuse(self, seconds: float) -> None:
-        """Refuse connections from now on, for some seconds from now."""
-        async with self._door:
-            self._shut_until = max(self._shut_until, time.monotonic() + seconds)
-            if self._absence is not None or self.stopping.is_set():
+        """Refuse new connections for some seconds from now."""
+        async with self._lock:
+            self._refuse_until = max(self._refuse_until, time.monotonic() + seconds)
+            if self._reopening is not None or self.stopping.is_set():
                 return
-            await self._accept_no_more()
+            await self._stop_accepting()
             for server in self.servers:
                 server.close()
-            self._absence = asyncio.create_task(self._stay_away())
+            self._reopening = asyncio.create_task(self._reopen_later())
         await asyncio.sleep(0)
 
-    async def _accept_no_more(self) -> None:
-        # asyncio loses a connection that it has accepted just before a server is closed, and
-        # its client would wait: the sleep lets it become one that can be served, or reset.
+    async def _stop_accepting(self) -> None:
+        # asyncio loses a connection that it accepts just before a server is closed, and its
+        # client would wait. The sleep lets asyncio set it up, so that it is served or reset.
         for server in self.servers:
             for listener in server.sockets:
                 asyncio.get_running_loop().remove_reader(listener.fileno())
         await asyncio.sleep(0)
 
-    async def _stay_away(self) -> None:
-        # Bound but not listening, the port refuses connections and nobody else can have it.
-        while (listener := self._bound()) is None and not self.stopping.is_set():
-            await self.pause(_AGAIN_SECONDS)
-        while not self.stopping.is_set() and (left := self._shut_until - time.monotonic()) > 0:
-            await self.pause(left)
-        # Within the lock, because a server that is just being made can't be closed.
-        async with self._door:
-            self._absence = None
+    async def _reopen_later(self) -> None:
+        # A port that is bound and does not listen refuses connections, and nobody else can bind it.
+        while (listener := self._try_to_bind()) is None and not self.stopping.is_set():
+            await self.pause(_RETRY_SECONDS)
+        while (
+            not self.stopping.is_set() and (remaining := self._refuse_until - time.monotonic()) > 0
+        ):
+            await self.pause(remaining)
+        # With the lock, because a server that is being started can't be closed.
+        async with self._lock:
+            self._reopening = None
             await self.startup([] if listener is None else [listener])
 
-    def _bound(self) -> socket.socket | None:
-        """Return a new socket on the port, or None where somebody else has been quicker."""
+    def _try_to_bind(self) -> socket.socket | None:
+        """Return a new socket on the port, or None if somebody else has bound it."""
         with contextlib.suppress(OSError):
             return self._bind()
         return None

@@ -1,7 +1,4 @@
-"""Faults as they are done: what stands between the server and the API when faults are wanted.
-
-Knows requests, answers and connections, and nothing of what the API makes of a request.
-"""
+"""Middleware between the server and the API that makes requests go wrong."""
 
 from __future__ import annotations
 
@@ -13,9 +10,14 @@ from typing import TYPE_CHECKING, Final, cast
 from starlette.middleware import Middleware
 
 from target_stitch_import.emulator.faults import responses
-from target_stitch_import.emulator.faults.connections import LINE, SERVER, Line, RefusingServer
+from target_stitch_import.emulator.faults.connections import (
+    CONNECTION,
+    SERVER,
+    Connection,
+    RefusingServer,
+)
 from target_stitch_import.emulator.faults.spec import OK, STALL, Faults
-from target_stitch_import.emulator.page.request_log import carried
+from target_stitch_import.emulator.page.request_log import logged_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -24,20 +26,20 @@ if TYPE_CHECKING:
 
 LOGGER: Final = logging.getLogger("stitch-import-emulator")
 
-_READING_SECONDS: Final = 0.05
-"""What a client gets to read half an answer, before a reset may take it away again."""
+_READ_SECONDS: Final = 0.05
+"""Time for a client to read half a response, before a reset may discard it."""
 
 
-def middleware_for(faults: Faults) -> list[Middleware]:
-    """Return what does the faults, outermost first, for an app behind a ``RefusingServer``."""
-    middleware = [Middleware(Misbehaviour, faults)]
+def create_middleware(faults: Faults) -> list[Middleware]:
+    """Return the middleware for ``faults``, outermost first; it needs a ``RefusingServer``."""
+    middleware = [Middleware(FaultMiddleware, faults)]
     if faults.limit is not None:
-        middleware.append(Middleware(Proxy, faults.limit))
+        middleware.append(Middleware(BodyLimitMiddleware, faults.limit))
     return middleware
 
 
 @dataclasses.dataclass(frozen=True)
-class _Post:
+class _PostRequest:
     """A POST on its way to the API."""
 
     app: ASGIApp
@@ -47,17 +49,17 @@ class _Post:
     faults: Faults
 
     @property
-    def line(self) -> Line:
-        """The connection it came on."""
-        return cast("Line", self.scope["state"][LINE])
+    def connection(self) -> Connection:
+        """The connection of the request."""
+        return cast("Connection", self.scope["state"][CONNECTION])
 
     @property
     def server(self) -> RefusingServer:
-        """The server it came to."""
+        """The server of the request."""
         return cast("RefusingServer", self.scope["state"][SERVER])
 
-    async def answered(self) -> list[Message]:
-        """Return the answer of the API, instead of sending it."""
+    async def call_app(self) -> list[Message]:
+        """Return the response of the API instead of sending it."""
         messages: list[Message] = []
 
         async def keep(message: Message) -> None:
@@ -66,41 +68,43 @@ class _Post:
         await self.app(self.scope, self.receive, keep)
         return messages
 
-    async def swallow(self) -> None:
-        """Read the body to its end, and let nobody have it but the journal."""
-        messages = await _read(self.receive)
-        carried(self.scope).glimpse(b"".join(each.get("body", b"") for each in messages))
+    async def read_body(self) -> None:
+        """Read the body to its end, for the request log only."""
+        messages = await _read_body(self.receive)
+        logged_request(self.scope).guess_tables(
+            b"".join(each.get("body", b"") for each in messages)
+        )
 
 
-class Misbehaviour:
-    """Lets each POST meet its fault, and the first requests for the status as well."""
+class FaultMiddleware:
+    """Applies the faults to each POST, and maintenance to the first requests for the status."""
 
     def __init__(self, app: ASGIApp, faults: Faults) -> None:
         self._app = app
         self._faults = faults
-        self._draws = faults.draws()
+        self._post_faults = faults.iterate_posts()
         self._maintenance = faults.maintenance
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Do one request, or spoil it."""
+        """Handle one request, with its fault."""
         if scope["method"] == "POST":
-            # Drawn before anything is awaited: the order is that of arrival.
-            fault = next(self._draws)
+            # Before anything is awaited: the order is that of arrival.
+            fault = next(self._post_faults)
             if fault != OK:
                 _log(scope, fault)
-            do = _DEEDS.get(fault)
-            post = _Post(self._app, scope, receive, send, self._faults)
-            await (_answer(post, fault) if do is None else do(post))
+            action = _ACTIONS.get(fault)
+            post = _PostRequest(self._app, scope, receive, send, self._faults)
+            await (_respond(post, fault) if action is None else action(post))
         elif scope["path"] == "/v2/import/status" and self._maintenance > 0:
             self._maintenance -= 1
             _log(scope, "maintenance")
-            await responses.respond(responses.DOWN)(scope, receive, send)
+            await responses.to_starlette(responses.MAINTENANCE)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
 
-class Proxy:
-    """Stands in front of the API and lets no large body through."""
+class BodyLimitMiddleware:
+    """Refuses large bodies as a proxy in front of the API does."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
@@ -111,16 +115,16 @@ class Proxy:
         if scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        messages = await _read(receive)
+        messages = await _read_body(receive)
         if sum(len(message.get("body", b"")) for message in messages) > self._limit:
             _log(scope, "limit")
-            await responses.respond(responses.TOO_LARGE)(scope, receive, send)
+            await responses.to_starlette(responses.TOO_LARGE)(scope, receive, send)
             return
         await self._app(scope, _replay(messages, receive), send)
 
 
-async def _read(receive: Receive) -> list[Message]:
-    """Read a body to its end, or to that of the connection."""
+async def _read_body(receive: Receive) -> list[Message]:
+    """Read a body to its end, or to the end of the connection."""
     messages = [await receive()]
     while messages[-1].get("more_body", False):
         messages.append(await receive())
@@ -128,86 +132,86 @@ async def _read(receive: Receive) -> list[Message]:
 
 
 def _replay(messages: list[Message], receive: Receive) -> Receive:
-    again = iter(messages)
+    remaining = iter(messages)
 
     async def replay() -> Message:
-        return next(again, None) or await receive()
+        return next(remaining, None) or await receive()
 
     return replay
 
 
 def _log(scope: Scope, fault: str) -> None:
-    carried(scope).faults.append(fault)
+    logged_request(scope).faults.append(fault)
     LOGGER.info("%s %s fault %s", scope["method"], scope["path"], fault)
 
 
-async def _pass_on(post: _Post) -> None:
+async def _pass_on(post: _PostRequest) -> None:
     await post.app(post.scope, post.receive, post.send)
 
 
-async def _refuse(post: _Post) -> None:
+async def _refuse(post: _PostRequest) -> None:
     await post.server.refuse(post.faults.refuse_seconds)
-    await post.line.reset()
+    await post.connection.reset()
 
 
-async def _reset_before(post: _Post) -> None:
-    await post.line.reset()
+async def _reset_before(post: _PostRequest) -> None:
+    await post.connection.reset()
 
 
-async def _reset_after(post: _Post) -> None:
-    await post.swallow()
-    await post.line.reset()
+async def _reset_after(post: _PostRequest) -> None:
+    await post.read_body()
+    await post.connection.reset()
 
 
-async def _drop(post: _Post) -> None:
-    await post.answered()
-    await post.line.reset()
+async def _drop(post: _PostRequest) -> None:
+    await post.call_app()
+    await post.connection.reset()
 
 
-async def _cut(post: _Post) -> None:
-    start, body = await post.answered()
+async def _cut(post: _PostRequest) -> None:
+    start, body = await post.call_app()
     await post.send(start)
     half = body["body"][: len(body["body"]) // 2]
     await post.send({**body, "body": half, "more_body": True})
-    await post.server.pause(_READING_SECONDS)
-    await post.line.reset()
+    await post.server.pause(_READ_SECONDS)
+    await post.connection.reset()
 
 
-async def _queue(post: _Post) -> None:
-    messages = await post.answered()
+async def _queue(post: _PostRequest) -> None:
+    messages = await post.call_app()
     if messages[0]["status"] < 300:  # noqa: PLR2004 - a refusal stays what it is
-        await responses.respond(responses.QUEUED)(post.scope, post.receive, post.send)
+        await responses.to_starlette(responses.QUEUED)(post.scope, post.receive, post.send)
         return
     for message in messages:
         await post.send(message)
 
 
-async def _slow(post: _Post) -> None:
-    messages = await _read(post.receive)
+async def _slow(post: _PostRequest) -> None:
+    messages = await _read_body(post.receive)
     await post.server.pause(post.faults.slow_seconds)
     await post.app(post.scope, _replay(messages, post.receive), post.send)
 
 
-async def _stall(post: _Post) -> None:
-    await post.swallow()
-    ends = [
-        asyncio.create_task(post.line.gone.wait()),
+async def _stall(post: _PostRequest) -> None:
+    await post.read_body()
+    waits = [
+        asyncio.create_task(post.connection.closed.wait()),
         asyncio.create_task(post.server.stopping.wait()),
     ]
-    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-    for end in ends:
-        end.cancel()
-    await post.line.reset()
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    await post.connection.reset()
 
 
-async def _answer(post: _Post, fault: str) -> None:
-    # Read first: a client that is still sending would see a broken connection instead.
-    await post.swallow()
-    response = responses.in_place_of(fault, post.faults.retry_after)
+async def _respond(post: _PostRequest, fault: str) -> None:
+    # Read the body first: a client that is still sending would see a broken connection.
+    await post.read_body()
+    response = responses.fault_response(fault, post.faults.retry_after)
     await response(post.scope, post.receive, post.send)
 
 
-_DEEDS: Final[Mapping[str, Callable[[_Post], Awaitable[None]]]] = {
+_ACTIONS: Final[Mapping[str, Callable[[_PostRequest], Awaitable[None]]]] = {
     OK: _pass_on,
     "refuse": _refuse,
     "reset_before": _reset_before,
@@ -218,4 +222,4 @@ _DEEDS: Final[Mapping[str, Callable[[_Post], Awaitable[None]]]] = {
     "slow": _slow,
     STALL: _stall,
 }
-"""Every fault that is more than an answer."""
+"""The faults that do more than answer with a response of their own."""

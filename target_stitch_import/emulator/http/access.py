@@ -1,7 +1,6 @@
-"""Who may post.
+"""Access: which token, region and client ID may post.
 
-Import API reference, section Base URLs, version, authentication. Knows nothing of HTTP
-beyond one header.
+Import API reference, section Base URLs, version, authentication.
 """
 
 from __future__ import annotations
@@ -17,20 +16,24 @@ from target_stitch_import.limits import REGIONS
 
 @dataclasses.dataclass(frozen=True)
 class Account:
-    """Whose requests the emulator accepts."""
+    """The account whose requests the emulator accepts."""
 
     token: str | None = None
-    """The one access token that is valid; None accepts any."""
+    """The valid access token; None accepts any."""
     client_id: int | None = None
-    """The one client ID that the token is associated with; None accepts any."""
+    """The client ID that the token is associated with; None accepts any."""
     region: Literal["us", "eu"] = "us"
-    """Whose API this is. A token ``eu:...`` or ``us:...`` belongs to an account of there."""
+    """The region of the API. A token ``eu:...`` or ``us:...`` belongs to an account there."""
     active: bool = True
     """False for an integration that is paused or deleted."""
 
 
 def authenticate(account: Account, authorization: str) -> None:
-    """Refuse a request whose ``Authorization`` header does not give access."""
+    """Check the ``Authorization`` header of a request.
+
+    Raises:
+        RefusedError: the header gives no access.
+    """
     scheme, _, token = authorization.partition(" ")
     token = token.strip()
     if scheme.lower() != "bearer" or not token:

@@ -1,7 +1,6 @@
-"""The Import API over HTTP: which request goes to which rules, and which answer goes back.
+"""The Import API as an ASGI application: endpoints, their rules and their responses.
 
-Import API reference, sections Endpoints and Base URLs, version, authentication. Knows the
-rules and the database, and nothing of processes and ports.
+Import API reference, sections Endpoints and Base URLs, version, authentication.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from target_stitch_import.emulator.http.access import Account, authenticate
-from target_stitch_import.emulator.page.middleware import Recorder
-from target_stitch_import.emulator.page.request_log import Journal, Visit, carried
+from target_stitch_import.emulator.page.middleware import RequestLogMiddleware
+from target_stitch_import.emulator.page.request_log import LoggedRequest, RequestLog, logged_request
 from target_stitch_import.emulator.page.routes import page_routes
-from target_stitch_import.emulator.page.tables import Inventory
+from target_stitch_import.emulator.page.tables import TableBrowser
 from target_stitch_import.emulator.rules import responses
-from target_stitch_import.emulator.rules.batches import read_batch
-from target_stitch_import.emulator.rules.pushes import read_push, read_transit_push
-from target_stitch_import.emulator.rules.responses import Answer, RefusedError
+from target_stitch_import.emulator.rules.batches import parse_batch
+from target_stitch_import.emulator.rules.pushes import parse_push, parse_transit_push
+from target_stitch_import.emulator.rules.responses import ApiResponse, RefusedError
 from target_stitch_import.emulator.rules.schemas import SchemaCache
 from target_stitch_import.emulator.storage.exact_json import TOO_DEEP
 from target_stitch_import.emulator.storage.loads import Load
@@ -41,36 +40,42 @@ if TYPE_CHECKING:
 
 LOGGER: Final = logging.getLogger("stitch-import-emulator")
 
-Handler = Callable[[bytes, Visit], Answer]
-Reader = Callable[[bytes, int | None], list[Load]]
+Handler = Callable[[bytes, LoggedRequest], ApiResponse]
+Parser = Callable[[bytes, int | None], list[Load]]
 
 
 @dataclasses.dataclass(frozen=True)
 class _Endpoint:
-    """One endpoint that takes a body."""
+    """One endpoint that accepts a body."""
 
     account: Account
     handlers: Mapping[str, Handler]
-    """By the content types that it takes."""
-    unsupported: Callable[[str], Answer]
+    """The handlers, by content type."""
+    unsupported: Callable[[str], ApiResponse]
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
         try:
             # The body is read to its end even when it is refused: a client that is still
-            # sending would see a broken connection instead of the answer.
+            # sending would see a broken connection instead of the response.
             body, size = await _read_body(request)
         except ClientDisconnect:
             return Response(status_code=400)
         try:
             handle = self._handler(request, size)
-            answer = await run_in_threadpool(_answer, handle, body, carried(request.scope))
+            response = await run_in_threadpool(
+                _call_handler, handle, body, logged_request(request.scope)
+            )
         except RefusedError as refused:
-            answer = refused.answer
-        return _response(request, answer)
+            response = refused.response
+        return _to_starlette(request, response)
 
     def _handler(self, request: Request, size: int) -> Handler:
-        """Return who reads the body; refuse what can be refused without looking at it."""
+        """Return the handler of the body; refuse what can be refused without the body.
+
+        Raises:
+            RefusedError: access, content type or size are wrong.
+        """
         authenticate(self.account, request.headers.get("authorization", ""))
         content_type = request.headers.get("content-type", "")
         handle = self.handlers.get(content_type.partition(";")[0].strip().lower())
@@ -89,49 +94,48 @@ def create_app(
     """Return the Import API as an ASGI application.
 
     Args:
-        database: where accepted requests are loaded into.
-        account: whose requests are accepted; by default anybody's who has a token.
-        middleware: what stands between the server and the API, outermost first. Faults
-            belong here: they may answer in the API's place, before or after it.
+        database: the database that accepted requests are loaded into.
+        account: the account whose requests are accepted; by default, any token is.
+        middleware: Starlette middleware around the API, outermost first. Faults belong here.
     """
     account = account or Account()
     schemas = SchemaCache()
-    journal = Journal()
-    inventory = Inventory(database)
+    log = RequestLog()
+    tables = TableBrowser(database)
 
-    def store(loads: list[Load], visit: Visit) -> Answer:
-        visit.tell(loads)
+    def store(loads: list[Load], logged: LoggedRequest) -> ApiResponse:
+        logged.count_records(loads)
         database.load(loads)
-        visit.stored = True
-        inventory.note(loads)
+        logged.stored = True
+        tables.count_loads(loads)
         return responses.BATCH_ACCEPTED
 
-    def batch(body: bytes, visit: Visit) -> Answer:
-        return store([read_batch(body, schemas.read)], visit)
+    def batch(body: bytes, logged: LoggedRequest) -> ApiResponse:
+        return store([parse_batch(body, schemas)], logged)
 
-    def push(read: Reader, body: bytes, visit: Visit) -> Answer:
-        return store(read(body, account.client_id), visit)
+    def push(parse: Parser, body: bytes, logged: LoggedRequest) -> ApiResponse:
+        return store(parse(body, account.client_id), logged)
 
-    def validate(read: Reader, body: bytes, visit: Visit) -> Answer:
-        visit.tell(read(body, account.client_id))
+    def validate(parse: Parser, body: bytes, logged: LoggedRequest) -> ApiResponse:
+        logged.count_records(parse(body, account.client_id))
         return responses.BATCH_VALID
 
-    def of_records(do: Callable[[Reader, bytes, Visit], Answer]) -> _Endpoint:
-        readers = {responses.JSON: read_push, responses.TRANSIT: read_transit_push}
-        handlers = {name: functools.partial(do, read) for name, read in readers.items()}
+    def push_endpoint(handle: Callable[[Parser, bytes, LoggedRequest], ApiResponse]) -> _Endpoint:
+        parsers = {responses.JSON: parse_push, responses.TRANSIT: parse_transit_push}
+        handlers = {name: functools.partial(handle, parse) for name, parse in parsers.items()}
         return _Endpoint(account, handlers, responses.unsupported_push_content)
 
-    of_batches = _Endpoint(account, {responses.JSON: batch}, lambda _: responses.NOT_JSON_CONTENT)
+    batch_endpoint = _Endpoint(account, {responses.JSON: batch}, lambda _: responses.NOT_JSON)
     app = Starlette(
         routes=[
             Route("/v2/import/status", _status, methods=["GET"]),
-            _route("/v2/import/batch", of_batches),
-            _route("/v2/import/push", of_records(push)),
-            _route("/v2/import/validate", of_records(validate)),
-            *page_routes(journal, inventory, is_guarded=account.token is not None),
+            _route("/v2/import/batch", batch_endpoint),
+            _route("/v2/import/push", push_endpoint(push)),
+            _route("/v2/import/validate", push_endpoint(validate)),
+            *page_routes(log, tables, requires_token=account.token is not None),
         ],
-        # Outermost, for it notes what clients see, faults included.
-        middleware=[Middleware(Recorder, journal), *middleware],
+        # Outermost: it logs what clients see, faults included.
+        middleware=[Middleware(RequestLogMiddleware, log), *middleware],
         exception_handlers={HTTPException: _no_such_endpoint},
     )
     app.router.redirect_slashes = False
@@ -139,15 +143,15 @@ def create_app(
 
 
 def _route(path: str, endpoint: _Endpoint) -> Route:
-    # A function, because Starlette takes any other callable for an ASGI application.
-    async def answer(request: Request) -> Response:
+    # Starlette treats any callable that is no function as an ASGI application.
+    async def handle(request: Request) -> Response:
         return await endpoint(request)
 
-    return Route(path, answer, methods=["POST"])
+    return Route(path, handle, methods=["POST"])
 
 
 async def _status(request: Request) -> Response:
-    return _response(request, responses.STATUS_OK)
+    return _to_starlette(request, responses.STATUS_OK)
 
 
 async def _no_such_endpoint(request: Request, error: Exception) -> Response:
@@ -156,14 +160,16 @@ async def _no_such_endpoint(request: Request, error: Exception) -> Response:
     except ClientDisconnect:
         return Response(status_code=400)
     status = error.status_code if isinstance(error, HTTPException) else None
-    # Beside the API there is nothing but the page, and that is no place to post to.
-    is_of_api = request.url.path.startswith("/v2/import/")
-    wrong_method = status == responses.METHOD_NOT_ALLOWED.status and is_of_api
-    return _response(request, responses.METHOD_NOT_ALLOWED if wrong_method else responses.NOT_FOUND)
+    # The only other paths are those of the page, which are not posted to.
+    is_api_path = request.url.path.startswith("/v2/import/")
+    wrong_method = status == responses.METHOD_NOT_ALLOWED.status and is_api_path
+    return _to_starlette(
+        request, responses.METHOD_NOT_ALLOWED if wrong_method else responses.NOT_FOUND
+    )
 
 
 async def _read_body(request: Request) -> tuple[bytes, int]:
-    """Return the body and its size; of one that is too large, only the size is right."""
+    """Return the body and its size in bytes; only the size if the body is too large."""
     chunks = []
     size = 0
     async for chunk in request.stream():
@@ -173,11 +179,11 @@ async def _read_body(request: Request) -> tuple[bytes, int]:
     return b"".join(chunks), size
 
 
-def _answer(handle: Handler, body: bytes, visit: Visit) -> Answer:
+def _call_handler(handle: Handler, body: bytes, logged: LoggedRequest) -> ApiResponse:
     try:
-        return handle(body, visit)
+        return handle(body, logged)
     except RefusedError:
-        visit.glimpse(body)
+        logged.guess_tables(body)
         raise
     except RecursionError:
         return responses.malformed(TOO_DEEP)
@@ -186,7 +192,7 @@ def _answer(handle: Handler, body: bytes, visit: Visit) -> Answer:
         return responses.UNAVAILABLE
 
 
-def _response(request: Request, answer: Answer) -> Response:
-    detail = f": {answer.body.decode()}" if answer.status >= HTTPStatus.BAD_REQUEST else ""
-    LOGGER.info("%s %s %s%s", request.method, request.url.path, answer.status, detail)
-    return Response(answer.body, answer.status, headers={"content-type": answer.content_type})
+def _to_starlette(request: Request, response: ApiResponse) -> Response:
+    detail = f": {response.body.decode()}" if response.status >= HTTPStatus.BAD_REQUEST else ""
+    LOGGER.info("%s %s %s%s", request.method, request.url.path, response.status, detail)
+    return Response(response.body, response.status, headers={"content-type": response.content_type})

@@ -1,8 +1,4 @@
-"""The emulator as a running server, in a thread of this process.
-
-Used by tests and by the command alike. Knows ports and threads; what is served is ``app``'s
-business.
-"""
+"""The emulator as a running server, in a thread of this process."""
 
 from __future__ import annotations
 
@@ -17,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
 
-from target_stitch_import.emulator.faults.connections import LinedProtocol, RefusingServer
-from target_stitch_import.emulator.faults.middleware import middleware_for
+from target_stitch_import.emulator.faults.connections import RefusingServer, ResettableProtocol
+from target_stitch_import.emulator.faults.middleware import create_middleware
 from target_stitch_import.emulator.faults.spec import Faults
 from target_stitch_import.emulator.http.access import Account
 from target_stitch_import.emulator.http.app import create_app
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 GRACE_SECONDS = 1
-"""What is being answered when the emulator stops gets this long."""
+"""Time for the requests that are being answered when the emulator stops."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,40 +56,41 @@ def running_emulator(
     """Run an emulator on 127.0.0.1 for as long as the ``with`` block lasts.
 
     Args:
-        database: the SQLite file; it is created where there is none.
+        database: the SQLite file; it is created if there is none.
         token: the access token to accept; any by default.
         client_id: the client ID to accept in push and validate bodies; any by default.
-        region: whose API this is.
+        region: the region of the API.
         active: False answers as for an integration that is paused or deleted.
-        port: 0 is any free one.
+        port: the port to listen on; 0 is any free one.
         middleware: Starlette middleware around the API, outermost first.
-        faults: what goes wrong on purpose, behind the middleware; a text is parsed.
+        faults: what goes wrong on purpose, behind the middleware; or its text, as ``--faults``
+            has it.
 
     Raises:
-        ValueError: when ``faults`` is a text that says no faults.
-        OSError: when the port is taken.
-        sqlite3.Error: when the file is no database, or can't be written.
+        ValueError: ``faults`` is a text that can't be parsed.
+        OSError: the port is taken.
+        sqlite3.Error: the file is no database, or can't be written.
     """
     if isinstance(faults, str):
         faults = Faults.parse(faults)
     if faults is not None:
-        middleware = [*middleware, *middleware_for(faults)]
+        middleware = [*middleware, *create_middleware(faults)]
     with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(_bound(port))
-        # From here on connections wait in the backlog until the server takes them.
+        listener = stack.enter_context(_bind(port))
+        # From here on, connections wait in the backlog until the server accepts them.
         listener.listen(2048)
         port = listener.getsockname()[1]
         store = stack.enter_context(contextlib.closing(Database(database)))
         account = Account(token, client_id, region, active)
         app = create_app(store, account, middleware)
-        server = _server(app) if faults is None else _faulty_server(app, port)
-        stack.enter_context(_serving(server, listener))
+        server = _create_server(app) if faults is None else _create_faulty_server(app, port)
+        stack.enter_context(_run_in_thread(server, listener))
         yield Emulator(f"http://{HOST}:{port}", Path(database))
 
 
-def _bound(port: int) -> socket.socket:
-    # Named as TCP, for only then does asyncio turn off Nagle's algorithm, which would hold
-    # back the second packet of every answer by 40 ms.
+def _bind(port: int) -> socket.socket:
+    # asyncio turns off Nagle's algorithm only if the protocol is named. Else the second packet
+    # of every response comes 40 ms late.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name == "posix":
@@ -105,17 +102,17 @@ def _bound(port: int) -> socket.socket:
     return listener
 
 
-def _server(app: Starlette) -> uvicorn.Server:
-    return uvicorn.Server(_config(app))
+def _create_server(app: Starlette) -> uvicorn.Server:
+    return uvicorn.Server(_uvicorn_config(app))
 
 
-def _faulty_server(app: Starlette, port: int) -> uvicorn.Server:
-    # asyncio's own loop: of another one it is not known how it closes a port.
-    config = _config(app, http=LinedProtocol, loop="asyncio")
-    return RefusingServer(config, functools.partial(_bound, port))
+def _create_faulty_server(app: Starlette, port: int) -> uvicorn.Server:
+    # ``RefusingServer`` relies on how asyncio's own loop closes a port.
+    config = _uvicorn_config(app, http=ResettableProtocol, loop="asyncio")
+    return RefusingServer(config, functools.partial(_bind, port))
 
 
-def _config(app: Starlette, **more: Any) -> uvicorn.Config:
+def _uvicorn_config(app: Starlette, **more: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_config=None,
@@ -128,7 +125,7 @@ def _config(app: Starlette, **more: Any) -> uvicorn.Config:
 
 
 @contextlib.contextmanager
-def _serving(server: uvicorn.Server, listener: socket.socket) -> Iterator[None]:
+def _run_in_thread(server: uvicorn.Server, listener: socket.socket) -> Iterator[None]:
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listener]}, name="stitch-import-emulator"
     )

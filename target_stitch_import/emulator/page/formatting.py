@@ -1,56 +1,61 @@
-"""Stored values as texts that a person reads.
+"""Values and names as the page shows them: exact texts, shortened.
 
-Each number is a text of all its digits: JavaScript would round it. What is long is shortened
-here, so that it does not travel. Knows nothing of SQL.
+Each number is a text with all its digits: JavaScript would round it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from target_stitch_import.emulator.storage.columns import Kind
+from target_stitch_import.emulator.storage.columns import ColumnType
 
 if TYPE_CHECKING:
     from target_stitch_import.emulator.storage.values import Stored
 
-SHOWN: Final = 200
-"""Characters of a text that the page is sent; what is longer is shortened."""
+MAX_CHARS: Final = 200
+"""Longest text that the page shows, in characters; a longer one is shortened."""
 
 Cell = list[str | int] | None
-"""Its type, its text and, where that is shortened, how long it is; None for null."""
+"""Type, text and, if the text is shortened, its length in characters; None for null."""
 
-TYPES: Final = {
-    Kind.INTEGER: "integer",
-    Kind.NUMBER: "number",
-    Kind.BOOLEAN: "boolean",
-    Kind.STRING: "string",
-    Kind.JSON: "object or array",
-    Kind.ANY: "any",
+TYPE_NAMES: Final = {
+    ColumnType.INTEGER: "integer",
+    ColumnType.NUMBER: "number",
+    ColumnType.BOOLEAN: "boolean",
+    ColumnType.STRING: "string",
+    ColumnType.JSON: "object or array",
+    ColumnType.ANY: "any",
 }
-"""What the page calls a kind of column."""
-_FIRST: Final = {b"t": "boolean", b"f": "boolean", b'"': "string", b"[": "json", b"{": "json"}
+"""The names of the column types on the page."""
+_TYPES_BY_FIRST_BYTE: Final = {
+    b"t": "boolean",
+    b"f": "boolean",
+    b'"': "string",
+    b"[": "json",
+    b"{": "json",
+}
 
 
-def shortened(text: str) -> str:
-    """Return a text of at most ``SHOWN`` characters."""
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+def shorten(text: str) -> str:
+    """Return a text of at most ``MAX_CHARS`` characters."""
+    return text if len(text) <= MAX_CHARS else f"{text[: MAX_CHARS - 1]}…"
 
 
-def cell(value: Stored, kind: Kind) -> Cell:
-    """Return what is shown of a value of a column of ``kind``."""
+def format_cell(value: Stored, column_type: ColumnType) -> Cell:
+    """Return a stored value of a column as the page shows it."""
     if value is None:
         return None
     if isinstance(value, bytes):
-        # A JSON text, as ``values`` has it.
+        # JSON text: see ``storage.values``.
         text = value.decode()
-        type_ = _FIRST.get(value[:1], "number")
+        type_ = _TYPES_BY_FIRST_BYTE.get(value[:1], "number")
     elif isinstance(value, str):
         text = value
-        type_ = "json" if kind is Kind.JSON else "string"
-    elif kind is Kind.BOOLEAN:
+        type_ = "json" if column_type is ColumnType.JSON else "string"
+    elif column_type is ColumnType.BOOLEAN:
         text = "true" if value else "false"
         type_ = "boolean"
     else:
         text = repr(value)
         type_ = "number"
-    return [type_, text] if len(text) <= SHOWN else [type_, shortened(text), len(text)]
+    return [type_, text] if len(text) <= MAX_CHARS else [type_, shorten(text), len(text)]

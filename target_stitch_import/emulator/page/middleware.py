@@ -1,7 +1,6 @@
-"""Middleware that notes each request in the journal.
+"""Middleware that adds each request to the request log, but for those of the page.
 
-Outermost, so that it sees what a client sees, also where a fault answers in the API's place
-or nobody does. Knows ASGI; what the page itself asks for is not noted.
+It is the outermost one, so it sees what a client sees, faults included.
 """
 
 from __future__ import annotations
@@ -9,70 +8,72 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from target_stitch_import.emulator.page.request_log import carry
+from target_stitch_import.emulator.page.request_log import attach
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from target_stitch_import.emulator.page.request_log import Journal, Visit
+    from target_stitch_import.emulator.page.request_log import LoggedRequest, RequestLog
 
 PAGE: Final = "/"
 PREFIX: Final = "/_emulator/"
-"""Where the page's data is; the API has nothing there."""
-_ANSWER_BYTES: Final = 1000
-_DIGITS: Final = 18
+"""The paths of the page's data."""
+_MAX_BODY_BYTES: Final = 1000
+_MAX_DIGITS: Final = 18
 
 
-class Recorder:
-    """Notes each request from its arrival to its end."""
+class RequestLogMiddleware:
+    """Logs each request from its arrival to its end."""
 
-    def __init__(self, app: ASGIApp, journal: Journal) -> None:
+    def __init__(self, app: ASGIApp, log: RequestLog) -> None:
         self._app = app
-        self._journal = journal
+        self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on one request, and note what becomes of it."""
-        if scope["type"] != "http" or _is_of_the_page(scope):
+        """Pass on one request, and log it."""
+        if scope["type"] != "http" or _is_page_request(scope):
             await self._app(scope, receive, send)
             return
-        visit = self._journal.begin(scope["method"], scope["path"], _announced(scope))
-        carry(scope, visit)
+        logged = self._log.start(scope["method"], scope["path"], _content_length(scope))
+        attach(scope, logged)
         started = time.perf_counter()
         try:
-            await self._app(scope, _counting(receive, visit), _noting(send, visit))
+            await self._app(scope, _count_received(receive, logged), _log_response(send, logged))
         finally:
-            self._journal.end(visit, time.perf_counter() - started)
+            self._log.finish(logged, time.perf_counter() - started)
 
 
-def _is_of_the_page(scope: Scope) -> bool:
+def _is_page_request(scope: Scope) -> bool:
     if scope["method"] not in {"GET", "HEAD"}:
         return False
     path: str = scope["path"]
     return path == PAGE or path.startswith(PREFIX)
 
 
-def _announced(scope: Scope) -> int:
+def _content_length(scope: Scope) -> int:
     for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and len(value) <= _DIGITS:
+        if name == b"content-length" and value.isdigit() and len(value) <= _MAX_DIGITS:
             return int(value)
     return 0
 
 
-def _counting(receive: Receive, visit: Visit) -> Receive:
+def _count_received(receive: Receive, logged: LoggedRequest) -> Receive:
     async def count() -> Message:
         message = await receive()
-        visit.received += len(message.get("body", b""))
+        logged.received_bytes += len(message.get("body", b""))
         return message
 
     return count
 
 
-def _noting(send: Send, visit: Visit) -> Send:
-    async def note(message: Message) -> None:
+def _log_response(send: Send, logged: LoggedRequest) -> Send:
+    async def log_message(message: Message) -> None:
         if message["type"] == "http.response.start":
-            visit.status = message["status"]
+            logged.status = message["status"]
         else:
-            visit.answer += message.get("body", b"")[: _ANSWER_BYTES - len(visit.answer)]
+            logged.body_start += message.get("body", b"")[
+                : _MAX_BODY_BYTES - len(logged.body_start)
+            ]
         await send(message)
 
-    return note
+    return log_message

@@ -1,7 +1,7 @@
-"""What came with one request, and what became of it: a line of the page's timeline.
+"""The requests that the page shows: the last ones, and the throughput of each second.
 
-Knows loads, and of a body that was refused only what can be seen at a glance. Never holds a header,
-so no access token.
+All of it is in memory, bounded, and gone when the emulator stops. Only the thread of the event
+loop changes the log. It contains no header, so no access token.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from target_stitch_import.emulator.page.formatting import shortened
+from target_stitch_import.emulator.page.formatting import shorten
 from target_stitch_import.emulator.storage.loads import Upsert
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from target_stitch_import.emulator.storage.loads import Load
 
-KEPT: Final = 500
-"""Requests that are remembered."""
+MAX_REQUESTS: Final = 500
+"""Number of requests that the log keeps."""
 WINDOW_SECONDS: Final = 300
-"""How far back the throughput goes."""
-_TABLES: Final = 5
-_KEY: Final = "stitch-import-emulator.visit"
+"""Seconds of throughput that the log keeps."""
+_MAX_TABLES: Final = 5
+_KEY: Final = "stitch-import-emulator.request"
 
 
 class _Batch(msgspec.Struct):
@@ -41,134 +41,137 @@ class _Record(msgspec.Struct):
     table_name: str
 
 
-_AT_A_GLANCE: Final = msgspec.json.Decoder(_Batch | list[_Record])
+_TABLES_DECODER: Final = msgspec.json.Decoder(_Batch | list[_Record])
 
 
 @dataclasses.dataclass(eq=False)
-class Visit:
-    """One request."""
+class LoggedRequest:
+    """A request, with what came of it."""
 
     number: int
-    at: float
-    """When it came, in seconds of Unix time."""
+    received_at: float
+    """Time of arrival, in seconds of Unix time."""
     method: str
     path: str
-    announced: int = 0
-    """Bytes that the body is going to have, by its header; 0 where that does not say."""
-    received: int = 0
-    """Bytes of the body that have come."""
-    changed: int = 0
-    """The journal's revision when something of this was last noted."""
+    content_length: int = 0
+    """Bytes of the body as its header has them; 0 if it has none."""
+    received_bytes: int = 0
+    """Bytes of the body that have arrived."""
+    revision: int = 0
+    """The log's revision when this request last changed."""
     tables: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    """How many records came for each table."""
+    """Number of records for each table."""
     stored: bool = False
     faults: list[str] = dataclasses.field(default_factory=list)
     status: int | None = None
-    answer: bytes = b""
-    """How the body of the answer begins."""
-    took: float | None = None
-    """Seconds to the end of the answer; None as long as there is none."""
+    body_start: bytes = b""
+    """The first bytes of the response's body."""
+    seconds: float | None = None
+    """Seconds from arrival to the end of the response; None before."""
 
     @property
     def records(self) -> int:
-        """How many records came."""
+        """Number of records."""
         return sum(self.tables.values())
 
-    def tell(self, loads: Iterable[Load]) -> None:
-        """Note what a good request asks for."""
+    def count_records(self, loads: Iterable[Load]) -> None:
+        """Set ``tables`` from the loads of a valid request."""
         tables: collections.Counter[str] = collections.Counter()
         for load in loads:
-            tables[load.table] += sum(isinstance(step, Upsert) for step in load.steps)
+            tables[load.table] += sum(isinstance(message, Upsert) for message in load.messages)
         self.tables = tables
 
-    def glimpse(self, body: bytes) -> None:
-        """Note what a refused body seems to ask for, where that can be seen."""
+    def guess_tables(self, body: bytes) -> None:
+        """Set ``tables`` from a refused body, if its shape is that of a batch or a push."""
         try:
-            seen = _AT_A_GLANCE.decode(body)
+            decoded = _TABLES_DECODER.decode(body)
         except (msgspec.DecodeError, ValueError, RecursionError):
             return
-        if isinstance(seen, list):
-            self.tables = collections.Counter(record.table_name for record in seen)
+        if isinstance(decoded, list):
+            self.tables = collections.Counter(record.table_name for record in decoded)
         else:
-            self.tables = {seen.table_name: len(seen.messages)}
+            self.tables = {decoded.table_name: len(decoded.messages)}
 
-    def shown(self) -> dict[str, Any]:
-        """Return what the page shows of it, as JSON has it."""
-        names = [[shortened(name), count] for name, count in list(self.tables.items())[:_TABLES]]
+    def to_json(self) -> dict[str, Any]:
+        """Return what the page shows, ready for JSON."""
+        names = [[shorten(name), count] for name, count in list(self.tables.items())[:_MAX_TABLES]]
         return {
             "number": self.number,
-            "at": round(self.at * 1000),
+            "at": round(self.received_at * 1000),
             "method": self.method,
-            "path": shortened(self.path),
-            "size": max(self.announced, self.received),
+            "path": shorten(self.path),
+            "size": max(self.content_length, self.received_bytes),
             "records": self.records,
             "tables": names,
             "more_tables": len(self.tables) - len(names),
             "stored": self.stored,
             "faults": self.faults,
             "status": self.status,
-            "message": shortened(_message(self.answer)),
-            "took": None if self.took is None else round(self.took * 1000, 1),
+            "message": shorten(_message(self.body_start)),
+            "took": None if self.seconds is None else round(self.seconds * 1000, 1),
         }
 
 
 @dataclasses.dataclass
 class _Second:
-    """What came within a second of Unix time."""
+    """The throughput of one second of Unix time."""
 
     second: int
     records: int = 0
     size: int = 0
 
 
-class Journal:
-    """The requests of an emulator, from when it started."""
+class RequestLog:
+    """The requests of an emulator since it started."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.run = secrets.token_hex(8)
-        """Another one for each start, so that a page notices it."""
+        """Identifies this start of the emulator: a page notices a restart."""
         self.revision = 0
-        """Grows with each change."""
+        """Increases with each change."""
         self._clock = clock
-        self._visits: collections.deque[Visit] = collections.deque(maxlen=KEPT)
+        self._requests: collections.deque[LoggedRequest] = collections.deque(maxlen=MAX_REQUESTS)
         self._seconds: collections.deque[_Second] = collections.deque(maxlen=WINDOW_SECONDS)
         self._totals = {"requests": 0, "records": 0, "bytes": 0}
 
-    def begin(self, method: str, path: str, announced: int) -> Visit:
-        """Note that a request has come, which announces a body of so many bytes."""
+    def start(self, method: str, path: str, content_length: int) -> LoggedRequest:
+        """Add a request that has arrived; ``content_length`` is its body's size in bytes."""
         self._totals["requests"] += 1
-        visit = Visit(self._totals["requests"], self._clock(), method, path, announced)
-        self._visits.append(visit)
-        self._touch(visit)
-        return visit
+        request = LoggedRequest(
+            self._totals["requests"], self._clock(), method, path, content_length
+        )
+        self._requests.append(request)
+        self._mark_changed(request)
+        return request
 
-    def end(self, visit: Visit, took: float) -> None:
-        """Note that a request has been answered, or will never be, after so many seconds."""
-        visit.took = took
-        self._touch(visit)
+    def finish(self, request: LoggedRequest, seconds: float) -> None:
+        """Finish a request, with or without a response, after some seconds."""
+        request.seconds = seconds
+        self._mark_changed(request)
         second = int(self._clock())
         if not self._seconds or self._seconds[-1].second < second:
             self._seconds.append(_Second(second))
-        records = visit.records if visit.stored else 0
+        records = request.records if request.stored else 0
         self._seconds[-1].records += records
-        self._seconds[-1].size += visit.received
+        self._seconds[-1].size += request.received_bytes
         self._totals["records"] += records
-        self._totals["bytes"] += visit.received
+        self._totals["bytes"] += request.received_bytes
 
-    def since(self, revision: int) -> dict[str, Any]:
-        """Return what has changed since a revision, as JSON has it.
+    def changes_since(self, revision: int) -> dict[str, Any]:
+        """Return what has changed since a revision, ready for JSON.
 
-        Throughput is a list of seconds in which something came, each with its Unix time,
-        records that were stored and bytes that were received.
+        The throughput lists seconds with requests: Unix time, records stored, bytes received.
         """
         now = self._clock()
         return {
             "run": self.run,
             "revision": self.revision,
             "now": round(now * 1000),
-            "kept": KEPT,
+            "kept": MAX_REQUESTS,
             "totals": dict(self._totals),
-            "requests": [visit.shown() for visit in self._visits if visit.changed > revision],
+            "requests": [
+                request.to_json() for request in self._requests if request.revision > revision
+            ],
             "window": WINDOW_SECONDS,
             "throughput": [
                 [each.second, each.records, each.size]
@@ -177,40 +180,40 @@ class Journal:
             ],
         }
 
-    def _touch(self, visit: Visit) -> None:
+    def _mark_changed(self, request: LoggedRequest) -> None:
         self.revision += 1
-        visit.changed = self.revision
+        request.revision = self.revision
 
 
-def carry(scope: Scope, visit: Visit) -> None:
-    """Let a request have its visit with it."""
-    scope[_KEY] = visit
+def attach(scope: Scope, request: LoggedRequest) -> None:
+    """Add the logged request to an ASGI scope."""
+    scope[_KEY] = request
 
 
-def carried(scope: Scope) -> Visit:
-    """Return the visit of a request."""
-    visit: Visit = scope[_KEY]
-    return visit
+def logged_request(scope: Scope) -> LoggedRequest:
+    """Return the logged request of an ASGI scope."""
+    request: LoggedRequest = scope[_KEY]
+    return request
 
 
-def _message(answer: bytes) -> str:
-    """Return what an answer says, without the JSON around it."""
-    text = answer.decode(errors="replace").strip()
+def _message(body: bytes) -> str:
+    """Return the message in the body of a response, without the JSON around it."""
+    text = body.decode(errors="replace").strip()
     try:
-        content = msgspec.json.decode(answer)
+        content = msgspec.json.decode(body)
     except (msgspec.DecodeError, ValueError):
         return text
-    return ": ".join(_sentences(content)) or text
+    return ": ".join(_texts(content)) or text
 
 
-def _sentences(content: Any) -> Sequence[str]:
+def _texts(content: Any) -> Sequence[str]:
     if not isinstance(content, dict):
         return []
-    said = [content.get(name) for name in ("message", "error", "errors", "reason")]
-    if not any(said):
-        said = [content.get("status")]
+    texts = [content.get(name) for name in ("message", "error", "errors", "reason")]
+    if not any(texts):
+        texts = [content.get("status")]
     return [
         each if isinstance(each, str) else msgspec.json.encode(each).decode()
-        for each in said
+        for each in texts
         if each is not None
     ]

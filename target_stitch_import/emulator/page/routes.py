@@ -1,8 +1,7 @@
-"""The emulator's page, and the data that it shows.
+"""The routes of the page and its data, for browsers on this machine.
 
-Knows HTTP and what a browser must not do with it: a page of another website can't read this
-one's data, and nothing that was loaded can become markup or script. What is shown is the
-journal's and the inventory's business.
+A page of another website can't read the data, and nothing that was loaded can become markup
+or script.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from target_stitch_import.emulator.page.request_log import Journal
-    from target_stitch_import.emulator.page.tables import Inventory
+    from target_stitch_import.emulator.page.request_log import RequestLog
+    from target_stitch_import.emulator.page.tables import TableBrowser
 
 HOSTS: Final = ("127.0.0.1", "localhost")
-"""A name of another website that leads here must not open the door (DNS rebinding)."""
+"""The names under which the page answers; others are refused, against DNS rebinding."""
 _HEADERS: Final = {
     "cache-control": "no-store",
     "cross-origin-opener-policy": "same-origin",
@@ -45,8 +44,14 @@ _HEADERS: Final = {
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 
 
-def page_routes(journal: Journal, inventory: Inventory, *, is_guarded: bool) -> list[Route]:
-    """Return the page and its data; ``is_guarded`` says that only one token is accepted."""
+def page_routes(log: RequestLog, tables: TableBrowser, *, requires_token: bool) -> list[Route]:
+    """Return the routes of the page.
+
+    Args:
+        log: the requests to show.
+        tables: the tables to show.
+        requires_token: True if the emulator accepts only one access token.
+    """
     html = Path(__file__).with_name("page.html").read_bytes()
     policy = {"content-security-policy": _policy(html.decode())}
 
@@ -55,21 +60,23 @@ def page_routes(journal: Journal, inventory: Inventory, *, is_guarded: bool) -> 
 
     async def state(request: Request) -> Response:
         query = request.query_params
-        is_same_run = query.get("run") == journal.run
-        # Before the tables are read, so that what comes meanwhile is told the next time.
-        news = journal.since(_number(query.get("since")) if is_same_run else 0)
+        is_same_run = query.get("run") == log.run
+        # Before the tables are read: what comes meanwhile is sent the next time.
+        changes = log.changes_since(_number(query.get("since")) if is_same_run else 0)
         try:
-            found = await run_in_threadpool(inventory.look)
+            found = await run_in_threadpool(tables.list_tables)
         except sqlite3.Error as error:
-            return _unreadable(error)
-        loads = {"tables": found, "guarded": is_guarded}
-        return _json(news | loads)
+            return _database_error(error)
+        loads = {"tables": found, "guarded": requires_token}
+        return _json(changes | loads)
 
     async def table(request: Request) -> Response:
         try:
-            found = await run_in_threadpool(inventory.open, _number(request.query_params.get("id")))
+            found = await run_in_threadpool(
+                tables.describe_table, _number(request.query_params.get("id"))
+            )
         except sqlite3.Error as error:
-            return _unreadable(error)
+            return _database_error(error)
         if found is None:
             return _json({"message": "There is no such table."}, HTTPStatus.NOT_FOUND)
         return _json(found)
@@ -81,13 +88,13 @@ def page_routes(journal: Journal, inventory: Inventory, *, is_guarded: bool) -> 
     ]
 
 
-def _route(path: str, answer: Callable[[Request], Awaitable[Response]]) -> Route:
-    guard = Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS), www_redirect=False)
-    return Route(path, answer, methods=["GET"], middleware=[guard])
+def _route(path: str, handle: Callable[[Request], Awaitable[Response]]) -> Route:
+    host_check = Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS), www_redirect=False)
+    return Route(path, handle, methods=["GET"], middleware=[host_check])
 
 
 def _policy(html: str) -> str:
-    """Return what the browser lets the page do: its own script and styles, its own data."""
+    """Return a content security policy: the page's own script, styles and data, nothing else."""
     return "; ".join(
         [
             "default-src 'none'",
@@ -119,6 +126,6 @@ def _json(content: Any, status: int = HTTPStatus.OK) -> Response:
     )
 
 
-def _unreadable(error: sqlite3.Error) -> Response:
+def _database_error(error: sqlite3.Error) -> Response:
     message = f"The database can't be read: {error}"
     return _json({"message": message}, HTTPStatus.SERVICE_UNAVAILABLE)

@@ -1,28 +1,25 @@
-"""How large a decoded value is: how many leaves, how deep.
-
-Loops instead of recursion: what is measured may be made to exhaust the stack. Knows nothing
-of the API.
-"""
+"""The size of a record: its number of data points and its depth."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 MAX_DEPTH: Final = 500
-"""Nested objects and arrays; not every Python and every validator survives more."""
+"""Levels of objects and arrays. Some Pythons and validators fail on more."""
 
 _CONTAINERS: Final = frozenset({dict, list})
 
 
-def leaves_and_depth(value: dict[str, Any]) -> tuple[int, int]:
-    """Return the number of leaf values of an object, at any depth, and its depth.
+def measure(value: dict[str, Any]) -> tuple[int, int]:
+    """Return the number of data points of an object, and its depth.
 
-    A leaf value is a string, a number, a boolean or a null; an object of nothing but these is
-    one deep.
+    A data point is a string, number, boolean or null, at any depth. The depth of an object
+    that contains nothing else is one.
     """
     if _CONTAINERS.isdisjoint(map(type, value.values())):
         return len(value), 1
-    leaves = 0
+    # A loop instead of recursion: a request may be nested deeply enough to exhaust the stack.
+    data_points = 0
     depth = 0
     level: list[Any] = [value]
     while level:
@@ -31,7 +28,7 @@ def leaves_and_depth(value: dict[str, Any]) -> tuple[int, int]:
         for container in level:
             values = container.values() if isinstance(container, dict) else container
             nested = [each for each in values if isinstance(each, (dict, list))]
-            leaves += len(values) - len(nested)
+            data_points += len(values) - len(nested)
             inner += nested
         level = inner
-    return leaves, depth
+    return data_points, depth

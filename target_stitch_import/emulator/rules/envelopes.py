@@ -1,9 +1,8 @@
-"""The envelope of a batch: everything but its schema and its records.
+"""The envelope of a batch: all of its fields but the schema and the records.
 
-Fast accept, exact reject: ``msgspec`` takes a body that is as it should be in one go;
-whatever it does not take is decoded and looked at again, argument by argument, and that
-verdict and its message are the ones that count. Knows nothing of HTTP and SQL.
-Quotes the Import API reference, section The batch body.
+Fast accept, exact reject: ``msgspec`` decodes a valid body in one call. A body that it does
+not accept is decoded again and checked field by field; that verdict and message count.
+Import API reference, section The batch body.
 """
 
 from __future__ import annotations
@@ -19,14 +18,19 @@ from target_stitch_import.emulator.rules import responses
 from target_stitch_import.emulator.rules.responses import RefusedError, failed_validation
 from target_stitch_import.emulator.storage import exact_json
 from target_stitch_import.emulator.storage.exact_json import type_name
-from target_stitch_import.emulator.storage.loads import TIME_PATTERN, Activate, Integer64, Upsert
+from target_stitch_import.emulator.storage.loads import (
+    TIME_PATTERN,
+    ActivateVersion,
+    Integer64,
+    Upsert,
+)
 from target_stitch_import.limits import MAX_BATCH_ROWS, MAX_SEQUENCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_KEYS: Final = 50
-"""Key columns of a table; the reference is silent, the database's indexes are not."""
+"""Key columns of a table. The reference names no limit; SQLite's indexes have one."""
 
 _REQUIRED: Final = ("table_name", "schema", "messages")
 _OPTIONAL: Final = ("key_names", "table_version", "bookmark_names")
@@ -43,7 +47,7 @@ _TYPES: Final = {
     "time_extracted": "String",
 }
 _TIME: Final = re.compile(TIME_PATTERN)
-_TIME_WORDS: Final = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSZ"
+_TIME_FORMAT: Final = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSZ"
 
 
 class Batch(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,7 +56,7 @@ class Batch(msgspec.Struct, forbid_unknown_fields=True):
     table_name: Annotated[str, msgspec.Meta(min_length=1)]
     schema: dict[str, Any]
     messages: Annotated[
-        list[Upsert | Activate], msgspec.Meta(min_length=1, max_length=MAX_BATCH_ROWS)
+        list[Upsert | ActivateVersion], msgspec.Meta(min_length=1, max_length=MAX_BATCH_ROWS)
     ]
     key_names: Annotated[list[str], msgspec.Meta(max_length=MAX_KEYS)] = []
     table_version: Integer64 | msgspec.UnsetType = msgspec.UNSET
@@ -60,23 +64,23 @@ class Batch(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def version(self) -> int | None:
-        """The table's version, where the batch has one."""
+        """The table's version, or None."""
         return None if isinstance(self.table_version, msgspec.UnsetType) else self.table_version
 
 
-_DECODER: Final = msgspec.json.Decoder(Batch, float_hook=exact_json.fraction)
+_DECODER: Final = msgspec.json.Decoder(Batch, float_hook=exact_json.parse_number)
 
 
-def read_envelope(body: bytes) -> Batch:
-    """Return the batch that ``body`` spells.
+def parse_envelope(body: bytes) -> Batch:
+    """Return the batch that ``body`` encodes.
 
     Raises:
-        RefusedError: when its envelope breaks a rule.
+        RefusedError: the envelope breaks a rule.
     """
-    return _read_fast(body) or _read_exactly(body)
+    return _parse_fast(body) or _parse_exactly(body)
 
 
-def _read_fast(body: bytes) -> Batch | None:
+def _parse_fast(body: bytes) -> Batch | None:
     try:
         batch = _DECODER.decode(body)
         for message in batch.messages:
@@ -84,12 +88,12 @@ def _read_fast(body: bytes) -> Batch | None:
                 _check_date(message.time_extracted)
     except (msgspec.DecodeError, ValueError, RecursionError, decimal.InvalidOperation):
         return None
-    if batch.version is None and any(isinstance(each, Activate) for each in batch.messages):
+    if batch.version is None and any(isinstance(each, ActivateVersion) for each in batch.messages):
         return None
     return batch
 
 
-def _read_exactly(body: bytes) -> Batch:
+def _parse_exactly(body: bytes) -> Batch:
     try:
         batch = exact_json.decode(body)
     except exact_json.MalformedError as error:
@@ -108,70 +112,72 @@ def _read_exactly(body: bytes) -> Batch:
     return msgspec.convert(batch, Batch)
 
 
-def _check_message(place: str, message: Any, *, versioned: bool) -> None:
+def _check_message(pointer: str, message: Any, *, versioned: bool) -> None:
     action = message.get("action") if isinstance(message, dict) else None
     if action == "upsert":
-        _check_object(message, place, ("action", "sequence", "data"), ("time_extracted",))
+        _check_object(message, pointer, ("action", "sequence", "data"), ("time_extracted",))
     elif action == "activate_version":
-        _check_object(message, place, ("action", "sequence"), ("time_extracted",))
+        _check_object(message, pointer, ("action", "sequence"), ("time_extracted",))
         if not versioned:
             _refuse("#", "required key [table_version] not found")
     else:
-        _check_object(message, place, ("action", "sequence"), ("data", "time_extracted"))
-        _refuse(f"{place}/action", f"{action} is not a valid enum value")
+        _check_object(message, pointer, ("action", "sequence"), ("data", "time_extracted"))
+        _refuse(f"{pointer}/action", f"{action} is not a valid enum value")
     if message["sequence"] > MAX_SEQUENCE:
         raise RefusedError(responses.SEQUENCE_TOO_GREAT)
-    _check_range(f"{place}/sequence", message["sequence"])
+    _check_range(f"{pointer}/sequence", message["sequence"])
     if "time_extracted" in message:
-        _check_time(f"{place}/time_extracted", message["time_extracted"])
+        _check_time(f"{pointer}/time_extracted", message["time_extracted"])
 
 
-def _check_count(place: str, values: Sequence[Any], least: int, most: int) -> None:
-    if len(values) < least:
-        _refuse(place, f"expected minimum item count: {least}, found: {len(values)}")
-    if len(values) > most:
-        _refuse(place, f"expected maximum item count: {most}, found: {len(values)}")
+def _check_count(pointer: str, values: Sequence[Any], minimum: int, maximum: int) -> None:
+    if len(values) < minimum:
+        _refuse(pointer, f"expected minimum item count: {minimum}, found: {len(values)}")
+    if len(values) > maximum:
+        _refuse(pointer, f"expected maximum item count: {maximum}, found: {len(values)}")
 
 
-def _check_range(place: str, number: int) -> None:
-    """Refuse what the database's 64 bits can't hold; the reference is silent on it."""
+def _check_range(pointer: str, number: int) -> None:
+    """Refuse numbers outside SQLite's 64 bits; the reference names no limit."""
     if number > MAX_SEQUENCE:
-        _refuse(place, f"{number} is not less or equal to {MAX_SEQUENCE}")
+        _refuse(pointer, f"{number} is not less or equal to {MAX_SEQUENCE}")
     if number < -MAX_SEQUENCE:
-        _refuse(place, f"{number} is not greater or equal to {-MAX_SEQUENCE}")
+        _refuse(pointer, f"{number} is not greater or equal to {-MAX_SEQUENCE}")
 
 
-def _check_time(place: str, time: str) -> None:
+def _check_time(pointer: str, time: str) -> None:
     try:
         if _TIME.search(time):
             _check_date(time)
             return
     except ValueError:
         pass
-    _refuse(place, f"[{time}] is not a valid date-time. Expected [{_TIME_WORDS}]")
+    _refuse(pointer, f"[{time}] is not a valid date-time. Expected [{_TIME_FORMAT}]")
 
 
 def _check_date(time: str) -> None:
-    """Raise ``ValueError`` for a time that has the form of one and is on no calendar."""
+    """Raise ``ValueError`` for a well-formed time whose date does not exist."""
     dt.datetime.fromisoformat(time[:-1])
 
 
-def _check_object(value: Any, place: str, required: Sequence[str], optional: Sequence[str]) -> None:
-    _check_type(value, "JSONObject", place)
+def _check_object(
+    value: Any, pointer: str, required: Sequence[str], optional: Sequence[str]
+) -> None:
+    _check_type(value, "JSONObject", pointer)
     for name in required:
         if name not in value:
-            _refuse(place, f"required key [{name}] not found")
+            _refuse(pointer, f"required key [{name}] not found")
     for name, each in value.items():
         if name not in required and name not in optional:
-            _refuse(place, f"extraneous key [{name}] is not permitted")
-        _check_type(each, _TYPES[name], f"{place}/{name}")
+            _refuse(pointer, f"extraneous key [{name}] is not permitted")
+        _check_type(each, _TYPES[name], f"{pointer}/{name}")
 
 
-def _check_type(value: Any, expected: str, place: str) -> None:
+def _check_type(value: Any, expected: str, pointer: str) -> None:
     found = type_name(value)
     if found != expected:
-        _refuse(place, f"expected type: {expected}, found: {found}")
+        _refuse(pointer, f"expected type: {expected}, found: {found}")
 
 
-def _refuse(place: str, reason: str) -> NoReturn:
-    raise RefusedError(failed_validation(place, reason))
+def _refuse(pointer: str, reason: str) -> NoReturn:
+    raise RefusedError(failed_validation(pointer, reason))

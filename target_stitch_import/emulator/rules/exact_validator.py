@@ -1,7 +1,7 @@
-"""JSON Schema draft 4 as the service reads it, on exactly decoded values.
+"""A validator of JSON Schema draft 4 for exactly decoded values.
 
-``jsonschema`` with two things mended: which values are integers, and ``multipleOf`` with
-numbers that no float holds. Knows nothing of batches and tables.
+It is ``jsonschema``'s with two changes: which values are integers, and ``multipleOf`` with
+numbers that no float can represent.
 """
 
 from __future__ import annotations
@@ -35,32 +35,32 @@ def _scaled(number: Decimal | int) -> tuple[int, int]:
     return int(Decimal((0, digits, 0))), int(exponent)
 
 
-def is_multiple(value: Decimal | int, of: Decimal | int) -> bool:
-    """Tell whether ``value`` is a multiple, by integers only, whatever the exponents."""
+def is_multiple(value: Decimal | int, divisor: Decimal | int) -> bool:
+    """Return whether ``value`` is a multiple, computed with integers only."""
     mantissa, exponent = _scaled(value)
-    divisor, divisor_exponent = _scaled(of)
+    divisor_mantissa, divisor_exponent = _scaled(divisor)
     shift = exponent - divisor_exponent
     if mantissa == 0:
         return True
     if shift >= 0:
-        return mantissa * pow(10, shift, divisor) % divisor == 0
+        return mantissa * pow(10, shift, divisor_mantissa) % divisor_mantissa == 0
     # Divisible by ten to the power of more digits than it has: impossible, so never computed.
     if -shift > mantissa.bit_length():
         return False
-    return bool(mantissa % (divisor * 10**-shift) == 0)
+    return bool(mantissa % (divisor_mantissa * 10**-shift) == 0)
 
 
-def _multiple_of(
-    _validator: Any, of: Any, value: Any, _schema: Mapping[str, Any]
+def _check_multiple(
+    _validator: Any, divisor: Any, value: Any, _schema: Mapping[str, Any]
 ) -> Iterator[ValidationError]:
-    if _is_number(None, value) and not is_multiple(value, of):
-        yield ValidationError(f"{value} is not a multiple of {of}")
+    if _is_number(None, value) and not is_multiple(value, divisor):
+        yield ValidationError(f"{value} is not a multiple of {divisor}")
 
 
 _extend: Final = cast("Callable[..., type[Validator]]", jsonschema.validators.extend)
 _ExactDraft4: Final = _extend(
     Draft4Validator,
-    validators={"multipleOf": _multiple_of},
+    validators={"multipleOf": _check_multiple},
     type_checker=Draft4Validator.TYPE_CHECKER.redefine_many(
         {"integer": _is_integer, "number": _is_number}
     ),
@@ -68,7 +68,7 @@ _ExactDraft4: Final = _extend(
 
 
 def exact_validator(schema: Mapping[str, Any]) -> Validator:
-    """Return the validator whose verdict counts; it never fetches a ``$ref`` from anywhere."""
+    """Return the validator of a schema; it never fetches a ``$ref``."""
     return _ExactDraft4(schema, registry=Registry())
 
 

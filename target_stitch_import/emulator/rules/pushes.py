@@ -1,8 +1,6 @@
-"""The rules of ``POST /v2/import/push`` and ``/validate``.
+"""The rules of ``POST /v2/import/push`` and ``/validate``: a body becomes loads, or is refused.
 
-Turns a body into loads, one a table, or raises the refusal that the service would answer.
-Quotes the Import API reference, section The push and validate body. Knows nothing of HTTP
-and SQL.
+Import API reference, section The push and validate body.
 """
 
 from __future__ import annotations
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import msgspec
 
 from target_stitch_import.emulator.rules import responses, transit
-from target_stitch_import.emulator.rules.data_points import MAX_DEPTH, leaves_and_depth
+from target_stitch_import.emulator.rules.data_points import MAX_DEPTH, measure
 from target_stitch_import.emulator.rules.envelopes import MAX_KEYS
 from target_stitch_import.emulator.rules.responses import RefusedError, unprocessable
 from target_stitch_import.emulator.storage import columns, exact_json
@@ -30,7 +28,7 @@ from target_stitch_import.limits import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-_ARGUMENTS: Final = ("client_id", "table_name", "sequence", "action", "key_names", "data")
+_FIELDS: Final = ("client_id", "table_name", "sequence", "action", "key_names", "data")
 
 
 class _RawRecord(msgspec.Struct):
@@ -40,22 +38,22 @@ class _RawRecord(msgspec.Struct):
 _RAW_DECODER: Final = msgspec.json.Decoder(list[_RawRecord])
 
 
-def read_push(body: bytes, client_id: int | None) -> list[Load]:
-    """Return what a push body asks for.
+def parse_push(body: bytes, client_id: int | None) -> list[Load]:
+    """Return the loads that a push body asks for, one for each table.
 
     Args:
         body: the JSON text.
-        client_id: the one that the token is associated with; any does where it is None.
+        client_id: the client ID that the token is associated with; None accepts any.
 
     Raises:
-        RefusedError: when it breaks a rule; nothing of it may be stored then.
+        RefusedError: the body breaks a rule; nothing of it may be stored.
     """
     try:
         records = exact_json.decode(body)
     except exact_json.MalformedError as error:
         raise RefusedError(responses.malformed(str(error))) from None
     if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
-        raise RefusedError(responses.NO_ARRAY)
+        raise RefusedError(responses.NOT_AN_ARRAY)
     if not records:
         _refuse("records", "can't be blank")
     if len(records) > MAX_BATCH_ROWS:
@@ -63,20 +61,20 @@ def read_push(body: bytes, client_id: int | None) -> list[Load]:
     _check_client(records, client_id)
     for record in records:
         _check_record(record)
-    return _grouped(records, body)
+    return _group_by_table(records, body)
 
 
-def read_transit_push(body: bytes, client_id: int | None) -> list[Load]:
-    """Return what a push body of Transit asks for, by the same rules as one of JSON.
+def parse_transit_push(body: bytes, client_id: int | None) -> list[Load]:
+    """Return the loads of a Transit body, by the rules of ``parse_push``.
 
     Raises:
-        RefusedError: when it is no Transit, or breaks a rule.
+        RefusedError: the body is not Transit, or breaks a rule.
     """
     try:
-        text = transit.as_json(body)
+        text = transit.transit_to_json(body)
     except exact_json.MalformedError as error:
         raise RefusedError(responses.malformed(str(error))) from None
-    return read_push(text, client_id)
+    return parse_push(text, client_id)
 
 
 def _check_client(records: Sequence[dict[str, Any]], client_id: int | None) -> None:
@@ -99,9 +97,9 @@ def _check_client(records: Sequence[dict[str, Any]], client_id: int | None) -> N
 
 def _check_record(record: dict[str, Any]) -> None:
     for name in record:
-        if name not in _ARGUMENTS:
+        if name not in _FIELDS:
             _refuse(name, "unknown key")
-    for name in _ARGUMENTS:
+    for name in _FIELDS:
         if name != "data" and record.get(name) in (None, "", []):
             _refuse(name, "can't be blank")
     if "data" not in record or record["data"] is None:
@@ -142,31 +140,31 @@ def _check_data(data: Any, keys: Sequence[str]) -> None:
     for name in data:
         if name.startswith(RESERVED_PREFIX):
             _refuse("data", f"{name} is a reserved name")
-    leaves, depth = leaves_and_depth(data)
+    data_points, depth = measure(data)
     if depth > MAX_DEPTH:
         raise RefusedError(responses.malformed(TOO_DEEP))
-    if leaves > MAX_DATA_POINTS:
+    if data_points > MAX_DATA_POINTS:
         _refuse("data", f"data cannot have more than {MAX_DATA_POINTS} data points")
 
 
-def _grouped(records: Sequence[dict[str, Any]], body: bytes) -> list[Load]:
+def _group_by_table(records: Sequence[dict[str, Any]], body: bytes) -> list[Load]:
     groups: dict[tuple[str, tuple[str, ...]], list[int]] = {}
     for index, record in enumerate(records):
         group = record["table_name"], tuple(dict.fromkeys(record["key_names"]))
         groups.setdefault(group, []).append(index)
-    raw = functools.cache(functools.partial(_raw_fields, body))
+    raw_fields = functools.cache(functools.partial(_raw_fields, body))
     loads = []
-    for (table, keys), places in groups.items():
-        data = [records[place]["data"] for place in places]
-        sequences = [records[place]["sequence"] for place in places]
+    for (table, keys), indexes in groups.items():
+        data = [records[index]["data"] for index in indexes]
+        sequences = [records[index]["sequence"] for index in indexes]
         loads.append(
             Load(
                 table=table,
-                kinds=_kinds(data),
+                column_types=_column_types(data),
                 keys=keys,
                 version=None,
-                steps=[Upsert(*each) for each in zip(sequences, data, strict=True)],
-                raw=functools.partial(_chosen, raw, places),
+                messages=[Upsert(*each) for each in zip(sequences, data, strict=True)],
+                raw_fields=functools.partial(_select, raw_fields, indexes),
             )
         )
     return loads
@@ -177,18 +175,18 @@ def _raw_fields(body: bytes) -> list[Mapping[str, msgspec.Raw]]:
     return [record.data for record in _RAW_DECODER.decode(body)]
 
 
-def _chosen(
-    raw: Callable[[], list[Mapping[str, msgspec.Raw]]], places: Sequence[int]
+def _select(
+    raw_fields: Callable[[], list[Mapping[str, msgspec.Raw]]], indexes: Sequence[int]
 ) -> list[Mapping[str, msgspec.Raw]]:
-    return [raw()[place] for place in places]
+    return [raw_fields()[index] for index in indexes]
 
 
-def _kinds(records: Sequence[dict[str, Any]]) -> dict[str, columns.Kind | None]:
+def _column_types(records: Sequence[dict[str, Any]]) -> dict[str, columns.ColumnType | None]:
     values: dict[str, list[Any]] = {}
     for record in records:
         for name, value in record.items():
             values.setdefault(name, []).append(value)
-    return {name: columns.value_kind(each) for name, each in values.items()}
+    return {name: columns.observed_type(each) for name, each in values.items()}
 
 
 def _refuse(name: str, *reasons: str) -> NoReturn:

@@ -1,8 +1,7 @@
-"""The rules of the records of a batch.
+"""The rules of the records of a batch: keys, sizes, reserved names and the schema.
 
-Fast accept, exact reject: a batch in which nothing is wrong is found out column by column;
-any doubt, and its records are looked at one by one. Quotes the Import API reference, section
-The batch body. Knows nothing of the request around it.
+Fast accept, exact reject: first all records are checked together. If any is doubtful, they
+are checked one by one. Import API reference, section The batch body.
 """
 
 from __future__ import annotations
@@ -10,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from target_stitch_import.emulator.rules import responses
-from target_stitch_import.emulator.rules.data_points import MAX_DEPTH, leaves_and_depth
+from target_stitch_import.emulator.rules.data_points import MAX_DEPTH, measure
 from target_stitch_import.emulator.rules.responses import RefusedError
-from target_stitch_import.emulator.rules.schemas import Schema, pointer
+from target_stitch_import.emulator.rules.schemas import Schema, json_pointer
 from target_stitch_import.emulator.storage.exact_json import TOO_DEEP
-from target_stitch_import.emulator.storage.loads import Activate, Upsert
+from target_stitch_import.emulator.storage.loads import ActivateVersion, Upsert
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, RESERVED_PREFIX
 
 if TYPE_CHECKING:
@@ -22,58 +21,62 @@ if TYPE_CHECKING:
 
 
 def check_records(
-    messages: Iterable[Upsert | Activate], keys: Sequence[str], schema: Schema
+    messages: Iterable[Upsert | ActivateVersion], keys: Sequence[str], schema: Schema
 ) -> None:
-    """Refuse records that break a rule, naming the first by its place in the batch."""
+    """Check the records of a batch.
+
+    Raises:
+        RefusedError: a record breaks a rule; the first one is named by its index in the batch.
+    """
     records = {
         index: message.data for index, message in enumerate(messages) if isinstance(message, Upsert)
     }
-    if not _all_conform(list(records.values()), keys, schema):
+    if not _all_valid(list(records.values()), keys, schema):
         for index, record in records.items():
             _check_record(index, record, keys, schema)
 
 
-def _all_conform(records: list[dict[str, Any]], keys: Sequence[str], schema: Schema) -> bool:
+def _all_valid(records: list[dict[str, Any]], keys: Sequence[str], schema: Schema) -> bool:
     for name in keys:
         values = [record.get(name) for record in records]
         types = set(map(type, values))
         if type(None) in types:
             return False
-        if str in types and not all(_is_short(value) for value in values):
+        if str in types and not all(_is_short_key(value) for value in values):
             return False
     return (
         schema.fast is not None
-        and all(_is_handy(record) for record in records)
+        and all(_is_within_limits(record) for record in records)
         and all(map(schema.fast.is_valid, records))
         and not any(name.startswith(RESERVED_PREFIX) for name in set().union(*records))
     )
 
 
-def _is_handy(record: dict[str, Any]) -> bool:
-    leaves, depth = leaves_and_depth(record)
-    return leaves <= MAX_DATA_POINTS and depth <= MAX_DEPTH
+def _is_within_limits(record: dict[str, Any]) -> bool:
+    data_points, depth = measure(record)
+    return data_points <= MAX_DATA_POINTS and depth <= MAX_DEPTH
 
 
-def _is_short(value: Any) -> bool:
+def _is_short_key(value: Any) -> bool:
     return not isinstance(value, str) or len(value) <= MAX_KEY_LENGTH
 
 
 def _check_record(index: int, record: dict[str, Any], keys: Sequence[str], schema: Schema) -> None:
-    leaves, depth = leaves_and_depth(record)
+    data_points, depth = measure(record)
     if depth > MAX_DEPTH:
         raise RefusedError(responses.malformed(TOO_DEEP))
-    if leaves > MAX_DATA_POINTS:
-        reason = f"expected: at most {MAX_DATA_POINTS} data points, found: {leaves}"
-        raise RefusedError(responses.nonconforming(index, "#", reason))
+    if data_points > MAX_DATA_POINTS:
+        reason = f"expected: at most {MAX_DATA_POINTS} data points, found: {data_points}"
+        raise RefusedError(responses.invalid_record(index, "#", reason))
     for name in keys:
         if record.get(name) is None:
             raise RefusedError(responses.missing_key(name))
     schema.check(index, record)
     for name in keys:
-        if not _is_short(record[name]):
+        if not _is_short_key(record[name]):
             reason = f"expected maxLength: {MAX_KEY_LENGTH}, actual: {len(record[name])}"
-            raise RefusedError(responses.nonconforming(index, pointer([name]), reason))
+            raise RefusedError(responses.invalid_record(index, json_pointer([name]), reason))
     for name in record:
         if name.startswith(RESERVED_PREFIX):
             reason = f"extraneous key [{name}] is not permitted"
-            raise RefusedError(responses.nonconforming(index, "#", reason))
+            raise RefusedError(responses.invalid_record(index, "#", reason))

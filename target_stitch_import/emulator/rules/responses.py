@@ -1,8 +1,4 @@
-"""Every answer of the Import API, word for word.
-
-Knows what an answer looks like, and nothing of when it is due: that is the business of the
-rules that raise ``RefusedError``.
-"""
+"""Every response of the Import API, word for word."""
 
 from __future__ import annotations
 
@@ -19,8 +15,8 @@ TEXT: Final = "text/plain; charset=utf-8"
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
-    """One HTTP answer."""
+class ApiResponse:
+    """One HTTP response."""
 
     status: int
     body: bytes
@@ -28,15 +24,15 @@ class Answer:
 
 
 class RefusedError(Exception):
-    """A request that breaks a rule, with the answer that says so."""
+    """A request breaks a rule; ``response`` says which."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.body.decode())
-        self.answer = answer
+    def __init__(self, response: ApiResponse) -> None:
+        super().__init__(response.body.decode())
+        self.response = response
 
 
-def _json(status: int, content: dict[str, Any]) -> Answer:
-    return Answer(status, msgspec.json.encode(content))
+def _json(status: int, content: dict[str, Any]) -> ApiResponse:
+    return ApiResponse(status, msgspec.json.encode(content))
 
 
 # Import API reference, section Endpoints.
@@ -70,10 +66,10 @@ WRONG_CLIENT: Final = _json(
         "errors": {"error": "Access token is not associated with this client."},
     },
 )
-NOT_FOUND: Final = Answer(404, b"Not found.", TEXT)
-METHOD_NOT_ALLOWED: Final = Answer(405, b"Method not allowed.", TEXT)
-NO_ARRAY: Final = _json(400, {"status": "ERROR", "message": "An array of records is expected"})
-NOT_JSON_CONTENT: Final = Answer(415, b"Content-Type must be application/json", TEXT)
+NOT_FOUND: Final = ApiResponse(404, b"Not found.", TEXT)
+METHOD_NOT_ALLOWED: Final = ApiResponse(405, b"Method not allowed.", TEXT)
+NOT_AN_ARRAY: Final = _json(400, {"status": "ERROR", "message": "An array of records is expected"})
+NOT_JSON: Final = ApiResponse(415, b"Content-Type must be application/json", TEXT)
 SEQUENCE_TOO_GREAT: Final = _json(
     400, {"error": f"Request failed validation:#: sequence can not be above {MAX_SEQUENCE}"}
 )
@@ -83,14 +79,14 @@ UNAVAILABLE: Final = _json(
 )
 
 
-def too_large(size: int) -> Answer:
-    """The body is larger than the service takes; the stray ``s`` is the service's own."""
+def too_large(size: int) -> ApiResponse:
+    """The body is larger than the service accepts; the stray ``s`` is the service's own."""
     message = f"Request rejected: request size ({size}s bytes) exceeds the maximum"
     return _json(413, {"status": "ERROR", "message": message})
 
 
-def unsupported_push_content(content_type: str) -> Answer:
-    """The content type is none that push takes."""
+def unsupported_push_content(content_type: str) -> ApiResponse:
+    """Push does not accept the content type."""
     message = (
         f"Unsupported content-type {content_type}. "
         "Please send application/json or application/transit+json"
@@ -98,8 +94,8 @@ def unsupported_push_content(content_type: str) -> Answer:
     return _json(415, {"status": "ERROR", "message": message})
 
 
-def malformed(reason: str) -> Answer:
-    """The body is no JSON, or no Transit."""
+def malformed(reason: str) -> ApiResponse:
+    """The body is not JSON, or not Transit."""
     content = {
         "status": "ERROR",
         "message": "Malformed json in the body!",
@@ -109,27 +105,27 @@ def malformed(reason: str) -> Answer:
     return _json(400, content)
 
 
-def failed_validation(place: str, reason: str) -> Answer:
-    """A batch body breaks a rule of the envelope; ``place`` is a JSON pointer."""
-    return _json(400, {"error": f"Request failed validation:{place}: {reason}"})
+def failed_validation(pointer: str, reason: str) -> ApiResponse:
+    """A batch body breaks a rule of the envelope; ``pointer`` is a JSON pointer."""
+    return _json(400, {"error": f"Request failed validation:{pointer}: {reason}"})
 
 
-def nonconforming(index: int, place: str, reason: str) -> Answer:
-    """A record of a batch breaks its schema; ``index`` is its place in ``messages``."""
-    return _json(400, {"error": f"Record {index} did not conform to schema: {place}: {reason}"})
+def invalid_record(index: int, pointer: str, reason: str) -> ApiResponse:
+    """A record of a batch breaks its schema; ``index`` is its index in ``messages``."""
+    return _json(400, {"error": f"Record {index} did not conform to schema: {pointer}: {reason}"})
 
 
-def missing_key(name: str) -> Answer:
+def missing_key(name: str) -> ApiResponse:
     """A record of a batch lacks a key property, or has null for it."""
     return _json(400, {"error": f"Record is missing key property {name}"})
 
 
-def invalid_schema(reason: str) -> Answer:
-    """The schema of a batch is no JSON schema."""
+def invalid_schema(reason: str) -> ApiResponse:
+    """The schema of a batch is not a JSON schema."""
     return _json(400, {"error": f"Invalid JSON schema: {reason}"})
 
 
-def unprocessable(reason: dict[str, list[str]] | str) -> Answer:
+def unprocessable(reason: dict[str, list[str]] | str) -> ApiResponse:
     """A push body breaks a rule."""
     content = {
         "status": "ERROR",
@@ -139,7 +135,7 @@ def unprocessable(reason: dict[str, list[str]] | str) -> Answer:
     return _json(422, content)
 
 
-def too_many_records(limit: int) -> Answer:
+def too_many_records(limit: int) -> ApiResponse:
     """A push body holds more records than a request may."""
     message = f"A request may contain at most {limit} records"
     return _json(400, {"status": "ERROR", "message": message})

@@ -1,9 +1,8 @@
-"""Transit into the JSON text that means the same, exactly.
+"""Transit bodies translated into JSON bodies, to the last digit.
 
-Reads transit-format 0.8 as it is written over JSON, the compact form and the verbose one. What
-JSON has no type for becomes what the tables have: an instant is a string of RFC 3339 in UTC, a
-keyword its name, a decimal or a big integer a number with all its digits. Knows nothing of the
-API: what comes out goes the way of every other JSON body.
+Reads transit-format 0.8 over JSON, in the compact and in the verbose form. An instant becomes
+a string of RFC 3339 in UTC, a keyword its name, a decimal or a big integer a number with all
+its digits.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _MAP: Final = "^ "
-"""What the compact form begins an object with."""
+"""The first item of an object in the compact form."""
 _CODE: Final = re.compile(r"\^([0-[])([0-[])?")
-"""A reference to a string that came before: one or two digits of base 44, the first is ``0``."""
+"""A reference to an earlier string: one or two digits of base 44, of which ``0`` is the first."""
 _BASE: Final = 44
 _MAX_CACHED: Final = _BASE**2
 _MIN_CACHED_LENGTH: Final = 4
@@ -43,11 +42,11 @@ _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 
-def as_json(body: bytes) -> bytes:
-    """Return the JSON text of what a Transit body says.
+def transit_to_json(body: bytes) -> bytes:
+    """Return the JSON text of a Transit body.
 
     Raises:
-        MalformedError: It is no Transit, or says what JSON can't; with the reason.
+        MalformedError: the body is not Transit, or has no equal in JSON; says why.
     """
     try:
         return _ENCODER.encode(_Reader().value(exact_json.decode(body)))
@@ -56,32 +55,32 @@ def as_json(body: bytes) -> bytes:
 
 
 class _Tag:
-    """The head of a tagged value."""
+    """The tag of a tagged value."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
 
 class _Reader:
-    """Reads one body; what a code stands for depends on all that came before it."""
+    """Reads one body, with its cache of strings."""
 
     def __init__(self) -> None:
-        self._cached: list[str] = []
+        self._cache: list[str] = []
 
     def value(self, node: Any) -> Any:
-        """Return what a node of the JSON text stands for.
+        """Return the value of a node of the JSON text.
 
-        One call a level, so that bodies may be nested as deeply as JSON ones.
+        Only one call for each level, so that bodies may be nested as deeply as JSON ones.
         """
         if isinstance(node, str):
-            return _untagged(self._string(node, is_key=False))
+            return _require_untagged(self._string(node, is_key=False))
         if not isinstance(node, (dict, list)):
             return node
         is_map = isinstance(node, dict) or node[:1] == [_MAP]
         items: list[Any] = []
-        for place, each in enumerate(_flat(node, is_map=is_map)):
-            is_key = is_map and place % 2 == 0
-            if is_key or (place == 0 and isinstance(each, str)):
+        for index, each in enumerate(_items(node, is_map=is_map)):
+            is_key = is_map and index % 2 == 0
+            if is_key or (index == 0 and isinstance(each, str)):
                 items.append(self._string(each, is_key=is_key))
             else:
                 items.append(self.value(each))
@@ -90,31 +89,31 @@ class _Reader:
         return _object(items) if is_map else items
 
     def _string(self, node: Any, *, is_key: bool) -> Any:
-        """Return what a string stands for, which may be the head of a tagged value."""
+        """Return the value of a string, which may be a ``_Tag``."""
         if not isinstance(node, str):
             raise MalformedError("the name of a field is no string")
         if node.startswith("^") and node != _MAP:
-            return _scalar(self._referred(node))
+            return _scalar(self._cached_string(node))
         if len(node) >= _MIN_CACHED_LENGTH and (is_key or node.startswith(_CACHED_TAGS)):
-            if len(self._cached) == _MAX_CACHED:
-                self._cached.clear()
-            self._cached.append(node)
+            if len(self._cache) == _MAX_CACHED:
+                self._cache.clear()
+            self._cache.append(node)
         return _scalar(node)
 
-    def _referred(self, code: str) -> str:
+    def _cached_string(self, code: str) -> str:
         match = _CODE.fullmatch(code)
         if match is None:
             raise MalformedError("a string begins with ^ and is no cache code")
-        place = 0
+        index = 0
         for digit in filter(None, match.groups()):
-            place = place * _BASE + ord(digit) - ord("0")
-        if place >= len(self._cached):
+            index = index * _BASE + ord(digit) - ord("0")
+        if index >= len(self._cache):
             raise MalformedError("a cache code stands for nothing that came before")
-        return self._cached[place]
+        return self._cache[index]
 
 
-def _flat(node: Any, *, is_map: bool) -> Any:
-    """Return the names and values of an object by turns, or the items of an array."""
+def _items(node: Any, *, is_map: bool) -> Any:
+    """Return names and values of an object alternately, or the items of an array."""
     if isinstance(node, dict):
         return itertools.chain.from_iterable(node.items())
     return node[1:] if is_map else node
@@ -144,7 +143,7 @@ def _tagged(items: list[Any]) -> Any:
     return _SCALARS[tag.name](text)
 
 
-def _untagged(value: Any) -> Any:
+def _require_untagged(value: Any) -> Any:
     if isinstance(value, _Tag):
         raise MalformedError(f"the tag {value.name} has not one value")
     return value
@@ -177,7 +176,7 @@ def _boolean(text: str) -> bool:
 def _integer(text: str) -> int | Decimal:
     if _INTEGER.fullmatch(text) is None:
         raise MalformedError("the tag i or n is without an integer")
-    return exact_json.integer(text)
+    return exact_json.parse_integer(text)
 
 
 def _decimal(text: str) -> Decimal:
@@ -186,7 +185,7 @@ def _decimal(text: str) -> Decimal:
         raise MalformedError("the tag d or f is without a number")
     try:
         # With an exponent, for a decimal that is whole is no integer.
-        return exact_json.fraction(text if match[2] else f"{text}e0")
+        return exact_json.parse_number(text if match[2] else f"{text}e0")
     except decimal.InvalidOperation:
         raise MalformedError("a number's exponent is out of range") from None
 
@@ -195,10 +194,10 @@ def _instant(text: str) -> str:
     match = _INSTANT.fullmatch(text)
     if match is None:
         raise MalformedError("the tag t is without a time of RFC 3339 with its zone")
-    moment, fraction, zone = match.groups()
+    time, fraction, zone = match.groups()
     try:
-        utc = dt.datetime.fromisoformat(moment + ("+00:00" if zone == "Z" else zone))
-        return _written(utc.astimezone(dt.timezone.utc), fraction or "")
+        utc = dt.datetime.fromisoformat(time + ("+00:00" if zone == "Z" else zone))
+        return _format_time(utc.astimezone(dt.timezone.utc), fraction or "")
     except (OverflowError, ValueError):
         raise MalformedError("the tag t is with a time that there is not") from None
 
@@ -208,14 +207,14 @@ def _milliseconds(text: str) -> str:
         raise MalformedError("the tag m is without an integer")
     try:
         seconds, milliseconds = divmod(int(text), 1000)
-        return _written(_EPOCH + dt.timedelta(seconds=seconds), f"{milliseconds:03}")
+        return _format_time(_EPOCH + dt.timedelta(seconds=seconds), f"{milliseconds:03}")
     except (OverflowError, ValueError):
         raise MalformedError("the tag m is with a time out of range") from None
 
 
-def _written(moment: dt.datetime, fraction: str) -> str:
-    """Return a moment of whole seconds with the digits behind them, at least microseconds."""
-    return f"{moment.replace(tzinfo=None).isoformat()}.{fraction:0<6}Z"
+def _format_time(time: dt.datetime, fraction: str) -> str:
+    """Return a time in whole seconds with a fraction of at least six digits."""
+    return f"{time.replace(tzinfo=None).isoformat()}.{fraction:0<6}Z"
 
 
 _SCALARS: Final[Mapping[str, Callable[[str], Any]]] = {

@@ -1,7 +1,4 @@
-"""What a column holds, as the schema or the values say.
-
-Pure functions on JSON types; knows nothing of SQL.
-"""
+"""Column types, from schemas and from values."""
 
 from __future__ import annotations
 
@@ -14,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Kind(enum.Enum):
-    """The kinds of column; the value is the type that the table declares."""
+class ColumnType(enum.Enum):
+    """The type of a column; the value is the type in SQL."""
 
     INTEGER = "INTEGER"
     NUMBER = "NUMERIC"
@@ -25,49 +22,49 @@ class Kind(enum.Enum):
     ANY = ""
 
 
-_KINDS: Final = {
-    "array": Kind.JSON,
-    "boolean": Kind.BOOLEAN,
-    "integer": Kind.INTEGER,
-    "number": Kind.NUMBER,
-    "object": Kind.JSON,
-    "string": Kind.STRING,
+_SCHEMA_TYPES: Final = {
+    "array": ColumnType.JSON,
+    "boolean": ColumnType.BOOLEAN,
+    "integer": ColumnType.INTEGER,
+    "number": ColumnType.NUMBER,
+    "object": ColumnType.JSON,
+    "string": ColumnType.STRING,
 }
-_KINDS_OF_VALUES: Final = {
-    "Boolean": Kind.BOOLEAN,
-    "Integer": Kind.INTEGER,
-    "JSONArray": Kind.JSON,
-    "JSONObject": Kind.JSON,
-    "Number": Kind.NUMBER,
-    "String": Kind.STRING,
+_VALUE_TYPES: Final = {
+    "Boolean": ColumnType.BOOLEAN,
+    "Integer": ColumnType.INTEGER,
+    "JSONArray": ColumnType.JSON,
+    "JSONObject": ColumnType.JSON,
+    "Number": ColumnType.NUMBER,
+    "String": ColumnType.STRING,
 }
 
 
-def merged(kinds: Iterable[Kind]) -> Kind:
-    """Return the kind that holds all of ``kinds`` without changing a value."""
-    found = set(kinds)
-    if found == {Kind.INTEGER, Kind.NUMBER}:
-        return Kind.NUMBER
-    return found.pop() if len(found) == 1 else Kind.ANY
+def merge_types(types: Iterable[ColumnType]) -> ColumnType:
+    """Return the type that can hold values of all ``types`` unchanged."""
+    found = set(types)
+    if found == {ColumnType.INTEGER, ColumnType.NUMBER}:
+        return ColumnType.NUMBER
+    return found.pop() if len(found) == 1 else ColumnType.ANY
 
 
-def declared_kind(schema: Any) -> Kind | None:
-    """Return the kind of a property of a draft 4 schema; None where only null is permitted."""
+def declared_type(schema: Any) -> ColumnType | None:
+    """Return the type of a property of a draft 4 schema; None if only null is permitted."""
     types = _types(schema)
     if types == {"null"}:
         return None
-    return merged(_KINDS[name] for name in types if name != "null")
+    return merge_types(_SCHEMA_TYPES[name] for name in types if name != "null")
 
 
-def value_kind(values: Iterable[Any]) -> Kind | None:
-    """Return the kind of a column that no schema declares; None where all values are null."""
-    kinds = {_KINDS_OF_VALUES[type_name(value)] for value in values if value is not None}
-    return merged(kinds) if kinds else None
+def observed_type(values: Iterable[Any]) -> ColumnType | None:
+    """Return the type of a column that no schema declares; None if all are null."""
+    types = {_VALUE_TYPES[type_name(value)] for value in values if value is not None}
+    return merge_types(types) if types else None
 
 
 def _types(schema: dict[str, Any]) -> set[str]:
-    """Return the names of the types a schema permits; none where it does not say."""
-    # Draft 4 ignores what stands beside a reference.
+    """Return the names of the types that a schema permits; an empty set means any."""
+    # Draft 4 ignores what is beside a reference.
     if "$ref" in schema:
         return set()
     declared = schema.get("type")

@@ -1,7 +1,6 @@
-"""The tables that accepted requests are loaded into.
+"""The SQLite database that accepted requests are loaded into.
 
-One connection, one writer, one transaction a request: all of a request is stored and
-committed before it is answered, or nothing of it is. Knows nothing of HTTP and of the rules.
+Each request is one transaction: all of it is committed before it is answered, or nothing is.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from target_stitch_import.emulator.storage import table_changes, tables, values
-from target_stitch_import.emulator.storage.loads import Activate, Load, Upsert
-from target_stitch_import.emulator.storage.sql_names import quoted, sql
+from target_stitch_import.emulator.storage.loads import ActivateVersion, Load, Upsert
+from target_stitch_import.emulator.storage.sql_names import join_sql, quote
 from target_stitch_import.emulator.storage.tables import (
     BATCHED_AT,
     MORE,
@@ -32,16 +31,20 @@ from target_stitch_import.emulator.storage.tables import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from target_stitch_import.emulator.storage.columns import Kind
+    from target_stitch_import.emulator.storage.columns import ColumnType
 
-RawTexts = Callable[[], Sequence[Mapping[str, msgspec.Raw]]]
+RawFields = Callable[[], Sequence[Mapping[str, msgspec.Raw]]]
 
 
 class Database:
     """An SQLite database that loads as Stitch loads."""
 
     def __init__(self, path: str | Path) -> None:
-        """Open the database, and create what is missing."""
+        """Open the database file, and create it if there is none.
+
+        Raises:
+            sqlite3.Error: the file is no database, or can't be written.
+        """
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._tables: dict[str, Table] = {}
@@ -51,42 +54,45 @@ class Database:
             self._connection.close()
             raise
         self._path = path
-        self._reading_lock = threading.Lock()
-        self._reader: sqlite3.Connection | None = None
+        self._snapshot_lock = threading.Lock()
+        self._snapshot_connection: sqlite3.Connection | None = None
 
     def _set_up(self) -> None:
         self._connection.execute("PRAGMA journal_mode = WAL")
-        # A commit survives the end of this process, however sudden, for the kernel has it;
-        # it need not survive a power cut.
+        # A commit survives a kill of this process, for the kernel has it. It need not survive a
+        # power cut.
         self._connection.execute("PRAGMA synchronous = OFF")
         tables.create_registry(self._connection)
 
     def close(self) -> None:
-        """Close the database, when what is being written or read has been."""
+        """Close the database, after the current load and the current snapshot."""
         with self._lock:
             self._connection.close()
-        with self._reading_lock:
-            if self._reader is not None:
-                self._reader.close()
+        with self._snapshot_lock:
+            if self._snapshot_connection is not None:
+                self._snapshot_connection.close()
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection that sees what is committed, and holds no writer up."""
-        with self._reading_lock:
-            if self._reader is None:
-                self._reader = sqlite3.connect(
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Yield a read-only connection that sees one state and blocks no writer."""
+        with self._snapshot_lock:
+            if self._snapshot_connection is None:
+                self._snapshot_connection = sqlite3.connect(
                     self._path, isolation_level=None, check_same_thread=False
                 )
-                self._reader.execute("PRAGMA query_only = TRUE")
-            # One snapshot for all that is read.
-            self._reader.execute("BEGIN")
+                self._snapshot_connection.execute("PRAGMA query_only = TRUE")
+            self._snapshot_connection.execute("BEGIN")
             try:
-                yield self._reader
+                yield self._snapshot_connection
             finally:
-                self._reader.execute("COMMIT")
+                self._snapshot_connection.execute("COMMIT")
 
     def load(self, loads: Sequence[Load]) -> None:
-        """Do all that ``loads`` ask for, and commit it."""
+        """Execute ``loads`` in one transaction.
+
+        Raises:
+            sqlite3.Error: the database can't be written; nothing is stored.
+        """
         batched_at = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         with self._lock, self._transaction():
             for load in loads:
@@ -105,13 +111,15 @@ class Database:
             raise
 
     def _load(self, load: Load, batched_at: str) -> None:
-        table = self._prepared_table(load)
-        raw = functools.cache(load.raw)
-        for is_upsert, group in itertools.groupby(enumerate(load.steps), _is_upsert):
+        table = self._prepare_table(load)
+        raw_fields = functools.cache(load.raw_fields)
+        for is_upsert, group in itertools.groupby(enumerate(load.messages), _is_upsert):
             if is_upsert:
-                upserts = {place: step for place, step in group if isinstance(step, Upsert)}
+                upserts = {
+                    index: message for index, message in group if isinstance(message, Upsert)
+                }
                 rows = zip(
-                    *_columns(table, upserts, raw),
+                    *_column_values(table, upserts, raw_fields),
                     [upsert.sequence for upsert in upserts.values()],
                     itertools.repeat(load.version),
                     itertools.repeat(batched_at),
@@ -119,89 +127,93 @@ class Database:
                 self._connection.executemany(_upsert_sql(table), rows)
             else:
                 self._connection.execute(
-                    sql("DELETE FROM", table.sql, "WHERE", TABLE_VERSION, "IS NOT ?"),
+                    join_sql("DELETE FROM", table.name_sql, "WHERE", TABLE_VERSION, "IS NOT ?"),
                     (load.version,),
                 )
 
-    def _prepared_table(self, load: Load) -> Table:
-        kinds = _all_kinds(load)
+    def _prepare_table(self, load: Load) -> Table:
+        types = _all_column_types(load)
         table = self._tables.get(load.table) or tables.find_table(self._connection, load.table)
         if table is None:
-            table = table_changes.create_table(self._connection, load.table, load.keys, kinds)
+            table = table_changes.create_table(self._connection, load.table, load.keys, types)
             self._tables[load.table] = table
             return table
         self._tables[load.table] = table
-        table_changes.grow(self._connection, table, kinds)
+        table_changes.extend_table(self._connection, table, types)
         if set(table.keys) != set(load.keys):
             table_changes.set_keys(self._connection, table, load.keys)
         return table
 
 
-def _all_kinds(load: Load) -> dict[str, Kind | None]:
-    """Return the kinds of the declared fields and of those that only records have."""
-    records = [step.data for step in load.steps if isinstance(step, Upsert)]
-    undeclared = set().union(*records) - load.kinds.keys()
-    # In the order in which the records have them, not in a set's.
+def _all_column_types(load: Load) -> dict[str, ColumnType | None]:
+    """Return the types of the declared fields, and None for fields that only records have."""
+    records = [message.data for message in load.messages if isinstance(message, Upsert)]
+    undeclared = set().union(*records) - load.column_types.keys()
+    # In the order of the records: a set has none.
     found = {name: None for record in records if undeclared for name in record}
-    return {**load.kinds, **{name: None for name in found if name in undeclared}}
+    return {**load.column_types, **{name: None for name in found if name in undeclared}}
 
 
 def _upsert_sql(table: Table) -> str:
-    columns = [quoted(each.physical) for each in table.columns.values() if each.physical]
+    columns = [quote(each.physical) for each in table.columns.values() if each.physical]
     columns += [MORE] if MORE in table.extras else []
     columns += [SEQUENCE, TABLE_VERSION, BATCHED_AT]
-    marks = ", ".join("?" * len(columns))
-    insert = sql("INSERT INTO", table.sql, f"({', '.join(columns)}) VALUES ({marks})")
+    placeholders = ", ".join("?" * len(columns))
+    insert = join_sql(
+        "INSERT INTO", table.name_sql, f"({', '.join(columns)}) VALUES ({placeholders})"
+    )
     if not table.keys:
         return insert
-    return sql(
+    return join_sql(
         insert,
-        f"ON CONFLICT ({table.key_sql}) WHERE {table.current_sql}",
+        f"ON CONFLICT ({table.key_sql}) WHERE {table.replaceable_sql}",
         "DO UPDATE SET",
         ", ".join(f"{column} = excluded.{column}" for column in columns),
-        f"WHERE excluded.{SEQUENCE} > {table.sql}.{SEQUENCE}",
+        f"WHERE excluded.{SEQUENCE} > {table.name_sql}.{SEQUENCE}",
     )
 
 
-def _is_upsert(step: tuple[int, Upsert | Activate]) -> bool:
-    return isinstance(step[1], Upsert)
+def _is_upsert(message: tuple[int, Upsert | ActivateVersion]) -> bool:
+    return isinstance(message[1], Upsert)
 
 
-def _columns(table: Table, upserts: Mapping[int, Upsert], raw: RawTexts) -> list[list[Any]]:
-    """Return what the upserts put into the columns of ``_upsert_sql``, but the system's."""
-    places = list(upserts)
+def _column_values(
+    table: Table, upserts: Mapping[int, Upsert], raw_fields: RawFields
+) -> list[list[Any]]:
+    """Return the values of the columns of ``_upsert_sql``, without the last three."""
+    indexes = list(upserts)
     records = [upsert.data for upsert in upserts.values()]
     named = [name for name, each in table.columns.items() if each.physical]
     columns = [
-        values.stored_column(
+        values.to_sqlite(
             column,
-            table.columns[name].kind,
-            functools.partial(_text, raw, places, name),
+            table.columns[name].type,
+            functools.partial(_field_json, raw_fields, indexes, name),
             is_key=name in table.keys,
         )
-        for name, column in zip(named, _turned(records, named), strict=True)
+        for name, column in zip(named, _transpose(records, named), strict=True)
     ]
     if MORE in table.extras:
         more = {name for name, each in table.columns.items() if not each.physical}
-        columns.append([_rest(raw()[place], more) for place in places])
+        columns.append([_overflow_json(raw_fields()[index], more) for index in indexes])
     return columns
 
 
-def _text(raw: RawTexts, places: Sequence[int], name: str, index: int) -> bytes:
-    return bytes(raw()[places[index]][name])
+def _field_json(raw_fields: RawFields, indexes: Sequence[int], name: str, index: int) -> bytes:
+    return bytes(raw_fields()[indexes[index]][name])
 
 
-def _turned(records: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[list[Any]]:
+def _transpose(records: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[list[Any]]:
     """Return the records' values by column."""
     if not names:
         return []
     try:
-        # Several times as fast, for records that lack no field.
+        # Several times faster, if no record lacks a field.
         rows = map(operator.itemgetter(*names, names[0]), records)
         return [list(column) for column in zip(*rows, strict=True)][:-1]
     except KeyError:
         return [[record.get(name) for record in records] for name in names]
 
 
-def _rest(texts: Mapping[str, msgspec.Raw], names: Collection[str]) -> str:
-    return values.merged_texts({n: bytes(text) for n, text in texts.items() if n in names})
+def _overflow_json(texts: Mapping[str, msgspec.Raw], names: Collection[str]) -> str:
+    return values.join_fields({n: bytes(text) for n, text in texts.items() if n in names})

@@ -1,8 +1,8 @@
-"""JSON bytes into Python objects, exactly.
+"""Decodes JSON to the last digit.
 
 An integer is an ``int``, or a ``Decimal`` with exponent 0 where it has more digits than
 Python converts. Every other number is a ``Decimal`` whose exponent is not 0, so that ``1.0``
-and ``1e0`` are never taken for integers (JSON Schema draft 4). Knows nothing of the API.
+and ``1e0`` are not integers (JSON Schema draft 4).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ TOO_DEEP: Final = "nested too deeply"
 
 
 class MalformedError(ValueError):
-    """The bytes are no JSON, or JSON that can't be held exactly."""
+    """The bytes are not JSON, or JSON that can't be decoded exactly."""
 
 
-def fraction(text: str) -> Decimal:
-    """Return a number that was written with a point or an exponent."""
+def parse_number(text: str) -> Decimal:
+    """Return a number that is written with a point or an exponent."""
     number = Decimal(text)
     if "e" in text or "E" in text:
         sign, digits, exponent = number.as_tuple()
@@ -34,38 +34,40 @@ def fraction(text: str) -> Decimal:
     return number
 
 
-def integer(text: str) -> int | Decimal:
-    """Return a number that was written with nothing but digits."""
+def parse_integer(text: str) -> int | Decimal:
+    """Return a number that is written with digits only."""
     return int(text) if len(text) <= MAX_INT_DIGITS else Decimal(text)
 
 
-def _no_constant(text: str) -> NoReturn:
+def _refuse_constant(text: str) -> NoReturn:
     raise MalformedError(f"{text} is not permitted in JSON")
 
 
-_DECODER: Final = msgspec.json.Decoder(float_hook=fraction)
+_DECODER: Final = msgspec.json.Decoder(float_hook=parse_number)
 
 
-def _decode_slowly(text: bytes | str) -> Any:
-    """Decode what the fast decoder can't hold: integers of thousands of digits."""
+def _decode_with_json(text: bytes | str) -> Any:
+    """Decode what ``msgspec`` can't: integers of thousands of digits."""
     text = text.decode() if isinstance(text, bytes) else text
-    value = json.loads(text, parse_float=fraction, parse_int=integer, parse_constant=_no_constant)
-    # A lone surrogate is no character: it can't be written as UTF-8 by anybody downstream.
+    value = json.loads(
+        text, parse_float=parse_number, parse_int=parse_integer, parse_constant=_refuse_constant
+    )
+    # Raises for a lone surrogate, which can't be written as UTF-8.
     json.dumps(value, ensure_ascii=False, default=str).encode()
     return value
 
 
 def decode(body: bytes | str) -> Any:
-    """Return the value that ``body`` spells.
+    """Return the value of a JSON text.
 
     Raises:
-        MalformedError: with the reason.
+        MalformedError: ``body`` is not JSON; says why.
     """
     try:
         try:
             return _DECODER.decode(body)
         except msgspec.ValidationError:
-            return _decode_slowly(body)
+            return _decode_with_json(body)
     except decimal.InvalidOperation:
         raise MalformedError("a number's exponent is out of range") from None
     except RecursionError:
@@ -75,14 +77,14 @@ def decode(body: bytes | str) -> Any:
 
 
 def is_integer(value: Any) -> bool:
-    """Tell whether JSON wrote ``value`` as an integer, so without a point or an exponent."""
+    """Return whether ``value`` was written without a point and an exponent."""
     if isinstance(value, Decimal):
         return value.as_tuple().exponent == 0
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def type_name(value: Any) -> str:
-    """Return the service's word for the type of ``value``."""
+    """Return the service's name for the type of ``value``."""
     if value is None:
         return "Null"
     if isinstance(value, bool):

@@ -1,8 +1,4 @@
-"""What a request that passed every rule asks the tables to do.
-
-The border between the rules and the database: neither knows the other, both know this, which
-knows nothing of either.
-"""
+"""Loads: what a valid request asks the database to do."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ from target_stitch_import.limits import MAX_SEQUENCE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from target_stitch_import.emulator.storage.columns import Kind
+    from target_stitch_import.emulator.storage.columns import ColumnType
 
 TIME_PATTERN: Final = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z\Z"
 
@@ -25,17 +21,17 @@ Time = Annotated[str, msgspec.Meta(pattern=TIME_PATTERN)]
 
 
 class Upsert(msgspec.Struct, tag_field="action", tag="upsert", forbid_unknown_fields=True):
-    """One record, as a batch spells it."""
+    """A message with one record."""
 
     sequence: Integer64
     data: dict[str, Any]
     time_extracted: Time | msgspec.UnsetType = msgspec.UNSET
 
 
-class Activate(
+class ActivateVersion(
     msgspec.Struct, tag_field="action", tag="activate_version", forbid_unknown_fields=True
 ):
-    """From here on the load's table version is the only one visible."""
+    """A message that deletes the rows of all table versions but the load's."""
 
     sequence: Integer64
     time_extracted: Time | msgspec.UnsetType = msgspec.UNSET
@@ -43,13 +39,13 @@ class Activate(
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """What one request does to one table, in order."""
+    """The messages of one request for one table, in order."""
 
     table: str
-    kinds: Mapping[str, Kind | None]
-    """What the columns hold; None where that can't be told."""
+    column_types: Mapping[str, ColumnType | None]
+    """The types of the columns, by name; None for a column with nothing but nulls."""
     keys: Sequence[str]
     version: int | None
-    steps: Sequence[Upsert | Activate]
-    raw: Callable[[], Sequence[Mapping[str, msgspec.Raw]]]
-    """For each step, the JSON text of each field of its ``data`` as it was written."""
+    messages: Sequence[Upsert | ActivateVersion]
+    raw_fields: Callable[[], Sequence[Mapping[str, msgspec.Raw]]]
+    """Returns, for each message, the fields of its ``data`` as the JSON text that was posted."""

@@ -1,8 +1,7 @@
-"""Names of Stitch as names of SQLite.
+"""SQLite names for the tables and columns of the API.
 
-The names of the API are any Unicode string and case-sensitive; SQLite's ignore the case of
-ASCII letters, can't hold a NUL, and some are its own or this emulator's. Pure functions on strings;
-knows nothing of rows.
+Names of the API are case-sensitive and any Unicode string. SQLite's ignore the case of ASCII
+letters, can't contain a NUL, and some are reserved.
 """
 
 from __future__ import annotations
@@ -13,32 +12,32 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 MAX_NAME: Final = 100
-"""Characters of a name that are kept; longer ones are cut and made unique."""
+"""Longest name, in characters; a longer one is cut and made unique."""
 
 
-def folded(name: str) -> str:
-    """Return what SQLite compares names by: only ASCII letters lose their case."""
+def fold_case(name: str) -> str:
+    """Return a name in lower case as SQLite compares names: ASCII letters only."""
     return "".join(char.lower() if char.isascii() else char for char in name)
 
 
-def physical_name(name: str, taken: Collection[str]) -> str:
-    """Return the SQLite name for ``name``; ``taken`` are the folded names in use."""
-    plain = name.replace("\0", "")[:MAX_NAME] or "_"
-    if folded(plain).startswith(("sqlite_", "_sdc")):
-        plain = f"_{plain}"
-    candidate = plain
+def physical_name(name: str, used: Collection[str]) -> str:
+    """Return the SQLite name for ``name``; ``used`` are the names in use, with folded case."""
+    candidate = name.replace("\0", "")[:MAX_NAME] or "_"
+    if fold_case(candidate).startswith(("sqlite_", "_sdc")):
+        candidate = f"_{candidate}"
+    base = candidate
     number = 2
-    while folded(candidate) in taken:
-        candidate = f"{plain}__{number}"
+    while fold_case(candidate) in used:
+        candidate = f"{base}__{number}"
         number += 1
     return candidate
 
 
-def quoted(name: str) -> str:
+def quote(name: str) -> str:
     """Return ``name`` as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def sql(*parts: str) -> str:
-    """Return a statement of ``parts``; the names among them are quoted, the values are ``?``."""
+def join_sql(*parts: str) -> str:
+    """Return a statement of ``parts``, in which names must be quoted and values be ``?``."""
     return " ".join(parts)

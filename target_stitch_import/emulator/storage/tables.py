@@ -1,7 +1,7 @@
-"""The tables of the database as they are.
+"""The definitions of the tables: names, columns, types and keys.
 
-Two registry tables, ``_sdc_tables`` and ``_sdc_columns``, keep which SQLite name, kind and
-keys belong to which name of the API. Knows nothing of rows.
+Two SQLite tables, ``_sdc_tables`` and ``_sdc_columns``, map names of the API to SQLite names,
+types and keys.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Final
 
-from target_stitch_import.emulator.storage.columns import Kind
-from target_stitch_import.emulator.storage.sql_names import quoted
+from target_stitch_import.emulator.storage.columns import ColumnType
+from target_stitch_import.emulator.storage.sql_names import quote
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,9 +21,9 @@ TABLE_VERSION: Final = "_sdc_table_version"
 BATCHED_AT: Final = "_sdc_batched_at"
 SUPERSEDED: Final = "_sdc_superseded"
 MORE: Final = "_sdc_more"
-"""Holds, as one JSON object, the fields for which a table has no column left."""
+"""The column that holds, as one JSON object, the fields that have no column of their own."""
 SYSTEM_COLUMNS: Final = {SEQUENCE: "INTEGER", TABLE_VERSION: "INTEGER", BATCHED_AT: "TEXT"}
-"""What every table has; ``MORE`` and ``SUPERSEDED`` come when they are needed."""
+"""The columns of every table; ``MORE`` and ``SUPERSEDED`` are added when they are needed."""
 REGISTRY_TABLES: Final = ("_sdc_tables", "_sdc_columns")
 
 _REGISTRY: Final = """
@@ -38,15 +38,18 @@ CREATE TABLE IF NOT EXISTS _sdc_columns (
 
 @dataclasses.dataclass
 class Column:
-    """A field of the records; without a ``physical`` name it is kept in ``MORE``."""
+    """A field of the records.
+
+    ``physical`` is its SQLite name; if that is None, the field is kept in ``MORE``.
+    """
 
     physical: str | None
-    kind: Kind
+    type: ColumnType
 
 
 @dataclasses.dataclass
 class Table:
-    """A table as it is."""
+    """The definition of a table; ``physical`` is its SQLite name."""
 
     name: str
     physical: str
@@ -56,9 +59,9 @@ class Table:
     """Which of ``MORE`` and ``SUPERSEDED`` the table has."""
 
     @property
-    def sql(self) -> str:
+    def name_sql(self) -> str:
         """The table's name in SQL."""
-        return quoted(self.physical)
+        return quote(self.physical)
 
     @property
     def key_sql(self) -> str:
@@ -66,17 +69,17 @@ class Table:
         return ", ".join(self.column_sql(name) for name in self.keys)
 
     @property
-    def current_sql(self) -> str:
+    def replaceable_sql(self) -> str:
         """The condition on rows that an upsert may replace."""
         return f"{SUPERSEDED} IS NULL" if SUPERSEDED in self.extras else "TRUE"
 
     def column_sql(self, name: str) -> str:
-        """Return a column's name in SQL; only for those that have one."""
-        return quoted(self.columns[name].physical or "")
+        """Return a column's name in SQL; it must have a ``physical`` name."""
+        return quote(self.columns[name].physical or "")
 
 
 def create_registry(connection: sqlite3.Connection) -> None:
-    """Make the registry where there is none."""
+    """Create ``_sdc_tables`` and ``_sdc_columns`` if they are missing."""
     connection.executescript(_REGISTRY)
 
 
@@ -86,7 +89,7 @@ def table_names(connection: sqlite3.Connection) -> list[str]:
 
 
 def find_table(connection: sqlite3.Connection, name: str) -> Table | None:
-    """Return a table as it is."""
+    """Return the definition of a table, or None if there is no such table."""
     found = connection.execute(
         "SELECT physical, key_names FROM _sdc_tables WHERE name = ?", (name,)
     ).fetchone()
@@ -101,7 +104,7 @@ def find_table(connection: sqlite3.Connection, name: str) -> Table | None:
         name=name,
         physical=physical,
         keys=tuple(json.loads(keys)),
-        columns={column: Column(place, Kind(kind)) for column, place, kind in columns},
+        columns={column: Column(physical, ColumnType(kind)) for column, physical, kind in columns},
         extras={column for (column,) in existing} & {MORE, SUPERSEDED},
     )
 

@@ -1,9 +1,8 @@
 """Values into SQLite's storage classes and back, without changing one.
 
-SQLite holds strings, 64-bit integers and doubles. Whatever is none of these, exactly, is
-stored as a BLOB of its JSON text, which no column affinity converts: an integer outside 64
-bits, a decimal that no double holds, an array or a value of another type in a column that
-has a type. Knows nothing of tables.
+SQLite has strings, 64-bit integers and doubles. Any other value is stored as a BLOB of its
+JSON text, which no column affinity converts: an integer outside 64 bits, a decimal that no
+double equals, a value of another type than its column's.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from target_stitch_import.emulator.storage.columns import Kind
+from target_stitch_import.emulator.storage.columns import ColumnType
 from target_stitch_import.emulator.storage.exact_json import decode, is_integer
 
 if TYPE_CHECKING:
@@ -23,40 +22,45 @@ Stored = str | int | float | bytes | None
 
 _MAX: Final = 2**63 - 1
 _MIN: Final = -(2**63)
-_WHOLE: Final = 2.0**53
-"""Doubles from here on are whole, and SQLite would turn them into integers by all their bits."""
-_WIDE: Final = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
-# What a column of each kind takes as it is, if its integers are of 64 bits.
-_AS_THEY_ARE: Final[dict[Kind, frozenset[type]]] = {
-    Kind.INTEGER: frozenset({int, type(None)}),
-    Kind.NUMBER: frozenset({int, type(None)}),
-    Kind.BOOLEAN: frozenset({bool, type(None)}),
-    Kind.STRING: frozenset({str, type(None)}),
-    Kind.JSON: frozenset({type(None)}),
-    Kind.ANY: frozenset({str, int, type(None)}),
+_MIN_WHOLE_DOUBLE: Final = 2.0**53
+"""Doubles from here on are integers, and SQLite would convert them with all their bits."""
+_EXACT_CONTEXT: Final = decimal.Context(
+    prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN
+)
+# Python types that a column of each type stores unchanged, if integers have 64 bits.
+_UNCHANGED: Final[dict[ColumnType, frozenset[type]]] = {
+    ColumnType.INTEGER: frozenset({int, type(None)}),
+    ColumnType.NUMBER: frozenset({int, type(None)}),
+    ColumnType.BOOLEAN: frozenset({bool, type(None)}),
+    ColumnType.STRING: frozenset({str, type(None)}),
+    ColumnType.JSON: frozenset({type(None)}),
+    ColumnType.ANY: frozenset({str, int, type(None)}),
 }
 
 
-def stored_column(
-    column: list[Any], kind: Kind, text_of: Callable[[int], bytes], *, is_key: bool
+def to_sqlite(
+    column: list[Any], column_type: ColumnType, json_text: Callable[[int], bytes], *, is_key: bool
 ) -> list[Stored]:
-    """Return what stands for the values of a column of ``kind``.
+    """Return the values of a column as SQLite stores them.
 
     Args:
         column: the values, as decoded.
-        kind: of the column.
-        text_of: gives a value's JSON text as it was written, from its place in ``column``.
-        is_key: equal numbers must be stored alike, however they were written.
+        column_type: the column's type.
+        json_text: returns the JSON text that was posted for the value at an index of ``column``.
+        is_key: True if equal numbers must be stored alike, however they were written.
     """
     types = set(map(type, column))
-    if types <= _AS_THEY_ARE[kind] and (int not in types or _are_64_bit(column)):
+    if types <= _UNCHANGED[column_type] and (int not in types or _are_64_bit(column)):
         return column
-    if kind is Kind.NUMBER and types <= {Decimal, type(None)}:
+    if column_type is ColumnType.NUMBER and types <= {Decimal, type(None)}:
         doubles = _doubles(column)
         if doubles is not None:
             return doubles
-    places = range(len(column))
-    return [_stored(column[place], place, kind, text_of, is_key=is_key) for place in places]
+    indexes = range(len(column))
+    return [
+        _value_to_sqlite(column[index], index, column_type, json_text, is_key=is_key)
+        for index in indexes
+    ]
 
 
 def _are_64_bit(column: list[Any]) -> bool:
@@ -65,65 +69,72 @@ def _are_64_bit(column: list[Any]) -> bool:
 
 
 def _doubles(column: list[Any]) -> list[Stored] | None:
-    """Return decimals as doubles; None when one of them is not exactly held by one."""
+    """Return decimals as doubles; None if one of them has no equal double."""
     numbers = [value for value in column if value is not None]
     doubles = list(map(float, numbers))
     if list(map(Decimal, map(repr, doubles))) != numbers:
         return None
-    if max(map(abs, doubles), default=0.0) >= _WHOLE:
+    if max(map(abs, doubles), default=0.0) >= _MIN_WHOLE_DOUBLE:
         return None
-    each = iter(doubles)
-    return [None if value is None else next(each) for value in column]
+    remaining = iter(doubles)
+    return [None if value is None else next(remaining) for value in column]
 
 
-def _stored(
-    value: Any, place: int, kind: Kind, text_of: Callable[[int], bytes], *, is_key: bool
+def _value_to_sqlite(
+    value: Any,
+    index: int,
+    column_type: ColumnType,
+    json_text: Callable[[int], bytes],
+    *,
+    is_key: bool,
 ) -> Stored:
     if value is None:
         return None
     if isinstance(value, bool):
-        return value if kind is Kind.BOOLEAN else text_of(place)
+        return value if column_type is ColumnType.BOOLEAN else json_text(index)
     if isinstance(value, str):
-        return value if kind in (Kind.STRING, Kind.ANY) else text_of(place)
+        return value if column_type in (ColumnType.STRING, ColumnType.ANY) else json_text(index)
     if isinstance(value, (dict, list)):
-        return text_of(place).decode() if kind is Kind.JSON else text_of(place)
-    if kind in (Kind.NUMBER, Kind.ANY) or (kind is Kind.INTEGER and is_integer(value)):
-        number = _number(value)
+        return json_text(index).decode() if column_type is ColumnType.JSON else json_text(index)
+    if column_type in (ColumnType.NUMBER, ColumnType.ANY) or (
+        column_type is ColumnType.INTEGER and is_integer(value)
+    ):
+        number = _sqlite_number(value)
         if number is not None:
             return number
-    return _canonical(value) if is_key else text_of(place)
+    return _canonical_text(value) if is_key else json_text(index)
 
 
-def _number(value: int | Decimal) -> int | float | None:
-    """Return the SQLite number that equals ``value``; None where there is none."""
+def _sqlite_number(value: int | Decimal) -> int | float | None:
+    """Return the SQLite number that equals ``value``, or None."""
     if isinstance(value, int):
         return value if _MIN <= value <= _MAX else None
     number = float(value)
-    # What counts is the shortest text of the double, for that is what everybody reads.
+    # The shortest text of the double counts: that is what is read back.
     if Decimal(repr(number)) != value:
         return None
-    return int(value) if _WHOLE <= abs(number) < _MAX else number
+    return int(value) if _MIN_WHOLE_DOUBLE <= abs(number) < _MAX else number
 
 
-def _canonical(value: int | Decimal) -> bytes:
+def _canonical_text(value: int | Decimal) -> bytes:
     number = Decimal(value)
-    return str(number if is_integer(number) else number.normalize(_WIDE)).encode()
+    return str(number if is_integer(number) else number.normalize(_EXACT_CONTEXT)).encode()
 
 
-def read(value: Stored, kind: Kind) -> Any:
-    """Return the value that ``stored`` made ``value`` of."""
+def from_sqlite(value: Stored, column_type: ColumnType) -> Any:
+    """Return the value that ``to_sqlite`` stored as ``value``."""
     if isinstance(value, bytes):
         return decode(value)
     if isinstance(value, float):
         return Decimal(repr(value))
-    if kind is Kind.BOOLEAN and value is not None:
+    if column_type is ColumnType.BOOLEAN and value is not None:
         return bool(value)
-    if kind is Kind.JSON and isinstance(value, str):
+    if column_type is ColumnType.JSON and isinstance(value, str):
         return decode(value)
     return value
 
 
-def merged_texts(texts: Mapping[str, bytes]) -> str:
-    """Return one JSON object of fields that are JSON text already."""
+def join_fields(texts: Mapping[str, bytes]) -> str:
+    """Return the text of a JSON object whose values are JSON text already."""
     fields = (f"{json.dumps(name)}:{text.decode()}" for name, text in texts.items())
     return f"{{{','.join(fields)}}}"

@@ -12,15 +12,15 @@ import requests
 from starlette.middleware import Middleware
 
 from target_stitch_import.emulator import running_emulator
-from tests.emulator.client import ACCEPTED, Answer, Api, answer
-from tests.emulator.faults.requests import BODY, LARGE, Running, seen, stored
+from tests.emulator.client import ACCEPTED, Api, StatusAndBody, read_response
+from tests.emulator.faults.fault_client import BODY, LARGE, RunWithFaults, count_rows, post_batch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-QUEUED: Answer = (
+QUEUED: StatusAndBody = (
     202,
     {"status": "Accepted", "message": "The batch is queued to be processed."},
 )
@@ -46,14 +46,14 @@ QUEUED: Answer = (
         ("599", 599, 0),
     ],
 )
-def test_each_fault(running: Running, fault: str, expected: Any, rows: int) -> None:
+def test_each_fault(run_with_faults: RunWithFaults, fault: str, expected: Any, rows: int) -> None:
     # given an emulator with one fault to come
-    with running(f"{fault},slow_seconds=0.01,refuse_seconds=0.01") as api:
+    with run_with_faults(f"{fault},slow_seconds=0.01,refuse_seconds=0.01") as api:
         # when a batch is posted
-        result = seen(api)
+        result = post_batch(api)
 
         # then the client sees the fault, and the batch is stored or it is not
-        assert (result, stored(api)) == (expected, rows)
+        assert (result, count_rows(api)) == (expected, rows)
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,13 @@ def test_each_fault(running: Running, fault: str, expected: Any, rows: int) -> N
         ("ok,limit=1000", 413),
     ],
 )
-def test_a_large_body_is_read_to_its_end(running: Running, fault: str, expected: Any) -> None:
+def test_a_large_body_is_read_to_its_end(
+    run_with_faults: RunWithFaults, fault: str, expected: Any
+) -> None:
     # when a batch is posted that a client can't send in one go
-    with running(f"{fault},slow_seconds=0.01") as api:
+    with run_with_faults(f"{fault},slow_seconds=0.01") as api:
         # then the client sees what it would see of a small one
-        assert seen(api, LARGE) == expected
+        assert post_batch(api, LARGE) == expected
 
 
 @pytest.mark.parametrize(
@@ -85,22 +87,26 @@ def test_a_large_body_is_read_to_its_end(running: Running, fault: str, expected:
         ("599", {"status": "ERROR", "message": "Error"}),
     ],
 )
-def test_a_status_comes_with_a_json_object(running: Running, fault: str, content: Any) -> None:
+def test_a_status_comes_with_a_json_object(
+    run_with_faults: RunWithFaults, fault: str, content: Any
+) -> None:
     # when a batch meets a status
-    with running(fault) as api:
+    with run_with_faults(fault) as api:
         response = api.post("batch", BODY)
 
     # then a JSON object says why, and nothing says when to come back
-    assert answer(response) == (int(fault), content)
+    assert read_response(response) == (int(fault), content)
     assert "Retry-After" not in response.headers
 
 
 @pytest.mark.parametrize(
     ("fault", "title"), [("502", "502 Bad Gateway"), ("html", "Please log in")]
 )
-def test_a_page_in_the_place_of_an_answer(running: Running, fault: str, title: str) -> None:
+def test_a_page_in_the_place_of_an_answer(
+    run_with_faults: RunWithFaults, fault: str, title: str
+) -> None:
     # when a batch meets a proxy
-    with running(fault) as api:
+    with run_with_faults(fault) as api:
         response = api.post("batch", BODY)
 
     # then its page is HTML
@@ -108,9 +114,9 @@ def test_a_page_in_the_place_of_an_answer(running: Running, fault: str, title: s
     assert f"<title>{title}</title>" in response.text
 
 
-def test_answers_that_are_no_success(running: Running) -> None:
+def test_answers_that_are_no_success(run_with_faults: RunWithFaults) -> None:
     # when two batches are answered 200
-    with running("empty,error") as api:
+    with run_with_faults("empty,error") as api:
         empty, error = api.post("batch", BODY), api.post("batch", BODY)
 
     # then one answer is empty, and the other is an error
@@ -118,10 +124,10 @@ def test_answers_that_are_no_success(running: Running) -> None:
     assert error.json()["status"] == "ERROR"
 
 
-def test_when_to_come_back(running: Running) -> None:
+def test_when_to_come_back(run_with_faults: RunWithFaults) -> None:
     # when two batches come too many, with a second and a half to wait
     before = time.time()
-    with running("429_seconds,429_date,retry_after=1.5") as api:
+    with run_with_faults("429_seconds,429_date,retry_after=1.5") as api:
         seconds, date = (api.post("batch", BODY).headers["Retry-After"] for _ in range(2))
 
     # then one answer has the seconds and one the date, and neither is too early
@@ -130,9 +136,9 @@ def test_when_to_come_back(running: Running) -> None:
     assert email.utils.parsedate_to_datetime(date).timestamp() >= before + 1.5
 
 
-def test_only_what_is_accepted_is_queued(running: Running) -> None:
+def test_only_what_is_accepted_is_queued(run_with_faults: RunWithFaults) -> None:
     # when a good batch and a bad one meet 202
-    with running("202*2") as api:
+    with run_with_faults("202*2") as api:
         answers = [api.batch(BODY), api.batch({**BODY, "key_names": ["other"]})]
 
     # then the bad one is refused as ever
@@ -140,9 +146,9 @@ def test_only_what_is_accepted_is_queued(running: Running) -> None:
     assert answers[1][0] == 400
 
 
-def test_maintenance(running: Running) -> None:
+def test_maintenance(run_with_faults: RunWithFaults) -> None:
     # given an API that is down for two requests
-    with running("maintenance=2") as api:
+    with run_with_faults("maintenance=2") as api:
         # when the status is asked for, and a batch is posted meanwhile
         url = f"{api.url}/v2/import/status"
         first = api.session.get(url, timeout=10)
@@ -162,11 +168,11 @@ def test_maintenance(running: Running) -> None:
     assert later == [503, 200]
 
 
-def test_a_proxy_with_a_limit(running: Running) -> None:
+def test_a_proxy_with_a_limit(run_with_faults: RunWithFaults) -> None:
     # given a proxy that lets as many bytes through as the batch has
     body = requests.Request("POST", "http://x", json=BODY).prepare().body
     assert isinstance(body, bytes)
-    with running(f"limit={len(body)}") as api:
+    with run_with_faults(f"limit={len(body)}") as api:
         # when the batch is posted, and then with a byte more, announced and in chunks
         fits = api.post("batch", body)
         announced = api.post("batch", body + b" ")
@@ -176,8 +182,8 @@ def test_a_proxy_with_a_limit(running: Running) -> None:
         status = api.session.get(f"{api.url}/v2/import/status", timeout=10)
 
     # then only the first gets through
-    assert answer(fits) == ACCEPTED
-    assert stored(api) == 1
+    assert read_response(fits) == ACCEPTED
+    assert count_rows(api) == 1
     for response in (announced, chunked):
         assert response.status_code == 413
         assert response.headers["Content-Type"].startswith("text/html")
@@ -185,14 +191,16 @@ def test_a_proxy_with_a_limit(running: Running) -> None:
     assert status.status_code == 200
 
 
-def test_faults_are_logged(running: Running, caplog: pytest.LogCaptureFixture) -> None:
+def test_faults_are_logged(
+    run_with_faults: RunWithFaults, caplog: pytest.LogCaptureFixture
+) -> None:
     # given a log
     caplog.set_level(logging.INFO, "stitch-import-emulator")
 
     # when requests meet faults
-    with running("503,drop,ok,ok,maintenance=1,limit=1000") as api:
+    with run_with_faults("503,drop,ok,ok,maintenance=1,limit=1000") as api:
         for body in (BODY, BODY, BODY, LARGE):
-            seen(api, body)
+            post_batch(api, body)
         api.session.get(f"{api.url}/v2/import/status", timeout=10)
 
     # then each has a line, beside that of the API where it got so far
@@ -223,7 +231,7 @@ def test_middleware_stands_before_the_faults(tmp_path: Path, session: requests.S
     middleware = [Middleware(Counter)]
     with running_emulator(database, middleware=middleware, faults="503,drop") as emulator:
         api = Api(emulator.url, database, session)
-        results = [seen(api) for _ in range(3)]
+        results = [post_batch(api) for _ in range(3)]
 
     # then it has seen all of them
     assert results == [503, "broken", 201]

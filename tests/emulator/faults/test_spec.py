@@ -8,7 +8,7 @@ import pytest
 
 from target_stitch_import.emulator import Faults, running_emulator
 from tests.emulator.client import Api
-from tests.emulator.faults.requests import Running, seen, stored
+from tests.emulator.faults.fault_client import RunWithFaults, count_rows, post_batch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
     import requests
 
 
-def test_a_script_is_done_in_order(running: Running) -> None:
+def test_a_script_is_done_in_order(run_with_faults: RunWithFaults) -> None:
     # when more batches are posted than a script has faults
-    with running("503*2, ok, drop, 202") as api:
-        results = [seen(api) for _ in range(7)]
+    with run_with_faults("503*2, ok, drop, 202") as api:
+        results = [post_batch(api) for _ in range(7)]
 
     # then each meets its own, and then all goes well
     assert results == [503, 503, 201, "broken", 202, 201, 201]
-    assert stored(api) == 5
+    assert count_rows(api) == 5
 
 
-def test_every_endpoint_with_a_body_has_faults(running: Running) -> None:
+def test_every_endpoint_with_a_body_has_faults(run_with_faults: RunWithFaults) -> None:
     # when a post goes to each of three places
-    with running("503,502,504") as api:
+    with run_with_faults("503,502,504") as api:
         results = [api.post(each, []).status_code for each in ("push", "validate", "nowhere")]
 
     # then each counts
     assert results == [503, 502, 504]
 
 
-def test_rates_are_drawn_alike_for_one_seed(running: Running) -> None:
+def test_rates_are_drawn_alike_for_one_seed(run_with_faults: RunWithFaults) -> None:
     # when one client posts to several emulators, two of which have the same seed
     results = []
     for seed in (7, 7, 8):
-        with running(f"seed={seed},503=0.3,drop=0.2,202=0.2") as api:
-            results.append([seen(api) for _ in range(40)])
+        with run_with_faults(f"seed={seed},503=0.3,drop=0.2,202=0.2") as api:
+            results.append([post_batch(api) for _ in range(40)])
 
     # then these two do the same, and the third does not
     assert results[0] == results[1] != results[2]
@@ -49,7 +49,7 @@ def test_rates_are_drawn_alike_for_one_seed(running: Running) -> None:
 
 def test_rates_are_kept() -> None:
     # when faults are drawn for very many requests
-    draws = Faults.parse("503=0.1,drop=0.05,stall=0.25").draws()
+    draws = Faults.parse("503=0.1,drop=0.05,stall=0.25").iterate_posts()
     drawn = [next(draws) for _ in range(20_000)]
 
     # then each comes as often as was asked for
@@ -72,7 +72,7 @@ def test_all_is_every_fault_but_stall() -> None:
 def test_rates_may_add_up_to_one() -> None:
     # when ten faults have a tenth each
     statuses = range(500, 510)
-    draws = Faults.parse(",".join(f"{status}=0.1" for status in statuses)).draws()
+    draws = Faults.parse(",".join(f"{status}=0.1" for status in statuses)).iterate_posts()
 
     # then every request meets one of them
     assert {next(draws) for _ in range(1000)} == {str(status) for status in statuses}
@@ -89,7 +89,7 @@ def test_numbers_may_come_from_a_program() -> None:
 
 def test_without_rates_or_a_script_all_goes_well() -> None:
     # when only options are given
-    draws = Faults.parse("maintenance=2,seed=3").draws()
+    draws = Faults.parse("maintenance=2,seed=3").iterate_posts()
 
     # then no request meets a fault
     assert [next(draws) for _ in range(3)] == ["ok", "ok", "ok"]
@@ -146,4 +146,4 @@ def test_faults_can_be_used_again(tmp_path: Path, session: requests.Session) -> 
             api = Api(emulator.url, emulator.database, session)
 
             # then each begins anew
-            assert [seen(api), seen(api)] == [503, 201]
+            assert [post_batch(api), post_batch(api)] == [503, 201]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_stitch_import.emulator import running_emulator
-from tests.emulator.client import ACCEPTED, Api, answer, batch, upsert
+from tests.emulator.client import ACCEPTED, Api, batch, read_response, upsert
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def test_only_the_right_token_gives_access(guarded: Api, endpoint: str, token: s
     response = guarded.post(endpoint, BODY, token=token)
 
     # then it is refused
-    assert answer(response) == NOT_AUTHORIZED
+    assert read_response(response) == NOT_AUTHORIZED
 
 
 def test_another_scheme_gives_no_access(guarded: Api) -> None:
@@ -71,13 +71,13 @@ def test_another_scheme_gives_no_access(guarded: Api) -> None:
     )
 
     # then it is refused
-    assert answer(response) == NOT_AUTHORIZED
+    assert read_response(response) == NOT_AUTHORIZED
 
 
 def test_the_right_token_gives_access(guarded: Api) -> None:
     # when a batch, a push body and one to validate come with the right token and client ID
     answers = [
-        answer(guarded.post(endpoint, body, token="eu:secret"))
+        read_response(guarded.post(endpoint, body, token="eu:secret"))
         for endpoint, body in (("batch", BODY), ("push", [RECORD]), ("validate", [RECORD]))
     ]
 
@@ -88,9 +88,9 @@ def test_the_right_token_gives_access(guarded: Api) -> None:
 def test_any_token_gives_access_by_default(api: Api) -> None:
     # when a batch comes with some token to an emulator that was given none
     # then it is taken, but not without any
-    assert answer(api.post("batch", BODY, token="whatever")) == ACCEPTED
-    assert answer(api.post("batch", BODY, token="eudora:x")) == ACCEPTED
-    assert answer(api.post("batch", BODY, token=None)) == NOT_AUTHORIZED
+    assert read_response(api.post("batch", BODY, token="whatever")) == ACCEPTED
+    assert read_response(api.post("batch", BODY, token="eudora:x")) == ACCEPTED
+    assert read_response(api.post("batch", BODY, token=None)) == NOT_AUTHORIZED
 
 
 @pytest.mark.parametrize("endpoint", ["batch", "push", "validate"])
@@ -99,7 +99,7 @@ def test_a_token_of_the_other_region_is_told_so(guarded: Api, endpoint: str) -> 
     response = guarded.post(endpoint, BODY, token="us:secret")
 
     # then the European API says so
-    assert answer(response) == (401, {"message": "Invalid region."})
+    assert read_response(response) == (401, {"message": "Invalid region."})
 
 
 def test_a_paused_integration_takes_nothing(tmp_path: Path, session: requests.Session) -> None:
@@ -110,7 +110,7 @@ def test_a_paused_integration_takes_nothing(tmp_path: Path, session: requests.Se
 
     # then it is refused with the reason
     content = {"error": "Forbidden", "errors": {"error": "Connection is not active."}}
-    assert answer(response) == (401, content)
+    assert read_response(response) == (401, content)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_wrong_urls_and_methods(api: Api, method: str, path: str, expected: Any)
     )
 
     # then it is told so, once its body has been read
-    assert answer(response) == expected
+    assert read_response(response) == expected
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/transit+json"])
@@ -150,7 +150,7 @@ def test_batch_takes_json_only(api: Api, content_type: str | None) -> None:
     response = api.post("batch", BODY, content_type=content_type)
 
     # then it is refused in plain text
-    assert answer(response) == (415, "Content-Type must be application/json")
+    assert read_response(response) == (415, "Content-Type must be application/json")
 
 
 def test_a_charset_does_no_harm(api: Api) -> None:
@@ -158,7 +158,7 @@ def test_a_charset_does_no_harm(api: Api) -> None:
     response = api.post("batch", BODY, content_type="Application/JSON; charset=utf-8")
 
     # then the batch is taken
-    assert answer(response) == ACCEPTED
+    assert read_response(response) == ACCEPTED
 
 
 @pytest.mark.parametrize("endpoint", ["push", "validate"])
@@ -171,7 +171,7 @@ def test_push_names_the_content_types_it_takes(api: Api, endpoint: str) -> None:
         "Unsupported content-type application/xml. "
         "Please send application/json or application/transit+json"
     )
-    assert answer(response) == (415, {"status": "ERROR", "message": message})
+    assert read_response(response) == (415, {"status": "ERROR", "message": message})
 
 
 @pytest.mark.parametrize("endpoint", ["batch", "push", "validate"])
@@ -181,7 +181,7 @@ def test_a_body_over_twenty_million_bytes_is_too_large(api: Api, endpoint: str) 
 
     # then the answer has the number of bytes
     message = "Request rejected: request size (20000001s bytes) exceeds the maximum"
-    assert answer(response) == (413, {"status": "ERROR", "message": message})
+    assert read_response(response) == (413, {"status": "ERROR", "message": message})
 
 
 def test_a_body_of_twenty_million_bytes_is_taken(api: Api, table: str) -> None:
@@ -195,7 +195,7 @@ def test_a_body_of_twenty_million_bytes_is_taken(api: Api, table: str) -> None:
 
     # then it is taken
     assert len(response.request.body or b"") == 20_000_000
-    assert answer(response) == ACCEPTED
+    assert read_response(response) == ACCEPTED
     assert api.rows(table) == [{"text": "x" * missing}]
 
 

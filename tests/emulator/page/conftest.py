@@ -47,13 +47,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page_errors() -> list[str]:
-    """What a page complains of, and where it goes that it should not."""
+    """Errors of a page, and addresses that it must not request."""
     return []
 
 
 @pytest.fixture
 def page(browser: Browser, page_errors: list[str], emulator: Emulator) -> Iterator[Page]:
-    """The page of an emulator; it must have no trouble."""
+    """The page of an emulator; it must have no errors."""
     page = browser.new_page()
     page.on("console", lambda line: page_errors.append(line.text) if line.type == "error" else None)
     page.on("pageerror", lambda error: page_errors.append(str(error)))
@@ -68,7 +68,7 @@ def page(browser: Browser, page_errors: list[str], emulator: Emulator) -> Iterat
 
 
 def foreign_address(address: str, home: str) -> list[str]:
-    """Return a complaint where an address is none of the page's fresh_api."""
+    """Return a complaint if an address is not the page's own."""
     here = urlsplit(address)
     is_home = here.scheme == "data" or here.netloc == urlsplit(home).netloc
     return [] if is_home else [f"went to {address}"]

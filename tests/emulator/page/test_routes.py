@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from target_stitch_import.emulator import running_emulator
-from tests.emulator.client import ID, Api, answer, batch, load, upsert
-from tests.emulator.page.page_data import get, shown, state
+from tests.emulator.client import ID, Api, batch, load, read_response, upsert
+from tests.emulator.page.page_data import get, get_rows, get_state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ def test_hostile_names_and_values_come_as_they_are(fresh_api: Api) -> None:
     # then it is JSON that no browser takes for anything else
     assert response.headers["Content-Type"] == "application/json"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
-    assert shown(fresh_api, HOSTILE) == [{HOSTILE: ["string", HOSTILE]}]
+    assert get_rows(fresh_api, HOSTILE) == [{HOSTILE: ["string", HOSTILE]}]
     assert HOSTILE in response.json()["requests"][1]["message"]
 
 
@@ -83,7 +83,7 @@ def test_tokens_are_nowhere(tmp_path: Path, session: requests.Session) -> None:
 
         # when all that the page can get is read
         texts = [get(api, path).text for path in ("/", "/_emulator/state", "/_emulator/table?id=1")]
-        guarded = state(api)["guarded"]
+        guarded = get_state(api)["guarded"]
 
     # then neither is in it
     assert "geheim" not in "".join(texts)
@@ -96,7 +96,7 @@ def test_tables_that_are_not_there(fresh_api: Api, number: str) -> None:
     response = get(fresh_api, f"/_emulator/table?id={number}")
 
     # then it says so
-    assert answer(response) == (404, {"message": "There is no such table."})
+    assert read_response(response) == (404, {"message": "There is no such table."})
 
 
 def test_a_database_that_can_not_be_read(fresh_api: Api) -> None:
@@ -108,6 +108,6 @@ def test_a_database_that_can_not_be_read(fresh_api: Api) -> None:
     # when the page asks
     # then it is told so
     for path in ("/_emulator/state", "/_emulator/table?id=1"):
-        status, content = answer(get(fresh_api, path))
+        status, content = read_response(get(fresh_api, path))
         assert status == 503
         assert content["message"] == "The database can't be read: no such table: _sdc_tables"

@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tests.emulator.client import ID, ID_AND_NAME, Api, batch, load, upsert
-from tests.emulator.page.page_data import counts, opened, shown, state
+from tests.emulator.page.page_data import get_counts, get_rows, get_state, get_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
 
-    from tests.emulator.faults.requests import Running
+    from tests.emulator.faults.fault_client import RunWithFaults
 
 
 def test_values_are_exact_texts(fresh_api: Api) -> None:
@@ -40,7 +40,7 @@ def test_values_are_exact_texts(fresh_api: Api) -> None:
     assert fresh_api.post("batch", json.dumps(body).replace('"HERE"', message)).status_code == 201
 
     # when the table is opened
-    (row,) = shown(fresh_api, "values")
+    (row,) = get_rows(fresh_api, "values")
 
     # then every value is a text, to the last digit
     assert row == {
@@ -54,7 +54,7 @@ def test_values_are_exact_texts(fresh_api: Api) -> None:
         "inner": ["json", '{"a": 1.10}'],
         "any": ["boolean", "false"],
     }
-    (whole,) = opened(fresh_api, "values")["rows"]
+    (whole,) = get_table(fresh_api, "values")["rows"]
     assert whole["cells"][-3] == ["number", "9223372036854775807"]
 
 
@@ -65,7 +65,7 @@ def test_a_table_has_its_schema_and_its_newest_rows_first(fresh_api: Api) -> Non
     load(fresh_api, "people", ID_AND_NAME, upsert(2, id=3, name="new"), key_names=["id"])
 
     # when it is opened
-    table = opened(fresh_api, "people")
+    table = get_table(fresh_api, "people")
 
     # then it says what it is
     assert (table["name"], table["keys"], table["column_count"]) == ("people", ["id"], 2)
@@ -76,7 +76,7 @@ def test_a_table_has_its_schema_and_its_newest_rows_first(fresh_api: Api) -> Non
     # and the row that was written last comes first, then the others from their end
     assert table["sorted"]
     assert len(table["rows"]) == 50
-    names = [row["name"][1] for row in shown(fresh_api, "people")]
+    names = [row["name"][1] for row in get_rows(fresh_api, "people")]
     assert names[:3] == ["new", "old 79", "old 78"]
 
 
@@ -87,45 +87,47 @@ def test_a_table_of_many_rows_shows_those_that_were_added_last(fresh_api: Api) -
 
     # when it is opened
     # then the last come first, and it says how they were chosen
-    assert shown(fresh_api, "many")[0] == {"id": ["number", "-1"]}
-    assert not opened(fresh_api, "many")["sorted"]
-    assert counts(fresh_api) == {"many": 20_001}
+    assert get_rows(fresh_api, "many")[0] == {"id": ["number", "-1"]}
+    assert not get_table(fresh_api, "many")["sorted"]
+    assert get_counts(fresh_api) == {"many": 20_001}
 
 
 def test_counts_are_right_whatever_happens_to_the_rows(fresh_api: Api) -> None:
     # given a table that is counted
     keyed: dict[str, Any] = {"key_names": ["id"], "table_version": 1}
     load(fresh_api, "t", ID, *(upsert(1, id=n) for n in range(5)), **keyed)
-    assert counts(fresh_api) == {"t": 5}
+    assert get_counts(fresh_api) == {"t": 5}
 
     # when rows are replaced, dropped and added
     load(fresh_api, "t", ID, upsert(2, id=0), upsert(0, id=1), upsert(1, id=9), **keyed)
-    assert counts(fresh_api) == {"t": 6}
+    assert get_counts(fresh_api) == {"t": 6}
 
     # and when others take their place
     keyed["table_version"] = 2
     activate = {"action": "activate_version", "sequence": 5}
     load(fresh_api, "t", ID, upsert(3, id=0), upsert(3, id=20), activate, **keyed)
-    assert counts(fresh_api) == {"t": 2}
+    assert get_counts(fresh_api) == {"t": 2}
     load(fresh_api, "t", ID, upsert(4, id=21), **keyed)
 
     # then the count is that of the table
-    assert counts(fresh_api) == {"t": 3}
+    assert get_counts(fresh_api) == {"t": 3}
     assert len(fresh_api.rows("t")) == 3
 
 
-def test_rows_that_were_there_before_are_counted(tmp_path: Path, running: Running) -> None:
+def test_rows_that_were_there_before_are_counted(
+    tmp_path: Path, run_with_faults: RunWithFaults
+) -> None:
     # given a database that another emulator has left
-    with running("ok") as api:
+    with run_with_faults("ok") as api:
         load(api, "t", ID, upsert(1, id=1), upsert(1, id=2))
-        before = state(api)["run"]
+        before = get_state(api)["run"]
 
     # when one goes on with it
-    with running("ok") as api:
+    with run_with_faults("ok") as api:
         # then the rows are counted, and the page can tell that it is another one
-        assert counts(api) == {"t": 2}
-        assert state(api)["run"] != before
-        assert state(api)["requests"] == []
+        assert get_counts(api) == {"t": 2}
+        assert get_state(api)["run"] != before
+        assert get_state(api)["requests"] == []
 
 
 def test_what_there_was_no_time_to_count_is_counted_at_the_next_look(
@@ -136,10 +138,10 @@ def test_what_there_was_no_time_to_count_is_counted_at_the_next_look(
     with monkeypatch.context() as patch:
         patch.setattr("target_stitch_import.emulator.page.tables.COUNTING_SECONDS", -1)
         # then it is not known how many rows there are
-        assert state(fresh_api)["tables"] == [{"id": 1, "name": "t", "rows": None, "loads": 1}]
+        assert get_state(fresh_api)["tables"] == [{"id": 1, "name": "t", "rows": None, "loads": 1}]
 
     # and with time it is
-    assert counts(fresh_api) == {"t": 1}
+    assert get_counts(fresh_api) == {"t": 1}
 
 
 def test_a_wide_table_is_cut(fresh_api: Api) -> None:
@@ -148,7 +150,7 @@ def test_a_wide_table_is_cut(fresh_api: Api) -> None:
     load(fresh_api, "wide", {name: {"type": "integer"} for name in fields}, upsert(1, **fields))
 
     # when it is opened
-    table = opened(fresh_api, "wide")
+    table = get_table(fresh_api, "wide")
 
     # then it has the first columns, and says how many there are
     assert table["column_count"] == 2500

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_stitch_import.emulator import list_tables, running_emulator
-from tests.emulator.client import ACCEPTED, Api, answer
+from tests.emulator.client import ACCEPTED, Api, read_response
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +84,7 @@ def test_a_record_that_breaks_a_rule(
     response = api.post(endpoint, [RECORD, record])
 
     # then the answer names the argument, and nothing is stored
-    assert answer(response) == (422, unprocessable(reason))
+    assert read_response(response) == (422, unprocessable(reason))
     assert "refused" not in list_tables(api.database)
 
 
@@ -96,7 +96,7 @@ def test_a_body_that_is_no_array_of_records(api: Api, endpoint: str, body: Any) 
 
     # then it is refused
     content = {"status": "ERROR", "message": "An array of records is expected"}
-    assert answer(response) == (400, content)
+    assert read_response(response) == (400, content)
 
 
 @pytest.mark.parametrize("endpoint", ["push", "validate"])
@@ -105,9 +105,9 @@ def test_1_to_20_000_records(api: Api, endpoint: str) -> None:
     none, too_many = api.post(endpoint, []), api.post(endpoint, [RECORD] * 20_001)
 
     # then it is refused
-    assert answer(none) == (422, unprocessable({"records": [BLANK]}))
+    assert read_response(none) == (422, unprocessable({"records": [BLANK]}))
     message = "A request may contain at most 20000 records"
-    assert answer(too_many) == (400, {"status": "ERROR", "message": message})
+    assert read_response(too_many) == (400, {"status": "ERROR", "message": message})
 
 
 @pytest.mark.parametrize("endpoint", ["push", "validate"])
@@ -118,7 +118,7 @@ def test_no_client_id(api: Api, endpoint: str, record: dict[str, Any]) -> None:
 
     # then nobody is authenticated
     content = {"status": "ERROR", "error": "Not Authenticated.", "errors": None}
-    assert answer(response) == (401, content)
+    assert read_response(response) == (401, content)
 
 
 @pytest.mark.parametrize("endpoint", ["push", "validate"])
@@ -138,8 +138,8 @@ def test_another_client_id(tmp_path: Path, session: requests.Session, endpoint: 
         "errors": {"error": "Access token is not associated with this client."},
     }
     reason = "The batch contains data points for multiple clients. Only client_id 4231 is allowed"
-    assert answer(other) == (403, content)
-    assert answer(mixed) == (422, unprocessable(reason))
+    assert read_response(other) == (403, content)
+    assert read_response(mixed) == (422, unprocessable(reason))
 
 
 def test_validate_persists_nothing(api: Api) -> None:
@@ -147,7 +147,7 @@ def test_validate_persists_nothing(api: Api) -> None:
     response = api.post("validate", [RECORD])
 
     # then it is found valid, and not stored
-    assert answer(response) == (200, {"status": "OK", "message": "Batch is valid!"})
+    assert read_response(response) == (200, {"status": "OK", "message": "Batch is valid!"})
     assert "refused" not in list_tables(api.database)
 
 
@@ -157,7 +157,7 @@ def test_validate_takes_no_batch_body(api: Api) -> None:
 
     # then it is refused
     content = {"status": "ERROR", "message": "An array of records is expected"}
-    assert answer(api.post("validate", body)) == (400, content)
+    assert read_response(api.post("validate", body)) == (400, content)
 
 
 @pytest.mark.parametrize("endpoint", ["push", "validate"])

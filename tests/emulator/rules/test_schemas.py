@@ -246,7 +246,7 @@ def test_what_is_nested_too_deeply(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "of", "expected"),
+    ("value", "divisor", "expected"),
     [
         ("0", "3", True),
         ("9", "3", True),
@@ -261,10 +261,10 @@ def test_what_is_nested_too_deeply(api: Api) -> None:
         ("1", "1E+5", False),
     ],
 )
-def test_multiples_are_exact(value: str, of: str, expected: bool) -> None:
+def test_multiples_are_exact(value: str, divisor: str, expected: bool) -> None:
     # when a number of any size is divided by another
     # then the verdict is exact, and comes at once
-    assert is_multiple(Decimal(value), Decimal(of)) is expected
+    assert is_multiple(Decimal(value), Decimal(divisor)) is expected
 
 
 def test_the_cache_of_schemas_is_bounded() -> None:
@@ -273,14 +273,14 @@ def test_the_cache_of_schemas_is_bounded() -> None:
     schemas: list[dict[str, Any]] = [{"properties": {name: {}}} for name in "abc"]
 
     # when a third schema comes, after the first was used again
-    first, second = cache.read(schemas[0]), cache.read(schemas[1])
-    again = cache.read(schemas[0])
-    cache.read(schemas[2])
+    first, second = cache.compile(schemas[0]), cache.compile(schemas[1])
+    again = cache.compile(schemas[0])
+    cache.compile(schemas[2])
 
     # then the one that was not used is forgotten
     assert again is first
-    assert cache.read(schemas[0]) is first
-    assert cache.read(schemas[1]) is not second
+    assert cache.compile(schemas[0]) is first
+    assert cache.compile(schemas[1]) is not second
 
 
 def test_a_huge_schema_is_not_kept() -> None:
@@ -288,6 +288,6 @@ def test_a_huge_schema_is_not_kept() -> None:
     cache = SchemaCache()
     schema = {"properties": {}, "description": "x" * 100_000}
 
-    # when it is read twice
-    # then it is compiled twice
-    assert cache.read(schema) is not cache.read(schema)
+    # when it is compiled twice
+    # then it is not kept
+    assert cache.compile(schema) is not cache.compile(schema)

@@ -18,9 +18,9 @@ from transit.transit_types import Keyword
 from transit.writer import Writer
 
 from target_stitch_import.emulator import list_tables
-from target_stitch_import.emulator.rules.transit import as_json
+from target_stitch_import.emulator.rules.transit import transit_to_json
 from target_stitch_import.emulator.storage.exact_json import MalformedError, decode
-from tests.emulator.client import ACCEPTED, Answer, Api, answer
+from tests.emulator.client import ACCEPTED, Api, StatusAndBody, read_response
 
 ARGUMENTS: dict[str, Any] = {
     "client_id": 4231,
@@ -40,12 +40,12 @@ def write_transit(value: Any, form: str) -> bytes:
     return text.getvalue().encode()
 
 
-def post(api: Api, body: Any, endpoint: str = "push") -> Answer:
+def post(api: Api, body: Any, endpoint: str = "push") -> StatusAndBody:
     """Post Transit: text and bytes as they are, anything else as JSON of the same structure."""
-    return answer(api.post(endpoint, body, content_type="application/transit+json"))
+    return read_response(api.post(endpoint, body, content_type="application/transit+json"))
 
 
-def body_of(table: str, data: str, form: str) -> str:
+def write_body(table: str, data: str, form: str) -> str:
     """Return a body of one record, whose ``data`` are fields of Transit as the verbose form has them.
 
     A colon and a space follow nothing but their names: the compact form has a comma there.
@@ -112,7 +112,7 @@ def body_of(table: str, data: str, form: str) -> str:
 )  # fmt: skip
 def test_what_each_tag_becomes(api: Api, table: str, form: str, text: str, expected: Any) -> None:
     # when a value comes as Transit writes it
-    answered = post(api, body_of(table, f'"id": 1, "v": {text}', form))
+    answered = post(api, write_body(table, f'"id": 1, "v": {text}', form))
 
     # then it is loaded as what it stands for, to the last digit
     assert answered == ACCEPTED
@@ -124,7 +124,7 @@ def test_what_each_tag_becomes(api: Api, table: str, form: str, text: str, expec
 @pytest.mark.parametrize("text", ['{"~#m": 1709251198123}', '{"~#t": "2024-02-29T23:59:58.123Z"}'])
 def test_a_tagged_value_that_is_an_object(api: Api, table: str, text: str) -> None:
     # when a value is tagged as the verbose form does it
-    answered = post(api, body_of(table, f'"id": 1, "v": {text}', "json_verbose"))
+    answered = post(api, write_body(table, f'"id": 1, "v": {text}', "json_verbose"))
 
     # then it is the same
     assert answered == ACCEPTED
@@ -139,7 +139,7 @@ def test_objects_inside(api: Api, table: str, form: str) -> None:
         names = '["^ ", "~:a/b", "~f1.50", "~~c", [["^ "], ["^ ", "d", null]], "~^ ", 1.0]'
 
     # then it is loaded with the names and the digits that it has
-    assert post(api, body_of(table, f'"id": 1, "v": {names}', form)) == ACCEPTED
+    assert post(api, write_body(table, f'"id": 1, "v": {names}', form)) == ACCEPTED
     (row,) = api.rows(table)
     assert row["v"] == {"a/b": Decimal("1.50"), "~c": [{}, {"d": None}], "^ ": Decimal("1.0")}
     assert [str(row["v"]["a/b"]), str(row["v"]["^ "])] == ["1.50", "1.0"]
@@ -149,7 +149,7 @@ def test_objects_inside(api: Api, table: str, form: str) -> None:
 def test_columns_have_the_kind_of_what_the_tags_say(api: Api, table: str, form: str) -> None:
     # when whole numbers come as an integer, a big integer and a decimal, beside an instant
     data = '"id": 1, "i": "~i1", "n": "~n1", "f": "~f1", "t": "~m0", "k": "~:a"'
-    post(api, body_of(table, data, form))
+    post(api, write_body(table, data, form))
 
     # then each has a column of its own kind
     with closing(sqlite3.connect(api.database)) as connection:
@@ -258,13 +258,13 @@ def test_a_body_that_is_no_transit(api: Api, endpoint: str, body: str | bytes) -
 @FORMS
 def test_the_rules_are_those_of_json(api: Api, table: str, form: str) -> None:
     # when bodies break a rule
-    no_key = post(api, body_of(table, '"v": 1', form))
-    null_key = post(api, body_of(table, '"id": "~_"', form))
-    nobody = post(api, body_of(table, '"id": 1', form).replace('"client_id"', '"client"'))
+    no_key = post(api, write_body(table, '"v": 1', form))
+    null_key = post(api, write_body(table, '"id": "~_"', form))
+    nobody = post(api, write_body(table, '"id": 1', form).replace('"client_id"', '"client"'))
     no_array = post(api, '["^ ", "id", 1]' if form == "json" else '{"id": 1}')
 
     # then the answers are those that JSON gets
-    def unprocessable(reason: str) -> Answer:
+    def unprocessable(reason: str) -> StatusAndBody:
         error = "Request cannot be processed; see errors."
         return 422, {"status": "ERROR", "error": error, "errors": [{"reason": {"data": [reason]}}]}
 
@@ -278,7 +278,7 @@ def test_the_rules_are_those_of_json(api: Api, table: str, form: str) -> None:
 @FORMS
 def test_validate_persists_nothing(api: Api, table: str, form: str) -> None:
     # when a body is validated
-    answered = post(api, body_of(table, '"id": "~i1"', form), "validate")
+    answered = post(api, write_body(table, '"id": "~i1"', form), "validate")
 
     # then it is found valid, and not stored
     assert answered == (200, {"status": "OK", "message": "Batch is valid!"})
@@ -289,7 +289,7 @@ def test_validate_persists_nothing(api: Api, table: str, form: str) -> None:
 def test_as_deep_as_json(api: Api, table: str, levels: int, status: int) -> None:
     # when arrays are nested almost as deeply as they may be, or more deeply
     deep = "[" * levels + "]" * levels
-    answered = post(api, body_of(table, f'"id": 1, "v": {deep}', "json"))
+    answered = post(api, write_body(table, f'"id": 1, "v": {deep}', "json"))
 
     # then they are taken, or refused with the reason
     assert answered[0] == status
@@ -303,14 +303,16 @@ def test_more_names_than_the_cache_holds() -> None:
 
     # when later objects refer to the last one, and to one that comes again
     read = decode(
-        as_json(json.dumps([first, ["^ ", "^0", 2], ["^ ", "name0000", 3, "^1", 4]]).encode())
+        transit_to_json(
+            json.dumps([first, ["^ ", "^0", 2], ["^ ", "name0000", 3, "^1", 4]]).encode()
+        )
     )
 
     # then each code stands for what the newer names say
     assert read[1:] == [{"name1936": 2}, {"name0000": 4}]
     # and without the last one, the greatest code is the one before it
     body = json.dumps([first[:-2], ["^ ", "^[[", 2]]).encode()
-    assert decode(as_json(body))[1] == {"name1935": 2}
+    assert decode(transit_to_json(body))[1] == {"name1935": 2}
 
 
 VALUES = st.recursive(
@@ -332,7 +334,7 @@ VALUES = st.recursive(
 def test_whatever_the_librarys_writer_writes_is_read(form: str, value: Any) -> None:
     # when any value is written by the library
     # then it is read as what it was, every digit and every type
-    read = decode(as_json(write_transit([value], form)))
+    read = decode(transit_to_json(write_transit([value], form)))
     assert _typed(read) == _typed([value])
 
 
@@ -363,7 +365,7 @@ TRANSIT_LIKE = st.recursive(
 def test_anything_else_is_refused_or_read(value: Any) -> None:
     # when a body only looks like Transit
     try:
-        text = as_json(json.dumps(value).encode())
+        text = transit_to_json(json.dumps(value).encode())
     except MalformedError:
         return
 

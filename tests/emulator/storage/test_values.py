@@ -140,8 +140,8 @@ def test_objects_and_arrays_keep_their_text(api: Api, table: str) -> None:
     post(api, table, {"type": ["null", "object", "array"]}, texts)
 
     # then what they say is kept, down to how a number was written
-    first, *others = [row["v"] for row in api.rows(table)]
-    assert others == [[], {}, None]
+    first, *other_rows = [row["v"] for row in api.rows(table)]
+    assert other_rows == [[], {}, None]
     assert first == {"b": Decimal("1.0"), "a": [Decimal("1.0"), "\u00e9/"]}
     assert str(first["b"]) == "1.0"
 

@@ -15,19 +15,19 @@ import requests
 from target_stitch_import.emulator import list_tables
 from tests.emulator.client import ID, Api, batch, upsert
 
-Running = Callable[[str], contextlib.AbstractContextManager[Api]]
+RunWithFaults = Callable[[str], contextlib.AbstractContextManager[Api]]
 
 BODY = batch("t", ID, [upsert(1, id=1)])
 # More than the buffers of a connection hold, so that a client is still sending.
 LARGE = batch("t", {"text": {"type": "string"}}, [upsert(1, text="x" * 8_000_000)])
 
 
-def stored(api: Api) -> int:
+def count_rows(api: Api) -> int:
     """Return how many rows there are."""
     return len(api.rows("t")) if "t" in list_tables(api.database) else 0
 
 
-def seen(api: Api, body: Any = BODY) -> Any:
+def post_batch(api: Api, body: Any = BODY) -> Any:
     """Post a batch and return what the client sees of it."""
     try:
         return api.post("batch", body).status_code
@@ -35,18 +35,18 @@ def seen(api: Api, body: Any = BODY) -> Any:
         return "broken"
 
 
-def until_heard(api: Api) -> list[Any]:
+def post_until_accepted(api: Api) -> list[Any]:
     """Post a batch until it is accepted, and return what the client sees each time."""
-    results = [seen(api)]
+    results = [post_batch(api)]
     deadline = time.monotonic() + 30
     while results[-1] != 201 and time.monotonic() < deadline:
         time.sleep(0.005)
-        results.append(seen(api))
+        results.append(post_batch(api))
     return results
 
 
-def accepts(api: Api) -> bool:
-    """Say whether the port takes connections."""
+def accepts_connections(api: Api) -> bool:
+    """Return whether the port accepts connections."""
     try:
         socket.create_connection(("127.0.0.1", urlsplit(api.url).port or 0), 10).close()
     except ConnectionRefusedError:
@@ -55,7 +55,7 @@ def accepts(api: Api) -> bool:
 
 
 @contextlib.contextmanager
-def requesting(api: Api, body: bytes | None = None) -> Iterator[socket.socket]:
+def open_request(api: Api, body: bytes | None = None) -> Iterator[socket.socket]:
     """Send the request of a batch, or its head and another body, on a new connection."""
     request = requests.Request("POST", "http://x", json=BODY).prepare()
     assert isinstance(request.body, bytes)
@@ -69,7 +69,7 @@ def requesting(api: Api, body: bytes | None = None) -> Iterator[socket.socket]:
         yield connection
 
 
-def until_reset(connection: socket.socket) -> Iterator[bytes]:
+def read_until_reset(connection: socket.socket) -> Iterator[bytes]:
     """Return what comes on a connection before it is reset."""
     with contextlib.suppress(ConnectionResetError):
         while chunk := connection.recv(1000):
