@@ -46,18 +46,19 @@ class Bar:
     highest: float
 
 
-def draw(groups: Mapping[str, Sequence[Bar]], title: str, note: str) -> str:
-    """Return the chart; in each group the longest bar is the fastest program.
+def draw(groups: Mapping[str, Sequence[Bar]], title: str, note: str, *, one_scale: bool) -> str:
+    """Return the chart; the longest bar of a group, or with one scale of all, has the full width.
 
     A group has its name above it, but not if it is the only one: the title says it then.
     """
     parts: list[str] = []
     y = TOP
+    fastest = {name: max(bar.highest for bar in bars) for name, bars in groups.items()}
     for name, bars in groups.items():
         if len(groups) > 1:
             parts.append(f'<text class="group" x="16" y="{y + 12}">{escape(name)}</text>')
             y += BAR + GAP
-        scale = (WIDTH - LEFT - RIGHT) / max(bar.highest for bar in bars)
+        scale = (WIDTH - LEFT - RIGHT) / (max(fastest.values()) if one_scale else fastest[name])
         for bar in bars:
             parts += _bar(bar, scale, y)
             y += BAR + GAP
