@@ -52,9 +52,8 @@ class Tally:
 
 def lines(shape: Shape, variant: Variant, records: int, tally: Tally) -> Iterator[bytes]:
     """Yield the lines of a shape in blocks, and count them in ``tally``."""
-    names = [f"{shape.stream}_{number:05d}" for number in range(shape.streams)]
-    if shape.streams == 1:
-        names = [shape.stream]
+    name, turns = shape.stream, shape.streams
+    names = [f"{name}_{number:05d}" for number in range(turns)] if turns > 1 else [name]
     for name in names:
         schema = {"schema": shape.schema(), "key_properties": list(shape.keys)}
         yield (variant.encode({"type": "SCHEMA", "stream": name} | schema) + "\n").encode()
@@ -99,16 +98,17 @@ def write(folder: Path, shape: Shape, variant: Variant, records: int) -> Input:
 
 
 def write_live(made: list[bytes], rate: int) -> None:
-    """Write each line to stdout as its time comes, so many a second.
+    """Write each line to stdout as its time comes, at most so many a second.
 
-    The processor is busy between two lines, as that of a tap which makes the next one.
+    It is busy between two lines, as a tap is. It catches up with 10 ms that it lost, but not more.
     """
-    began = time.perf_counter()
-    for number, line in enumerate(made):
-        while time.perf_counter() < began + number / rate:
+    due = 0.0
+    for line in made:
+        while (now := time.perf_counter()) < due:
             pass
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
+        due = max(due, now - 0.01) + 1 / rate
 
 
 def main() -> int:

@@ -34,8 +34,7 @@ LEAST_BYTES = 250
 """A record of the shapes wide and streams has no fewer."""
 MANY_STREAMS = (1000, 10_000)
 GROWING_STREAMS = (1, 10, 100, 1000)
-LIVE_RATE = 25_000
-"""Lines a second."""
+LIVE_RECORDS, LIVE_RATE = 200_000, 25_000  # in all, and a second
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ def live(plan: Plan, server: NullServer) -> Iterator[Case]:
         with made_inputs(plan) as make:
             entries = []
             for program in plan.programs:
-                made = make(shape, variant, plan.part(program, plan.records // 5))
+                made = make(shape, variant, plan.part(program, min(plan.records, LIVE_RECORDS)))
                 tap = piped(shape, variant, made.records, "--rate", LIVE_RATE)
                 aim = ("at most", 2) if program.name == "ours" else None
                 file = entry(program, shape, made, server, plan, f"{program.name}, file")
