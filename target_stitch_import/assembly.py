@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from target_stitch_import.batch import Batch
     from target_stitch_import.dry_run import DryRun
     from target_stitch_import.posting import Client
-    from target_stitch_import.streams import Declared
+    from target_stitch_import.streams import StreamDefinition
 
 __all__ = ["body_form", "connection", "pipeline_of", "quarantine_of"]
 
@@ -76,7 +76,7 @@ def endpoint_of(config: Mapping[str, Any]) -> Endpoint:
     return PUSH_TRANSIT if config["push_format"] == "transit" else PUSH
 
 
-def body_form(config: Mapping[str, Any], stream: Declared, keys: Sequence[str]) -> BodyForm:
+def body_form(config: Mapping[str, Any], stream: StreamDefinition, keys: Sequence[str]) -> BodyForm:
     """Return how the records of a table are written into a body.
 
     Raises:

@@ -15,7 +15,7 @@ from target_stitch_import.assembly import body_form
 from target_stitch_import.bookmark import BookmarkSequences
 from target_stitch_import.errors import RecordBeforeSchemaError
 from target_stitch_import.sink import StitchSink
-from target_stitch_import.streams import Stream, declared, routes
+from target_stitch_import.streams import Stream, create_routes, define_stream
 from target_stitch_import.table import table_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from target_stitch_import.messages import SchemaMessage
     from target_stitch_import.pipeline import Pipeline
-    from target_stitch_import.streams import Declared
+    from target_stitch_import.streams import StreamDefinition
     from target_stitch_import.table import Table
 
 __all__ = ["Routing"]
@@ -58,8 +58,8 @@ class Routing:
         recent = self._recent.setdefault(message.stream, deque(maxlen=RECENT))
         stream = next((each for each in recent if message.says_the_same_as(each.message)), None)
         if stream is None:
-            found = routes(declared(message), self._target.mapper, self._sink_of)
-            direct = found[0].sink if len(found) == 1 and found[0].stream_map is None else None
+            found = create_routes(define_stream(message), self._target.mapper, self._sink_of)
+            direct = found[0].sink if len(found) == 1 and found[0].transform is None else None
             stream = Stream(message, found, direct)
             recent.append(stream)
         for route in stream.routes:
@@ -80,7 +80,7 @@ class Routing:
             )
         return stream
 
-    def _sink_of(self, stream: Declared) -> StitchSink:
+    def _sink_of(self, stream: StreamDefinition) -> StitchSink:
         """Return the table's sink; a new one where the schema has changed."""
         config = self._target.config
         keys = [] if config["load_method"] == "append-only" else stream.key_properties
@@ -104,7 +104,9 @@ class Routing:
             by_bookmark=self._bookmark_sequences(stream, table),
         )
 
-    def _bookmark_sequences(self, stream: Declared, table: Table) -> BookmarkSequences | None:
+    def _bookmark_sequences(
+        self, stream: StreamDefinition, table: Table
+    ) -> BookmarkSequences | None:
         """Return what gives records their sequences, where their bookmark property is to do it."""
         if self._target.config["sequence_source"] != "replication_key":
             return None

@@ -25,7 +25,6 @@ from target_stitch_import.places import line_of
 from target_stitch_import.reader import MessageReader
 from target_stitch_import.routing import Routing
 from target_stitch_import.sink import StitchSink
-from target_stitch_import.streams import Stream, transformed
 from target_stitch_import.telling import Telling
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from target_stitch_import.pipeline import Pipeline
     from target_stitch_import.quarantine import Quarantine
     from target_stitch_import.quick import QuickWay
+    from target_stitch_import.streams import Stream
 
 __all__ = ["TargetStitchImport"]
 
@@ -186,14 +186,13 @@ class TargetStitchImport(CommandTarget):
 
     def _transform(self, stream: Stream, message: RecordMessage, line: int) -> None:
         origin = (stream.message, message) if self._quarantine else None
-        context = {"message": message, "line": line, "origin": origin}
         for route in stream.routes:
-            if route.stream_map is None:
+            if route.transform is None:
                 route.sink.add(message.record, message.time_extracted, message.version, line)
                 continue
-            record = transformed(route.stream_map, message.record, message.stream)
+            record = route.transform(message.record)
             if record is not None:  # or the map has filtered it out
-                route.sink.process_record(record, context)
+                route.sink.add(record, message.time_extracted, message.version, line, origin)
 
     def _process_state_message(self, message_dict: Any) -> None:
         message: StateMessage = message_dict
