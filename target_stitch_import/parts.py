@@ -65,7 +65,7 @@ def split_in_half(batch: Batch) -> list[Batch]:
 
     So an activation that is the last message is in the last part, behind all rows.
     """
-    head, messages, tail = _split_body(bytes(batch.body))
+    head, messages, tail = _split_body(batch.body)
     ends = list(accumulate(map(len, messages)))
     cut = min(max(1, bisect_left(ends, ends[-1] / 2)), len(messages) - 1)
     return [
@@ -76,7 +76,7 @@ def split_in_half(batch: Batch) -> list[Batch]:
 
 def without_message(batch: Batch, index: int) -> list[Batch]:
     """Return a batch without one of its messages; an empty list if it has no other."""
-    head, messages, tail = _split_body(bytes(batch.body))
+    head, messages, tail = _split_body(batch.body)
     del messages[index]
     lines = [*batch.positions[:index], *batch.positions[index + 1 :]]
     return [_join(batch, head, messages, tail, lines)] if messages else []
@@ -152,11 +152,11 @@ def _schema(batch: Batch, message: _Message) -> SchemaMessage:
 
 
 def _version(batch: Batch) -> int | None:
-    return None if _is_push(bytes(batch.body)) else _decode_body(batch.body).table_version
+    return None if _is_push(batch.body) else _decode_body(batch.body).table_version
 
 
 def _message_at(batch: Batch, index: int) -> _Message:
-    return _read_message(_split_body(bytes(batch.body))[1][index])
+    return _read_message(_split_body(batch.body)[1][index])
 
 
 def _read_message(text: bytes) -> _Message:

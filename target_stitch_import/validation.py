@@ -77,17 +77,13 @@ class RecordValidator:
         """
         checked = self.reserved.remove_known(list(records))
         waiting = iter(checked)
-        while True:
+        while not _accepts_all(self._quick_test, waiting):
+            at = len(checked) - length_hint(waiting) - 1
             try:
-                deque(map(self._quick_test, waiting), maxlen=0)
-            except _IN_DOUBT:
-                at = len(checked) - length_hint(waiting) - 1
-                try:
-                    checked[at] = self._judge(checked[at])
-                except InvalidRecordError as error:
-                    return checked[:at], error
-            else:
-                return checked, None
+                checked[at] = self._judge(checked[at])
+            except InvalidRecordError as error:
+                return checked[:at], error
+        return checked, None
 
     def key_values(self, record: bytes) -> dict[str, Any]:
         """Return what a record has in its key properties, to name it in a message."""
@@ -214,6 +210,15 @@ class RecordValidator:
             raise InvalidRecordError(f"does not fit its schema: {broken}")
         _check_data_points(record)
         return record
+
+
+def _accepts_all(test: QuickTest, records: Iterator[bytes]) -> bool:
+    """Return True if a quick test accepts all records; else go no further than the one in doubt."""
+    try:
+        deque(map(test, records), maxlen=0)
+    except _IN_DOUBT:
+        return False
+    return True
 
 
 def _accept_nothing(_record: bytes) -> None:

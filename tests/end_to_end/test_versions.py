@@ -152,7 +152,7 @@ def test_a_small_table_with_an_activation_in_front_and_behind_takes_two_requests
         lines += [activate(9, table)]
 
     # when they are loaded, and the service takes its time
-    def answer(_request: Request) -> Answer:
+    def answer(_: Request) -> Answer:
         threading.Event().wait(0.01)
         return ACCEPTED
 

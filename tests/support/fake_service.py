@@ -13,7 +13,7 @@ from target_stitch_import.jsontext import decode_exactly
 from target_stitch_import.posting import WorkerPool
 from target_stitch_import.progress import Metrics
 from target_stitch_import.retries import Retry
-from tests.support.blocks import TableFormat
+from tests.unit.batches import TableFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable

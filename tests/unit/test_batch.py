@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from target_stitch_import.jsontext import encode_exactly
 from target_stitch_import.limits import MAX_BATCH_ROWS, MAX_SEQUENCE
 from target_stitch_import.messages import RecordMessage
-from tests.support.blocks import AT, SCHEMA, TableFormat, block
+from tests.unit.batches import AT, SCHEMA, TableFormat, block
 
 if TYPE_CHECKING:
     from target_stitch_import.batch import Batch

@@ -20,7 +20,7 @@ from target_stitch_import.body_formats import (
 from target_stitch_import.errors import InvalidRecordError, InvalidSchemaError
 from target_stitch_import.jsontext import decode_exactly
 from target_stitch_import.limits import MAX_SEQUENCE
-from tests.support.blocks import AT, SCHEMA
+from tests.unit.batches import AT, SCHEMA
 
 BATCH = batch_format("50%d %b", SCHEMA, ["id"])
 PUSH = push_format(7, "50%d %b", SCHEMA, ["100%"])

@@ -14,7 +14,7 @@ from target_stitch_import import builder as builder_module
 from target_stitch_import.body_formats import push_format
 from target_stitch_import.body_limit import BodyLimit
 from target_stitch_import.builder import BatchBuilder
-from tests.support.blocks import SCHEMA, TableFormat, block
+from tests.unit.batches import SCHEMA, TableFormat, block
 
 if TYPE_CHECKING:
     from target_stitch_import.batch import Batch

@@ -20,7 +20,7 @@ from target_stitch_import.parts import (
     without_message,
 )
 from target_stitch_import.places import make_position
-from tests.support.blocks import AT, SCHEMA, TableFormat
+from tests.unit.batches import AT, SCHEMA, TableFormat
 
 if TYPE_CHECKING:
     from target_stitch_import.batch import Batch
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TABLE = TableFormat()
 
 
-def sealed_of(*records: bytes) -> Batch:
+def sealed_with_records(*records: bytes) -> Batch:
     """Return a batch of these records, in lines 100, 101 and so on; each second has a time."""
     places = range(len(records))
     return TABLE.sealed(
@@ -61,7 +61,7 @@ records = st.integers(0, 300).map(lambda size: b'{"id":1,"x":"%b"}' % (b"]},{" *
 @given(st.lists(records, min_size=2, max_size=30))
 def test_two_halves_are_the_whole_in_its_order(data: list[bytes]) -> None:
     # Given any batch of several records
-    batch = sealed_of(*data)
+    batch = sealed_with_records(*data)
     # When it is split
     first, second = split_in_half(batch)
     # Then nothing is lost, doubled, changed or moved, sequences and lines included
@@ -76,12 +76,32 @@ def test_two_halves_are_the_whole_in_its_order(data: list[bytes]) -> None:
 
 def test_a_batch_is_split_by_bytes_and_not_by_rows() -> None:
     # Given one large record in front of many small ones
-    batch = sealed_of(b'{"id":1,"x":"%b"}' % (b"x" * 100_000), *[b'{"id":2}'] * 50)
+    batch = sealed_with_records(b'{"id":1,"x":"%b"}' % (b"x" * 100_000), *[b'{"id":2}'] * 50)
     # Then it goes alone
     assert [half.rows for half in split_in_half(batch)] == [1, 50]
     # and so it does behind them
-    batch = sealed_of(*[b'{"id":2}'] * 50, b'{"id":1,"x":"%b"}' % (b"x" * 100_000))
+    batch = sealed_with_records(*[b'{"id":2}'] * 50, b'{"id":1,"x":"%b"}' % (b"x" * 100_000))
     assert [half.rows for half in split_in_half(batch)] == [50, 1]
+
+
+def test_the_counts_of_parts_are_those_of_the_whole() -> None:
+    # given a batch of records with an activation behind them, which is no record
+    batch = TABLE.open()
+    TABLE.add(batch, b'{"id":1}', b'{"id":2}', b'{"id":3}')
+    batch.add_activation(9, 4, TABLE.schema)
+    whole = batch.seal(1, 0)
+    # when it is split, and when a record is left out
+    first, second = split_in_half(whole)
+    (rest,) = without_message(whole, 0)
+    # then each part knows how many records it has, and in how many bytes
+    assert [part.contents["t"][1] for part in (first, second, rest)] == [
+        len(part.body) for part in (first, second, rest)
+    ]
+    assert first.contents["t"][0] + second.contents["t"][0] == 3
+    assert rest.contents["t"][0] == 2
+    # and the activation goes with the last of them
+    assert b"activate_version" not in first.body
+    assert b"activate_version" in second.body
 
 
 def test_a_shared_body_is_split_into_what_each_table_has_in_it() -> None:
@@ -102,12 +122,12 @@ def test_a_shared_body_is_split_into_what_each_table_has_in_it() -> None:
 
 
 def test_splitting_ends_with_single_records() -> None:
-    parts = [sealed_of(*(b'{"id":%d}' % place for place in range(11)))]
+    parts = [sealed_with_records(*(b'{"id":%d}' % place for place in range(11)))]
     while any(part.rows > 1 for part in parts):
         parts = [
             half for part in parts for half in (split_in_half(part) if part.rows > 1 else [part])
         ]
-    head = sealed_of(b'{"id":0}').body.split(b"[{", 1)[0]
+    head = sealed_with_records(b'{"id":0}').body.split(b"[{", 1)[0]
     assert [part.body for part in parts] == [
         head + b"[" + _message(place) + b"]}" for place in range(11)
     ]
@@ -120,7 +140,7 @@ def _message(place: int) -> bytes:
 
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_without_one_record_the_others_stay(index: int) -> None:
-    batch = sealed_of(b'{"id":0}', b'{"id":1}', b'{"id":2}')
+    batch = sealed_with_records(b'{"id":0}', b'{"id":1}', b'{"id":2}')
     (rest,) = without_message(batch, index)
     expected = messages(batch)
     del expected[index]
@@ -129,7 +149,7 @@ def test_without_one_record_the_others_stay(index: int) -> None:
 
 
 def test_without_its_only_record_nothing_is_left_of_a_batch() -> None:
-    assert without_message(sealed_of(b'{"id":0}'), 0) == []
+    assert without_message(sealed_with_records(b'{"id":0}'), 0) == []
 
 
 def test_a_record_is_given_back_as_a_tap_would_write_it() -> None:
@@ -153,7 +173,7 @@ def test_a_record_is_given_back_as_a_tap_would_write_it() -> None:
 
 @pytest.mark.parametrize("index", [-1, 1, 10**30])
 def test_a_place_that_is_none_gives_no_record(index: int) -> None:
-    assert as_singer(sealed_of(b'{"id":0}'), index) is None
+    assert as_singer(sealed_with_records(b'{"id":0}'), index) is None
 
 
 def test_a_record_without_a_time_is_given_back_with_that_of_its_sequence() -> None:
@@ -233,7 +253,7 @@ def test_a_record_of_a_file_is_named_by_that_and_by_its_message() -> None:
 
 
 def sealed_with_activation(*records: bytes) -> Batch:
-    """Return a batch of a version whose last message is an activation, in line 99."""
+    """Return a batch whose last message is an activation, in line 99."""
     batch = TABLE.open(version=5)
     TABLE.add(batch, *records)
     batch.add_activation(2_000, 99, TABLE.schema)
@@ -266,4 +286,4 @@ def test_without_its_rows_an_activation_is_left() -> None:
     # then the activation is still sent
     assert [message["action"] for message in messages(rest)] == ["activate_version"]
     assert rest.contents == {"t": (0, len(rest.body))}
-    assert decode_exactly(rest.body)["table_version"] == 5
+    assert decode_exactly(bytes(rest.body))["table_version"] == 5
