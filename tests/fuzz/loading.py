@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from target_stitch_import.client import ImportClient
@@ -13,17 +13,20 @@ from target_stitch_import.errors import TargetStitchImportError
 from target_stitch_import.reader import CHUNK_BYTES
 from target_stitch_import.target import TargetStitchImport
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-class Pieces(io.BytesIO):
-    """An input that comes a few bytes at a time."""
 
-    def __init__(self, data: bytes, size: int) -> None:
-        super().__init__(data)
-        self._size = size
+class Chunks(io.BytesIO):
+    """An input that comes in chunks."""
 
-    def read(self, size: int | None = -1) -> bytes:
-        """Return fewer bytes than asked for."""
-        return super().read(self._size)
+    def __init__(self, chunks: Sequence[bytes]) -> None:
+        super().__init__()
+        self._waiting = iter([*filter(None, chunks)])
+
+    def read(self, _size: int | None = -1) -> bytes:
+        """Return the next chunk, whatever size is asked for; nothing at the end."""
+        return next(self._waiting, b"")
 
 
 @dataclass
@@ -36,7 +39,12 @@ class Loaded:
 
 
 def load(data: bytes, size: int = CHUNK_BYTES, **settings: Any) -> Loaded:
-    """Load an input; an error that is not the target's own is not caught."""
+    """Load an input, in chunks of a size; an error that is not the target's own is not caught."""
+    return load_chunks([data[at : at + size] for at in range(0, len(data), size)], **settings)
+
+
+def load_chunks(chunks: Sequence[bytes], **settings: Any) -> Loaded:
+    """Load an input in chunks; an error that is not the target's own is not caught."""
     result = Loaded()
 
     def post(client: ImportClient, body: bytes) -> None:
@@ -55,7 +63,7 @@ def load(data: bytes, size: int = CHUNK_BYTES, **settings: Any) -> Loaded:
     ):
         target = TargetStitchImport(config=config)
         try:
-            target.load(Pieces(data, size))
+            target.load(Chunks(chunks))
         except TargetStitchImportError as error:
             result.error = error
     result.states = stdout.buffer.getvalue().split(b"\n")[:-1]
