@@ -282,7 +282,7 @@ def test_an_answer_that_drips_ends_with_the_timeout() -> None:
 
     with (
         serving(drip) as port,
-        connected(port, timeout=0.5) as client,
+        connected(port, timeout=3) as client,
         pytest.raises(TransientError, match="without a JSON object"),
     ):
         client.post(b"{}")
