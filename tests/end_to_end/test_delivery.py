@@ -150,6 +150,19 @@ def test_a_closed_stdout_does_not_stop_the_delivery(service: Service, tmp_path: 
     assert "BrokenPipeError" not in stderr.replace("([Errno 32] Broken pipe)", "")
 
 
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_interim_answer_is_no_acknowledgement(service: Service, taken: bool) -> None:
+    # given a proxy that sends an early hint, and a moment later what the service answers
+    service.interim = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+    service.answer = lambda _: ACCEPTED if taken else (503, b"", {})
+    # when a record is loaded
+    lines = [schema(), record({"id": 1}), state({"at": 1})]
+    states, error = loaded(service.config(max_retry_seconds=0), stream_of(*lines))
+    # then the STATE is written if the service took it, and only then
+    assert (states, error is None) == ([b'{"at": 1}'] if taken else [], taken)
+    assert len(service.requests) == 1
+
+
 def test_large_bodies_arrive_whole_whatever_becomes_of_them(tmp_path: Path) -> None:
     # given 24 MB of records, and a service that is busy at each third post and takes less than 3 MB
     records = [f'{{"id": {place}, "name": "{place:0790d}"}}' for place in range(30_000)]

@@ -67,7 +67,7 @@ TRANSIENT = {
     "504": "504 Gateway Timeout",
     "html": "200 without a JSON object",
     "empty": "200 without a JSON object",
-    "error": "200 with an error in it",
+    "error": "200 without a status of OK or Accepted",
     "stall": "timed out",
 }
 """What is tried again, and what the log says of it."""
