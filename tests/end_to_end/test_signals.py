@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-from target_stitch_import.pipeline import GRACE_SECONDS, Terminated
+from target_stitch_import.pipeline import Terminated
 from target_stitch_import.target import TargetStitchImport
 from tests.support.messages import record, schema, state, stream_of
 from tests.support.running import loaded, started, wait_for

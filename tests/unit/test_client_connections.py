@@ -71,9 +71,13 @@ def test_a_service_that_says_nothing_may_be_tried_again() -> None:
             done.set()
 
 
+class WatchedBytes(bytes):
+    """Bytes that a weak reference may watch."""
+
+
 def is_let_go(client: ImportClient) -> bool:
     """Return whether nobody holds a body that was not taken, though nobody looks for garbage."""
-    body = memoryview(b"{}")
+    body = WatchedBytes(b"{}")
     known = weakref.ref(body)
     gc.disable()
     try:
