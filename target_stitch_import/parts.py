@@ -166,9 +166,4 @@ def _joined(
     batch: Batch, head: bytes, messages: list[bytes], tail: bytes, lines: Sequence[int]
 ) -> Batch:
     body = b"".join([head, b",".join(messages), tail])
-    if len(batch.contents) > 1:
-        contents = tables_of(body)
-    else:  # the names are known without a look into each message
-        size = len(body) if tail == BATCH_TAIL else sum(map(len, messages))
-        contents = {table: (len(messages), size) for table in batch.contents}
-    return replace(batch, body=body, positions=lines, contents=contents)
+    return replace(batch, body=body, positions=lines, contents=tables_of(body))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from heapq import heappop, heappush
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 from target_stitch_import.batch import PreparedBlock
@@ -69,22 +70,31 @@ class RunLoader:
             InputError: A record can't be used. All that comes before it has been loaded.
             DeliveryError: A batch can't be delivered.
         """
-        tables: dict[str, str] = {}
+        first = 0
+        try:
+            for block in run.blocks.values():
+                first = block.positions[0]
+                self._router.stream(block.stream, "RECORD")
+        except RecordBeforeSchemaError as error:
+            error.line = line_number(first)
+            self.load(run.split([first])[0])
+            raise
+        cuts = self._cuts(run)
+        for part in run.split(cuts) if cuts else [run]:
+            self._load(part)
+
+    def _cuts(self, run: Run) -> list[int]:
+        """Return where another stream goes on with a table: there, none may overtake the other."""
+        tables: dict[str, list[Block]] = {}
         for block in run.blocks.values():
-            try:
-                stream = self._router.stream(block.stream, "RECORD")
-            except RecordBeforeSchemaError as error:
-                error.line = line_number(block.positions[0])
-                self._load(run.split(block.positions[0])[0])
-                raise
-            names = [route.sink.stream_name for route in stream.routes]
-            if any(tables.setdefault(name, block.stream) != block.stream for name in names):
-                # Two streams load one table: there, none may overtake the other.
-                before, behind = run.split(block.positions[0])
-                self._load(before)
-                self.load(behind)
-                return
-        self._load(run)
+            for route in self._router.stream(block.stream, "RECORD").routes:
+                tables.setdefault(route.sink.stream_name, []).append(block)
+        cuts: set[int] = set()
+        for blocks in tables.values():
+            if len(blocks) > 1:
+                order = sorted((at, n) for n, block in enumerate(blocks) for at in block.positions)
+                cuts.update(at for (_, before), (at, n) in pairwise(order) if n != before)
+        return sorted(cuts)
 
     def _load(self, run: Run) -> None:
         preparations = [*self._preparations(run)]
@@ -150,7 +160,7 @@ class _Preparation:
     def advance(self) -> InvalidRecordError | None:
         """Prepare the records behind ``invalid``, up to the next invalid one; return its error."""
         start = self.invalid + 1
-        block = self.block.split(start)[1] if start else self.block
+        block = self.block[start:] if start else self.block
         indices: Sequence[int] = range(len(block.records))
         records = list(map(bytes, block.records))
         times, positions = block.times, block.positions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from target_stitch_import.errors import InputError
 from target_stitch_import.messages import RecordMessage, StateMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import msgspec
 
@@ -32,23 +32,14 @@ class Block:
     positions: list[int] = field(default_factory=list)
     """For each, where in the input it stands; they increase."""
 
-    def split(self, at: int) -> tuple[Block, Block]:
-        """Return the records before the one with index ``at``, and the others."""
-        return (
-            Block(
-                self.stream,
-                self.version,
-                self.records[:at],
-                self.times[:at],
-                self.positions[:at],
-            ),
-            Block(
-                self.stream,
-                self.version,
-                self.records[at:],
-                self.times[at:],
-                self.positions[at:],
-            ),
+    def __getitem__(self, part: slice) -> Block:
+        """Return some of the records."""
+        return Block(
+            self.stream,
+            self.version,
+            self.records[part],
+            self.times[part],
+            self.positions[part],
         )
 
     def message(self, index: int) -> RecordMessage:
@@ -79,18 +70,30 @@ class Run:
         at = bisect_left(self.states, (before,))
         return self.states[at - 1][1] if at else None
 
-    def split(self, position: int) -> tuple[Run, Run]:
-        """Return what comes before a position, and the rest."""
-        first, rest = Run(), Run()
+    def split(self, positions: Sequence[int]) -> list[Run]:
+        """Return what comes before the first of some increasing positions, between, and behind."""
+        runs = [Run() for _ in range(len(positions) + 1)]
         for stream, block in self.blocks.items():
-            before, behind = block.split(bisect_left(block.positions, position))
-            if before.records:
-                first.blocks[stream] = before
-            if behind.records:
-                rest.blocks[stream] = behind
-        at = bisect_left(self.states, (position,))
-        first.states, rest.states = self.states[:at], self.states[at:]
-        return first, rest
+            for number, start, end in _parts(block.positions, positions):
+                runs[number].blocks[stream] = block[start:end]
+        for number, start, end in _parts([at for at, _ in self.states], positions):
+            runs[number].states = self.states[start:end]
+        for run in runs:
+            by_first = sorted(run.blocks.items(), key=lambda each: each[1].positions[0])
+            run.blocks = dict(by_first)
+        return runs
+
+
+def _parts(positions: Sequence[int], cuts: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Yield for each part of increasing positions its number, its start, and its end."""
+    start = 0
+    while start < len(positions):
+        number = bisect_right(cuts, positions[start])
+        end = len(positions)
+        if number < len(cuts):
+            end = bisect_left(positions, cuts[number], start)
+        yield number, start, end
+        start = end
 
 
 def split_into_runs(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from operator import itemgetter
 import sys
 from decimal import Decimal
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec

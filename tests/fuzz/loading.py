@@ -5,16 +5,13 @@ from __future__ import annotations
 import io
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest import mock
 
 from target_stitch_import.client import ImportClient
 from target_stitch_import.errors import TargetStitchImportError
 from target_stitch_import.reader import CHUNK_BYTES
 from target_stitch_import.target import TargetStitchImport
-
-if TYPE_CHECKING:
-    from target_stitch_import.bodies import Body
 
 
 class Pieces(io.BytesIO):
@@ -42,8 +39,8 @@ def load(data: bytes, size: int = CHUNK_BYTES, **settings: Any) -> Loaded:
     """Load an input; an error that is not the target's own is not caught."""
     result = Loaded()
 
-    def post(client: ImportClient, body: Body) -> None:
-        result.bodies.append(bytes(body))  # its memory is used again
+    def post(client: ImportClient, body: bytes) -> None:
+        result.bodies.append(body)
 
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     config = {

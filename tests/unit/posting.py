@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from target_stitch_import.batch import Batch, OpenBatch
 from target_stitch_import.body_limit import BodyLimit
 from target_stitch_import.delivery import Delivery
 from target_stitch_import.flight import Rules
-from target_stitch_import.forms import batch_head
 from target_stitch_import.jsontext import decode_exactly
-from target_stitch_import.messages import SchemaMessage
 from target_stitch_import.posting import Posters
 from target_stitch_import.progress import Progress
 from target_stitch_import.retries import Attempts
+from tests.unit.batches import TableFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_stitch_import.bodies import Body
+    from target_stitch_import.batch import Batch
 
 PATIENCE = 30.0
 """Seconds after which a test that hangs fails."""
@@ -30,25 +26,19 @@ PATIENCE = 30.0
 
 def batch(number: int, table: str = "t", generation: int = 0, rows: int = 1) -> Batch:
     """Return a sealed batch; its records have the ids number * 100 and on, as have its lines."""
-    schema = {"properties": {"id": {"type": "integer"}}}
-    opened = OpenBatch(batch_head(table, schema, ["id"]), max_bytes=4_000_000, max_rows=10_000)
-    opened.number, opened.generation = number, generation
-    for place in range(number * 100, number * 100 + rows):
-        opened.add_record(b'{"id":%d}' % place, place, None, place)
-    return opened.seal(table, schemas_of(table, schema, ["id"]), {table: (rows, 0)})
+    places = range(number * 100, number * 100 + rows)
+    return TableFormat(table).sealed(
+        *(b'{"id":%d}' % place for place in places),
+        number=number,
+        generation=generation,
+        sequences=places,
+        positions=places,
+    )
 
 
-def schemas_of(
-    table: str, schema: dict[str, Any], keys: list[str], bookmarks: list[str] | None = None
-) -> dict[str, SchemaMessage]:
-    """Return what a sealed batch of one table knows of its records."""
-    text = msgspec.Raw(msgspec.json.encode(schema))
-    return {table: SchemaMessage(table, text, keys, bookmarks)}
-
-
-def ids_of(body: Body) -> list[int]:
+def ids_of(body: bytes) -> list[int]:
     """Return the ids of the records in a body."""
-    return [message["data"]["id"] for message in decode_exactly(bytes(body))["messages"]]
+    return [message["data"]["id"] for message in decode_exactly(body)["messages"]]
 
 
 class Service:
@@ -95,7 +85,7 @@ class Service:
             self.looks += 1
         self.status()
 
-    def post(self, body: Body) -> None:
+    def post(self, body: bytes) -> None:
         """Begin a post, and wait for its answer."""
         ids = ids_of(body)
         number = ids[0] // 100
@@ -138,7 +128,7 @@ class Client:
         """Look if the service is up."""
         self._service.check_status()
 
-    def post(self, body: Body) -> None:
+    def post(self, body: bytes) -> None:
         """Post a body."""
         self._service.post(body)
 

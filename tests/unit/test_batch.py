@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
-from unittest import mock
+from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_stitch_import import batch as batch_module
-from target_stitch_import.batch import OpenBatch
 from target_stitch_import.body_limit import BodyLimit
-from target_stitch_import.errors import InvalidRecordError
-from target_stitch_import.forms import BATCH_FORM, MessageForm, batch_head, push_body
-from target_stitch_import.jsontext import decode_exactly, encode_exactly
-from target_stitch_import.limits import MAX_BATCH_BYTES, MAX_BATCH_ROWS
+from target_stitch_import.jsontext import encode_exactly
+from target_stitch_import.limits import MAX_BATCH_ROWS, MAX_SEQUENCE
+from target_stitch_import.messages import RecordMessage
+from tests.unit.batches import AT, SCHEMA, TableFormat, block
 
-SCHEMA = {"properties": {"id": {"type": "integer"}}}
-HEAD = batch_head("orders", SCHEMA, ["id"])
-AT = b"2024-01-01T00:00:00.000000Z"
+if TYPE_CHECKING:
+    from target_stitch_import.batch import Batch
+
+TABLE = TableFormat("orders")
 
 
-def opened(max_bytes: int = 4_000_000, max_rows: int = 10_000, head: bytes = HEAD) -> OpenBatch:
-    """Return an open batch; its limits are the default ones."""
-    return OpenBatch(head, max_bytes=max_bytes, max_rows=max_rows)
+def padded(sizes: list[int]) -> list[bytes]:
+    """Return records of these sizes in bytes."""
+    return [b'{"a":"' + b"x" * (size - 8) + b'"}' for size in sizes]
 
 
 def test_a_body_is_exactly_this() -> None:
-    batch = opened()
-    batch.add_record(b'{"id": 1}', 5, None, 2)
-    batch.add_record(msgspec.Raw(b'{"id":2}'), 6, AT, 3)
-    assert batch.seal("orders").body == (
+    batch = TABLE.open()
+    TABLE.add(batch, b'{"id": 1}', sequences=[5])
+    TABLE.add(batch, b'{"id":2}', sequences=[6], times=[AT])
+    assert batch.seal(1, 0).body == (
         b'{"table_name":"orders","schema":{"properties":{"id":{"type":"integer"}}},'
         b'"key_names":["id"],"messages":['
         b'{"action":"upsert","sequence":5,"data":{"id": 1}},'
@@ -42,12 +39,13 @@ def test_a_body_is_exactly_this() -> None:
     )
 
 
-def test_a_head_says_more_where_the_tap_does() -> None:
-    batch = opened(head=batch_head('o"ñ', {"properties": {}}, [], ["at"], 0))
-    batch.add_activation(9, 1)
-    assert json.loads(bytes(batch.seal("x").body)) == {
+def test_a_body_has_the_version_and_the_bookmarks_of_its_table() -> None:
+    table = TableFormat('o"ñ', [], ["at"])
+    batch = table.open(version=0)
+    batch.add_activation(9, 1, table.schema)
+    assert json.loads(batch.seal(1, 0).body) == {
         "table_name": 'o"ñ',
-        "schema": {"properties": {}},
+        "schema": SCHEMA,
         "key_names": [],
         "bookmark_names": ["at"],
         "table_version": 0,
@@ -55,201 +53,186 @@ def test_a_head_says_more_where_the_tap_does() -> None:
     }
 
 
-def test_the_numbers_of_a_schema_are_posted_exactly() -> None:
-    schema = {"properties": {"x": {"multipleOf": Decimal("1E-38"), "maximum": 10**38}}}
-    assert decode_exactly(batch_head("t", schema, []) + b"]}")["schema"] == schema
+def into_batches(
+    records: list[bytes], cuts: list[int], max_bytes: int, max_rows: int, time: bytes
+) -> tuple[list[Batch], list[bytes]]:
+    """Put records into batches as the builder does it, in blocks of these sizes.
 
-
-def records(sizes: list[int]) -> list[bytes]:
-    """Return records of these sizes in bytes."""
-    return [b'{"a":"' + b"x" * (size - 8) + b'"}' for size in sizes]
+    Returns:
+        The sealed batches, and for each but the last the record that did not fit, or nothing where
+        the batch was full.
+    """
+    batches, refused = [], []
+    batch = TABLE.open(max_bytes=max_bytes, max_rows=max_rows)
+    waiting = iter(cuts)
+    start = 0
+    while start < len(records):
+        end = min(start + next(waiting, len(records)), len(records))
+        while start < end:
+            places = range(start, end)
+            start += TABLE.add(
+                batch,
+                *records[start:end],
+                sequences=[MAX_SEQUENCE - place for place in places],
+                times=[time] * len(places),
+                positions=places,
+            )
+            if start < end or batch.is_full:
+                refused.append(b"" if batch.is_full else records[start])
+                batches.append(batch.seal(1, 0))
+                batch = TABLE.open(max_bytes=max_bytes, max_rows=max_rows)
+    if batch.positions:
+        batches.append(batch.seal(1, 0))
+    return batches, refused
 
 
 @settings(deadline=None)
 @given(
     st.lists(st.integers(8, 400), min_size=1, max_size=30),
-    st.integers(200, 1200),
+    st.lists(st.integers(1, 10)),
+    st.integers(200, 1_200),
     st.integers(1, 20),
-    st.none() | st.just(AT),
+    st.sampled_from([b"", AT]),
 )
 def test_bodies_stay_below_the_limit_and_are_filled_up_to_it(
-    sizes: list[int], max_bytes: int, max_rows: int, extracted: bytes | None
+    sizes: list[int], cuts: list[int], max_bytes: int, max_rows: int, time: bytes
 ) -> None:
-    # Given records of any size, put into batches as a sink does it
-    wanted = records(sizes)
-    batch = opened(max_bytes, max_rows)
-    bodies: list[bytes] = []
-    refused: list[bytes | None] = []
-    for place, record in enumerate(wanted):
-        if not batch.full and batch.add_record(record, place, extracted, place):
-            continue
-        refused.append(None if batch.full else record)
-        bodies.append(bytes(batch.seal("orders").body))
-        batch = opened(max_bytes, max_rows)
-        assert batch.add_record(record, place, extracted, place)
-    bodies.append(bytes(batch.seal("orders").body))
-    # Then each is below the limit, unless it holds a lone record
+    # given records of any size in blocks of any size; when they are put into batches
+    records = padded(sizes)
+    batches, refused = into_batches(records, cuts, max_bytes, max_rows, time)
+    # then each body is below the limit, unless it holds a lone record
     found = []
-    for body in bodies:
-        messages = json.loads(body)["messages"]
+    for batch in batches:
+        messages = json.loads(batch.body)["messages"]
         found += [encode_exactly(message["data"]) for message in messages]
-        assert len(body) < max_bytes or len(messages) == 1
-        assert len(messages) <= max_rows
+        assert len(batch.body) < max_bytes or len(messages) == 1
+        assert len(messages) == batch.rows <= max_rows
     # and nothing is lost, changed or moved
-    assert found == wanted
-    # and what was not taken did not fit: one byte more than there is room for, at the least
-    for body, left in zip(bodies, refused, strict=False):
-        if left is not None:
-            envelope = len(b'{"action":"upsert","sequence":,"data":},') + (
-                len(AT) + len(b'"time_extracted":"",') if extracted else 0
-            )
-            assert len(body) + len(left) + envelope + len(str(len(wanted))) >= max_bytes
+    assert found == records
+    assert [at for batch in batches for at in batch.positions] == [*range(len(records))]
+    # and what did not fit would have made the body too large
+    overhead = TABLE.body_format.overhead(timed=bool(time))
+    for batch, record in zip(batches, refused, strict=False):
+        assert not record or len(batch.body) + len(record) + overhead >= max_bytes
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(2, 60), st.sampled_from([b"", AT])), min_size=1, max_size=20),
+    st.booleans(),
+)
+def test_the_size_is_known_to_the_byte(items: list[tuple[int, bytes]], activated: bool) -> None:
+    # given records with and without times, and perhaps an activation behind them
+    batch = TABLE.open()
+    records = [b"x" * size for size, _ in items]
+    sequences = [MAX_SEQUENCE - place for place in range(len(items))]
+    TABLE.add(batch, *records, sequences=sequences, times=[time for _, time in items])
+    if activated:
+        batch.add_activation(MAX_SEQUENCE, 1, TABLE.schema)
+    # then the body has as many bytes, with its end in the place of the last comma
+    assert len(batch.seal(1, 0).body) == batch.size - 1 + len(b"]}")
 
 
 def test_the_limit_holds_to_the_byte() -> None:
-    # Given the size of a body with two records
-    both = opened()
-    both.add_record(b"{}", 1, None, 1)
-    both.add_record(b"{}", 2, None, 2)
-    size = len(both.seal("t").body)
-    # When the limit is one byte more, both fit; when it is that size, the second does not
-    for max_bytes, fits in ((size + 1, True), (size, False)):
-        batch = opened(max_bytes)
-        assert batch.add_record(b"{}", 1, None, 1)
-        assert bool(batch.add_record(b"{}", 2, None, 2)) is fits
-        # and a record that is not taken leaves no trace
-        sealed = batch.seal("t")
-        assert len(json.loads(bytes(sealed.body))["messages"]) == sealed.rows == 1 + fits
+    # given the size of a body with two records
+    sequences = [MAX_SEQUENCE - 1, MAX_SEQUENCE]
+    size = len(TABLE.sealed(b"{}", b"{}", sequences=sequences).body)
+    # when the limit is one byte more, both fit; when it is that size, the second does not
+    for max_bytes, fitting in ((size + 1, 2), (size, 1)):
+        batch = TABLE.open(max_bytes=max_bytes)
+        assert TABLE.add(batch, b"{}", b"{}", sequences=sequences) == fitting
+        # and a record that does not fit leaves no trace
+        sealed = batch.seal(1, 0)
+        assert len(json.loads(sealed.body)["messages"]) == sealed.rows == fitting
 
 
-def test_a_lone_larger_record_is_taken_and_fills_the_batch() -> None:
-    batch = opened(1_000)
-    assert batch.add_record(records([5_000])[0], 1, None, 1)
-    assert batch.full
-    assert len(json.loads(bytes(batch.seal("t").body))["messages"]) == 1
-
-
-def test_a_lone_record_is_taken_up_to_what_the_service_takes() -> None:
-    overhead = len(HEAD) + len(b'{"action":"upsert","sequence":1,"data":}') + len(b"]}")
-    largest = opened()
-    assert largest.add_record(records([MAX_BATCH_BYTES - overhead])[0], 1, None, 1)
-    assert len(largest.seal("t").body) == MAX_BATCH_BYTES
-    with pytest.raises(InvalidRecordError, match=r"20,000,001 bytes, .* at most 20,000,000"):
-        opened().add_record(records([MAX_BATCH_BYTES - overhead + 1])[0], 1, None, 1)
+def test_a_lone_larger_record_fits_and_fills_the_batch() -> None:
+    batch = TABLE.open(max_bytes=1_000)
+    assert TABLE.add(batch, *padded([5_000, 8])) == 1
+    assert batch.is_full
+    assert TABLE.add(batch, b"{}") == 0
+    assert not batch.add_activation(1, 1, TABLE.schema)
+    assert len(json.loads(batch.seal(1, 0).body)["messages"]) == 1
 
 
 @pytest.mark.parametrize("max_rows", [1, 2, MAX_BATCH_ROWS])
 def test_a_batch_is_full_at_its_number_of_rows(max_rows: int) -> None:
-    batch = opened(max_rows=max_rows)
-    for row in range(max_rows):
-        assert not batch.full
-        batch.add_record(b"{}", row, None, row)
-    assert batch.full
-    assert batch.seal("t").rows == max_rows
+    batch = TABLE.open(max_rows=max_rows)
+    assert TABLE.add(batch, *[b"{}"] * (max_rows - 1)) == max_rows - 1
+    assert not batch.is_full
+    assert TABLE.add(batch, b"{}", b"{}") == 1
+    assert batch.is_full
+    assert not batch.add_activation(1, 1, TABLE.schema)
+    assert batch.seal(1, 0).rows == max_rows
 
 
-def test_an_activation_is_a_message() -> None:
-    batch = opened()
-    batch.add_activation(5, 1)
-    assert batch.seal("t").rows == 1
+def test_an_activation_is_the_last_message_where_it_fits() -> None:
+    # given a batch with a record, and room for an activation or one byte less
+    size = len(TABLE.sealed(b"{}").body)
+    message = b'{"action":"activate_version","sequence":7}'
+    enough = size + len(b",") + len(message) + 1
+    for max_bytes, fits in ((enough + 1, True), (enough - 1, False)):
+        batch = TABLE.open(max_bytes=max_bytes)
+        TABLE.add(batch, b"{}", positions=[3])
+        # when it is added, then it is there, or nothing has changed
+        assert batch.add_activation(7, 4, TABLE.schema) is fits
+        sealed = batch.seal(1, 0)
+        assert len(sealed.body) < max_bytes
+        assert [*sealed.positions] == [3, 4][: 1 + fits]
+        assert sealed.body.endswith(b"," + message + b"]}") is fits
+
+
+def test_an_activation_counts_as_no_record() -> None:
+    batch = TABLE.open()
+    TABLE.add(batch, b"{}", b"{}")
+    batch.add_activation(7, 3, TABLE.schema)
+    sealed = batch.seal(1, 0)
+    assert sealed.rows == 3
+    assert sealed.contents == {"orders": (2, len(sealed.body))}
 
 
 def test_a_sealed_batch_keeps_its_number_generation_and_lines() -> None:
-    batch = opened()
-    batch.number, batch.generation = 7, 3
-    batch.add_record(b"{}", 1, None, 12)
-    batch.add_record(b"{}", 2, None, 1_500)
-    sealed = batch.seal("orders")
-    assert (sealed.number, sealed.generation, list(sealed.lines)) == (7, 3, [12, 1_500])
+    sealed = TABLE.sealed(b"{}", b"{}", number=7, generation=3, positions=[12, 1_500])
+    assert (sealed.number, sealed.generation, [*sealed.positions]) == (7, 3, [12, 1_500])
     assert (
         str(sealed) == f"batch 7 of table 'orders' (2 rows, {len(sealed.body)} bytes, from line 12)"
     )
 
 
+def test_a_sealed_batch_has_what_the_tap_wrote_of_the_records_in_it_alone() -> None:
+    # given records that a stream map has made, of which the first two fit
+    message = RecordMessage("raw", TABLE.schema.schema)
+    originals = dict.fromkeys((1, 2, 3), (TABLE.schema, message))
+    batch = TABLE.open(max_rows=2)
+    assert TABLE.add(batch, b"{}", b"{}", b"{}", originals=originals) == 2
+    assert batch.seal(1, 0).originals.keys() == {1, 2}
+
+
+def test_a_block_may_be_cut() -> None:
+    whole = block(b"1", b"2", b"3", version=7, times=[b"", AT, b""], positions=[4, 5, 6])
+    part = whole[1:]
+    assert (part.version, part.originals) == (7, whole.originals)
+    columns = (part.records, part.sequences, part.times, part.positions)
+    assert [[*column] for column in columns] == [[b"2", b"3"], [2, 3], [AT, b""], [5, 6]]
+
+
 def test_a_body_that_is_too_large_lowers_the_limit_to_half_of_it() -> None:
-    # Given a limit, and a body of several records that was refused for its size
+    # given a limit, and a body of several records that was refused for its size
     limit = BodyLimit(4_000_000)
-    batch = opened()
-    batch.add_record(b'{"id":1}', 1, None, 1)
-    batch.add_record(b'{"id":2}', 2, None, 2)
-    refused = batch.seal("orders")
+    refused = TABLE.sealed(b'{"id":1}', b'{"id":2}')
     limit.refused(refused)
-    # Then half of that is the next guess
+    # then half of that is the next guess
     assert limit.max_bytes == len(refused.body) // 2
 
 
 def test_a_lone_record_that_is_too_large_lowers_the_limit_to_its_size() -> None:
     limit = BodyLimit(4_000_000)
-    batch = opened()
-    batch.add_record(b'{"id":1}', 1, None, 1)
-    refused = batch.seal("orders")
+    refused = TABLE.sealed(b'{"id":1}')
     limit.refused(refused)
     assert limit.max_bytes == len(refused.body)
 
 
 def test_a_limit_never_rises() -> None:
     limit = BodyLimit(10)
-    batch = opened()
-    batch.add_record(b'{"id":1}', 1, None, 1)
-    limit.refused(batch.seal("orders"))
+    limit.refused(TABLE.sealed(b'{"id":1}'))
     assert limit.max_bytes == 10
-
-
-@settings(deadline=None)
-@given(
-    st.lists(st.integers(8, 400), min_size=1, max_size=40),
-    st.integers(200, 3_000),
-    st.integers(1, 30),
-    st.sampled_from([None, AT]),
-    st.sampled_from([BATCH_FORM, push_body(1, "50%d", {}, ["id"]).message]),
-    st.booleans(),
-    st.sampled_from([1, 200, batch_module._PIECE_BYTES]),
-)
-def test_records_at_once_make_the_same_body(
-    sizes: list[int],
-    max_bytes: int,
-    max_rows: int,
-    at: bytes | None,
-    form: MessageForm,
-    as_texts: bool,
-    piece: int,
-) -> None:
-    # Given an open batch with a record, and as many more as are sure to fit
-    at_once, alone = opened(max_bytes, max_rows), opened(max_bytes, max_rows)
-    for batch in (at_once, alone):
-        batch.add_record(b"{}", 2**63 - 1, at, 1, form)
-    data = records(sizes)
-    room = at_once.room_for(data, [at] * len(data) if at else None, form)
-    lines = range(2, room + 2)
-    sequences = [b"%d" % (2**63 - 1)] * room if as_texts else [2**63 - 1] * room
-    # When they are added at once, and one by one
-    with mock.patch.object(batch_module, "_PIECE_BYTES", piece):
-        added = at_once.add_records(
-            data[:room], sequences, [AT] * room if at else None, lines, form
-        )
-    one_by_one = [
-        alone.add_record(text, 2**63 - 1, at, line, form)
-        for text, line in zip(data[:room], lines, strict=True)
-    ]
-    # Then it comes to the same, and all of them fit
-    assert 0 not in one_by_one
-    assert (added, at_once.size, at_once.full) == (sum(one_by_one), alone.size, alone.full)
-    # And the next one does not fit
-    if room < len(data) and not alone.full:
-        assert alone.add_record(data[room], 2**63 - 1, at, 0, form) == 0
-    assert at_once.seal("x") == alone.seal("x")
-
-
-def test_a_body_of_many_pieces_is_whole() -> None:
-    # Given records that fill several pieces, with some taken back for want of room
-    batch = opened(max_bytes=1_000_000)
-    data = records([40_000] * 30)
-    taken = [
-        bool(batch.add_record(each, place + 1, None, place)) for place, each in enumerate(data)
-    ]
-    # When it is sealed, then it is what was taken
-    body = json.loads(bytes(batch.seal("x").body))
-    assert [m["data"] for m in body["messages"]] == [
-        json.loads(each) for each in data[: sum(taken)]
-    ]
-    assert 20 < sum(taken) < 30

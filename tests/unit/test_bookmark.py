@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from target_stitch_import.bookmark import BookmarkSequences
+from target_stitch_import.bookmark import BookmarkSequencer
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.limits import MAX_SEQUENCE
-from target_stitch_import.sequence import MAX_AHEAD_NS, ArrivalSequencer, Sequencer
-from target_stitch_import.times import TimeReader
+from target_stitch_import.sequence import MAX_AHEAD_NS, Sequencer
+from target_stitch_import.times import TimestampReader
 
 NOW = 1_700_000_000_000_000_000  # 2023-11-14T22:13:20Z
 SECOND = 1_000_000_000
@@ -27,8 +27,10 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def sequences_of(*values: Any, name: str = "at") -> list[int]:
     """Return the sequences of a table's first records, which have these values."""
-    sequences = BookmarkSequences(name, Sequencer())
-    return [sequences.next(json.dumps({"x": {name: 7}, name: value}).encode()) for value in values]
+    records = [json.dumps({"x": {name: 7}, name: value}).encode() for value in values]
+    sequences, error = BookmarkSequencer(name, Sequencer()).assign(records)
+    assert error is None
+    return sequences
 
 
 @pytest.mark.parametrize(
@@ -65,11 +67,11 @@ def test_what_can_be_no_sequence_comes_right_behind_the_record_before(value: Any
 
 
 def test_it_is_remembered_that_a_value_could_not_be_used() -> None:
-    sequences = BookmarkSequences("at", Sequencer())
-    sequences.next(b'{"at": 5}')
-    assert not sequences.has_missed
-    sequences.next(b'{"id": 5}')
-    assert sequences.has_missed
+    sequences = BookmarkSequencer("at", Sequencer())
+    sequences.assign([b'{"at": 5}'])
+    assert not sequences.has_missing
+    sequences.assign([b'{"id": 5}'])
+    assert sequences.has_missing
 
 
 def test_the_same_rows_have_the_same_sequences_on_another_day(
@@ -87,33 +89,38 @@ def test_the_same_rows_have_the_same_sequences_on_another_day(
 
 def test_a_timestamp_far_ahead_is_held_to_the_clock_and_an_integer_is_not() -> None:
     sequencer = Sequencer()
-    sequences = BookmarkSequences("at", sequencer)
+    sequences = BookmarkSequencer("at", sequencer)
     # five minutes are believed
-    assert sequences.next(b'{"at": "2023-11-14T22:18:20Z"}') == NOW + MAX_AHEAD_NS
-    assert not sequencer.held_to_clock
+    assert sequences.assign([b'{"at": "2023-11-14T22:18:20Z"}']) == ([NOW + MAX_AHEAD_NS], None)
+    assert not sequencer.clamped
     # a century is not
     assert sequences_of("2123-11-14T22:13:20Z", 5 * NOW) == [NOW, 5 * NOW]
-    sequences.next(b'{"at": "9999-12-31T23:59:59Z"}')
-    assert sequencer.held_to_clock
+    sequences.assign([b'{"at": "9999-12-31T23:59:59Z"}'])
+    assert sequencer.clamped
 
 
-def test_behind_the_greatest_sequence_there_is_none() -> None:
-    sequences = BookmarkSequences("at", Sequencer())
-    sequences.next(b'{"at": %d}' % MAX_SEQUENCE)
-    for value in (b"null", b"5"):
-        with pytest.raises(InvalidRecordError, match="bookmark property 'at'"):
-            sequences.next(b'{"at": %b}' % value)
+@pytest.mark.parametrize("value", [b"null", b"5"])
+def test_behind_the_greatest_sequence_there_is_none(value: bytes) -> None:
+    # given records of which one has the greatest sequence
+    greatest = b'{"at": %d}' % MAX_SEQUENCE
+    records = [b'{"at": 7}', greatest, b'{"at": %b}' % value, b'{"at": 8}']
+    # when they get their sequences
+    sequences, error = BookmarkSequencer("at", Sequencer()).assign(records)
+    # then those up to it have theirs, and the next is refused
+    assert sequences == [7, MAX_SEQUENCE]
+    assert isinstance(error, InvalidRecordError)
+    assert "bookmark property 'at'" in str(error)
 
 
 def test_an_activation_counts_for_no_row() -> None:
     # given a table whose sequences are small integers
     sequencer = Sequencer()
-    sequences = BookmarkSequences("at", sequencer)
-    sequences.next(b'{"at": 5}')
+    sequences = BookmarkSequencer("at", sequencer)
+    sequences.assign([b'{"at": 5}'])
     # when a version is activated
-    assert sequencer.ahead() == NOW
+    assert sequencer.next_activation() == NOW
     # then the rows behind it go on with their own
-    assert sequences.next(b'{"at": 6}') == 6
+    assert sequences.assign([b'{"at": 6}']) == ([6], None)
 
 
 values = st.one_of(
@@ -135,8 +142,10 @@ def plain_reading(values: list[Any]) -> list[int]:
         own = 0
         if type(value) is int and 0 < value <= MAX_SEQUENCE:
             own = value
-        elif isinstance(value, str) and (time := TimeReader().read(value)) and time[0] > 0:
-            own = time[0] if time[0] <= NOW + MAX_AHEAD_NS else NOW
+        elif isinstance(value, str):
+            (time_ns,), _ = TimestampReader().read([value])
+            own = min(max(time_ns, 0), NOW + MAX_AHEAD_NS + 1)
+            own = NOW if own > NOW + MAX_AHEAD_NS else own
         found.append(max(found[-1] + 1 if found else 1, own))
     return found
 
@@ -146,27 +155,19 @@ def plain_reading(values: list[Any]) -> list[int]:
 def test_whatever_the_records_have_sequences_increase_and_are_what_is_documented(
     values: list[Any], name: str, in_ascii: bool
 ) -> None:
-    sequences = BookmarkSequences(name, Sequencer())
-    for value, expected in zip(values, plain_reading(values), strict=True):
-        data = json.dumps({f"{name}x": 1, name: value}, ensure_ascii=in_ascii).encode()
-        if expected <= MAX_SEQUENCE:
-            assert sequences.next(data) == expected
-        else:
-            with pytest.raises(InvalidRecordError):
-                sequences.next(data)
-
-
-times = st.none() | st.integers(-(10**20), 10**20)
-
-
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(times), st.lists(times, min_size=1))
-def test_by_arrival_only_the_clock_counts(alone: list[int | None], together: list[int]) -> None:
-    # given records of any times, first one by one, then many at once
-    sequencer = ArrivalSequencer()
-    found = [sequencer.next(time) for time in alone]
-    at_once = None if None in together else together
-    found += map(int, sequencer.next_many(at_once, len(together)))
-    # then their sequences begin with the time of receipt, and rise by one
-    assert found == list(range(NOW, NOW + len(found)))
-    assert not sequencer.held_to_clock
+    # given records, with the greatest sequence among them or not
+    expected = plain_reading(values)
+    usable = [sequence for sequence in expected if sequence <= MAX_SEQUENCE]
+    records = [
+        json.dumps({f"{name}x": 1, name: value}, ensure_ascii=in_ascii).encode() for value in values
+    ]
+    # when they get their sequences, together and one by one
+    together = BookmarkSequencer(name, Sequencer()).assign(records)
+    one_by_one = BookmarkSequencer(name, Sequencer())
+    alone = [one_by_one.assign([record]) for record in records[: len(usable) + 1]]
+    # then both are what is documented, up to the first that can't have any
+    assert together[0] == usable
+    assert [sequence for sequences, _ in alone for sequence in sequences] == usable
+    is_cut = len(usable) < len(expected)
+    assert (together[1] is not None) == is_cut
+    assert any(error is not None for _, error in alone) == is_cut

@@ -109,7 +109,7 @@ class Aside:
         if len(self.ids) >= self._most:
             raise QuarantineError("too many")
         assert as_singer(batch, index) is not None
-        self.ids.append(batch.lines[index])
+        self.ids.append(batch.positions[index])
         self.reasons.append(reason)
 
 

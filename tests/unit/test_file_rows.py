@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import select
 import sys
 import threading
 import uuid
@@ -85,31 +86,9 @@ def records_of(path: str) -> list[bytes]:
     return [record for _, records in rows_of(path, "parquet", "none") for record in records]
 
 
-class Still:
-    """A background that has nothing to do."""
-
-    def __init__(self) -> None:
-        self.wake_fd, self._other = os.pipe()
-
-    def tick(self) -> float | None:
-        """Have nothing to do."""
-        return None
-
-    def woken(self) -> None:
-        """Never wake."""
-
-    def close(self) -> None:
-        """Close the pipe."""
-        os.close(self.wake_fd)
-        os.close(self._other)
-
-
-@pytest.fixture
-def still() -> Iterator[Still]:
-    """A background that has nothing to do."""
-    background = Still()
-    yield background
-    background.close()
+def wait(descriptor: int) -> None:
+    """Have nothing else to do until there is something to read."""
+    select.select([descriptor], [], [])
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
@@ -294,13 +273,13 @@ class Endless(io.RawIOBase):
 
 
 def test_json_lines_without_an_end_are_read_as_they_are_taken(
-    still: Still, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # given a file without an end
     endless = Endless()
     monkeypatch.setattr(file_rows, "open_file", lambda _: io.BufferedReader(endless))
     # when a few parts of it are taken
-    found = read_ahead(lambda: rows_of("x", "jsonl", "none"), still)
+    found = read_ahead(lambda: rows_of("x", "jsonl", "none"), wait)
     taken = list(islice(found, 5))
     found.close()
     # then no more was read than is taken, and waits to be
@@ -315,16 +294,14 @@ def reading_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "reading"]
 
 
-def test_a_thread_in_the_midst_of_its_work_has_ended_when_the_reading_is_given_up(
-    still: Still,
-) -> None:
+def test_a_thread_in_the_midst_of_its_work_has_ended_when_the_reading_is_given_up() -> None:
     # given a thread whose work takes a while
     def items() -> Iterator[int]:
         for number in range(9):
             yield number
             threading.Event().wait(0.1)
 
-    found = read_ahead(items, still)
+    found = read_ahead(items, wait)
     next(found)
     # when no more of it is wanted
     found.close()
@@ -332,9 +309,7 @@ def test_a_thread_in_the_midst_of_its_work_has_ended_when_the_reading_is_given_u
     assert reading_threads() == []
 
 
-def test_a_thread_that_hangs_is_not_waited_for(
-    still: Still, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_thread_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     # given a thread that hangs in a read
     monkeypatch.setattr(ahead, "GRACE", 0.01)
     hangs, released = threading.Event(), threading.Event()
@@ -344,7 +319,7 @@ def test_a_thread_that_hangs_is_not_waited_for(
         hangs.set()
         released.wait()
 
-    found = read_ahead(items, still)
+    found = read_ahead(items, wait)
     next(found)
     hangs.wait()
     # when no more of it is wanted, then that is all the same

@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_stitch_import.batch import Batch, OpenBatch
-from target_stitch_import.forms import batch_head
+from target_stitch_import.body_formats import push_format
 from target_stitch_import.jsontext import decode_exactly
-from target_stitch_import.parts import as_singer, halves, name_record, without
-from tests.unit.posting import schemas_of
+from target_stitch_import.messages import RecordMessage
+from target_stitch_import.parts import as_singer, halves, name_record, table_at, without
+from target_stitch_import.places import make_position
+from tests.unit.batches import AT, SCHEMA, TableFormat
 
-SCHEMA = {"properties": {"id": {"type": "integer"}}}
-HEAD = batch_head("t", SCHEMA, ["id"])
-AT = b"2024-01-01T00:00:00.000000Z"
+if TYPE_CHECKING:
+    from target_stitch_import.batch import Batch
 
-
-def opened(head: bytes = HEAD) -> OpenBatch:
-    """Return an open batch that never is full."""
-    return OpenBatch(head, max_bytes=4_000_000, max_rows=10_000)
+TABLE = TableFormat()
 
 
 def sealed_of(*records: bytes) -> Batch:
-    """Return a batch of these records, in lines 100, 101 and so on."""
-    batch = opened()
-    batch.number, batch.generation = 7, 3
-    for place, data in enumerate(records):
-        batch.add_record(data, 1_000 + place, AT if place % 2 else None, 100 + place)
-    return batch.seal("t", schemas_of("t", SCHEMA, ["id"]))
+    """Return a batch of these records, in lines 100, 101 and so on; each second has a time."""
+    places = range(len(records))
+    return TABLE.sealed(
+        *records,
+        number=7,
+        generation=3,
+        sequences=[1_000 + place for place in places],
+        times=[AT if place % 2 else b"" for place in places],
+        positions=[100 + place for place in places],
+    )
+
+
+def activation() -> Batch:
+    """Return a batch of an activation alone, from line 12."""
+    batch = TABLE.open()
+    batch.add_activation(5, 12, TABLE.schema)
+    return batch.seal(1, 0)
 
 
 def messages(batch: Batch) -> list[dict[str, object]]:
     """Return the decoded messages of a batch."""
-    found: list[dict[str, object]] = decode_exactly(bytes(batch.body))["messages"]
+    found: list[dict[str, object]] = decode_exactly(batch.body)["messages"]
     return found
 
 
@@ -52,12 +60,12 @@ def test_two_halves_are_the_whole_in_its_order(data: list[bytes]) -> None:
     first, second = halves(batch)
     # Then nothing is lost, doubled, changed or moved, sequences and lines included
     assert messages(first) + messages(second) == messages(batch)
-    assert [*first.lines, *second.lines] == list(batch.lines)
+    assert [*first.positions, *second.positions] == list(batch.positions)
     for half in (first, second):
         assert half.rows >= 1
         assert len(messages(half)) == half.rows
         assert (half.number, half.table_name, half.generation) == (7, "t", 3)
-        assert decode_exactly(bytes(half.body))["key_names"] == ["id"]
+        assert decode_exactly(half.body)["key_names"] == ["id"]
 
 
 def test_a_batch_is_split_by_bytes_and_not_by_rows() -> None:
@@ -70,32 +78,55 @@ def test_a_batch_is_split_by_bytes_and_not_by_rows() -> None:
     assert [half.rows for half in halves(batch)] == [50, 1]
 
 
-def test_parts_are_copies() -> None:
-    # Given a body in memory that is used again once nobody holds it
-    plain = sealed_of(b'{"id":1}', b'{"id":2}', b'{"id":3}')
-    memory = bytearray(plain.body)
-    batch = replace(plain, body=memoryview(memory))
-    # When it is taken apart, and another body takes its place
-    parts = [*halves(batch), *without(batch, 1)]
-    memory[:] = bytes(len(memory))
-    # Then the parts are what they would have been anyway
-    assert [part.body for part in parts] == [
-        part.body for part in (*halves(plain), *without(plain, 1))
+def test_the_counts_of_parts_are_those_of_the_whole() -> None:
+    # given a batch of records with an activation behind them, which is no record
+    batch = TABLE.open()
+    TABLE.add(batch, b'{"id":1}', b'{"id":2}', b'{"id":3}')
+    batch.add_activation(9, 4, TABLE.schema)
+    whole = batch.seal(1, 0)
+    # when it is split, and when a record is left out
+    first, second = halves(whole)
+    (rest,) = without(whole, 0)
+    # then each part knows how many records it has, and in how many bytes
+    assert [part.contents["t"][1] for part in (first, second, rest)] == [
+        len(part.body) for part in (first, second, rest)
     ]
+    assert first.contents["t"][0] + second.contents["t"][0] == 3
+    assert rest.contents["t"][0] == 2
+    # and the activation goes with the last of them
+    assert b"activate_version" not in first.body
+    assert b"activate_version" in second.body
+
+
+def test_a_shared_body_is_split_into_what_each_table_has_in_it() -> None:
+    # given a push body with records of two tables
+    tables = [
+        TableFormat(name, body_format=push_format(1, name, SCHEMA, ["id"])) for name in ("a", "b")
+    ]
+    batch = tables[0].open()
+    for place, table in enumerate((tables[0], tables[1], tables[0], tables[1])):
+        table.add(batch, b'{"id":%d}' % place, positions=[place])
+    whole = batch.seal(1, 0)
+    # when it is split, then both halves together have as many records and bytes of each table
+    counts = [half.contents for half in halves(whole)]
+    for name in ("a", "b"):
+        parts = [each.get(name, (0, 0)) for each in counts]
+        assert tuple(map(sum, zip(*parts, strict=True))) == whole.contents[name]
+    assert [table_at(whole, place) for place in range(4)] == ["a", "b", "a", "b"]
 
 
 def test_splitting_ends_with_single_records() -> None:
     parts = [sealed_of(*(b'{"id":%d}' % place for place in range(11)))]
     while any(part.rows > 1 for part in parts):
         parts = [half for part in parts for half in (halves(part) if part.rows > 1 else [part])]
-    head = bytes(sealed_of(b'{"id":0}').body).split(b"[{", 1)[0]
+    head = sealed_of(b'{"id":0}').body.split(b"[{", 1)[0]
     assert [part.body for part in parts] == [
         head + b"[" + _message(place) + b"]}" for place in range(11)
     ]
 
 
 def _message(place: int) -> bytes:
-    time = b'"time_extracted":"%b",' % AT if place % 2 else b""
+    time = b'"time_extracted":"%bZ",' % AT if place % 2 else b""
     return b'{"action":"upsert","sequence":%d,%b"data":{"id":%d}}' % (1_000 + place, time, place)
 
 
@@ -106,7 +137,7 @@ def test_without_one_record_the_others_stay(index: int) -> None:
     expected = messages(batch)
     del expected[index]
     assert messages(rest) == expected
-    assert list(rest.lines) == [line for line in (100, 101, 102) if line != 100 + index]
+    assert list(rest.positions) == [line for line in (100, 101, 102) if line != 100 + index]
 
 
 def test_without_its_only_record_nothing_is_left_of_a_batch() -> None:
@@ -114,17 +145,16 @@ def test_without_its_only_record_nothing_is_left_of_a_batch() -> None:
 
 
 def test_a_record_is_given_back_as_a_tap_would_write_it() -> None:
-    # Given a batch with all that a body may have
-    head = batch_head("t", SCHEMA, ["id"], ["at"], 5)
-    batch = opened(head)
-    batch.add_record(b'{"id": 1.10}', 1, AT, 9)
-    # When the record is asked for
-    found = as_singer(batch.seal("t", schemas_of("t", SCHEMA, ["id"], ["at"])), 0)
+    # given a batch with all that a body may have
+    table = TableFormat("t", ["id"], ["at"])
+    batch = table.sealed(b'{"id": 1.10}', version=5, times=[AT], positions=[9])
+    # when the record is asked for
+    found = as_singer(batch, 0)
     assert found is not None
     schema, record = found
     # Then its bytes are the tap's, and the rest is what the body says
     assert bytes(record.record) == b'{"id": 1.10}'
-    assert (record.stream, record.version, record.time_extracted) == ("t", 5, AT.decode())
+    assert (record.stream, record.version, record.time_extracted) == ("t", 5, AT.decode() + "Z")
     assert msgspec.json.decode(bytes(schema.schema)) == SCHEMA
     assert (schema.stream, schema.key_properties, schema.bookmark_properties) == (
         "t",
@@ -138,18 +168,32 @@ def test_a_place_that_is_none_gives_no_record(index: int) -> None:
     assert as_singer(sealed_of(b'{"id":0}'), index) is None
 
 
+def test_a_record_without_a_time_is_given_back_with_that_of_its_sequence() -> None:
+    found = as_singer(TABLE.sealed(b'{"id":1}', sequences=[1_700_000_000_123_456_789]), 0)
+    assert found is not None
+    assert found[1].time_extracted == "2023-11-14T22:13:20.123456789Z"
+
+
+def test_a_record_that_a_stream_map_has_made_is_given_back_as_it_was() -> None:
+    # given a record in line 5 that is no longer what the tap wrote
+    schema = TableFormat("raw").schema
+    original = RecordMessage("raw", msgspec.Raw(b'{"ID":1}'), 3, "2024")
+    originals = {5: (schema, original)}
+    batch = TABLE.sealed(b"{}", b'{"id":1}', positions=[4, 5], originals=originals)
+    # when the records are asked for, then it is the tap's, and the other is the body's
+    assert as_singer(batch, 1) == (schema, original)
+    other = as_singer(batch, 0)
+    assert other is not None
+    assert other[1].stream == "t"
+
+
 def test_an_activation_gives_no_record() -> None:
-    batch = opened()
-    batch.add_activation(5, 12)
-    assert as_singer(batch.seal("t"), 0) is None
+    assert as_singer(activation(), 0) is None
 
 
 def sealed_with(data: bytes, keys: list[str]) -> Batch:
     """Return a sealed batch whose second record is this one."""
-    batch = opened(head=batch_head("t", SCHEMA, keys))
-    batch.add_record(b'{"id":0}', 1, None, 41)
-    batch.add_record(data, 2, None, 1_042)
-    return batch.seal("t", schemas_of("t", SCHEMA, keys))
+    return TableFormat("t", keys).sealed(b'{"id":0}', data, positions=[41, 1_042])
 
 
 @pytest.mark.parametrize(
@@ -189,8 +233,12 @@ def test_a_record_that_can_not_be_named_by_its_key_is_named_by_its_line(data: by
 
 
 def test_an_activation_is_named_by_its_line() -> None:
-    batch = opened()
-    batch.add_activation(5, 12)
-    assert "line 12 of the input" in name_record(
-        batch.seal("t", schemas_of("t", SCHEMA, ["id"])), 0
+    assert "line 12 of the input" in name_record(activation(), 0)
+
+
+def test_a_record_of_a_file_is_named_by_that_and_by_its_message() -> None:
+    batch = TABLE.sealed(b'{"id":7}', positions=[make_position(1_042, 3)])
+    assert name_record(batch, 0, "file 'a', line 3") == (
+        " That record is file 'a', line 3, of the BATCH message in line 1,042 of the input"
+        ' (key {"id":7}).'
     )

@@ -1,4 +1,4 @@
-"""A place in the input is told by its line, and by its number among the records of a file."""
+"""A position in the input is a line, and the number of a record among those of a file."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from array import array
 
 import pytest
 
-from target_stitch_import.places import Files, line_of, place_of, told
+from target_stitch_import.places import Files, described, line_number, make_position
 
 
 @pytest.mark.parametrize(("line", "record"), [(1, 1), (2**34 - 1, 2**30 - 1), (7, 20_000)])
 def test_a_place_has_its_line_and_its_record(line: int, record: int) -> None:
-    place = array("Q", [place_of(line, record)])[0]
-    assert line_of(place) == line
-    assert told(place) == f"record {record:,} of the BATCH message in line {line:,}"
+    position = array("Q", [make_position(line, record)])[0]
+    assert line_number(position) == line
+    assert described(position) == f"record {record:,} of the BATCH message in line {line:,}"
 
 
 def test_a_line_of_its_own_is_its_place() -> None:
-    assert (line_of(1_200), told(1_200)) == (1_200, "line 1,200")
+    assert (line_number(1_200), described(1_200)) == (1_200, "line 1,200")
 
 
 def test_records_beyond_what_can_be_told_still_have_places_that_differ() -> None:
-    places = {place_of(3, 2**30 + more) for more in range(-1_000, 1_000)}
-    assert len(places) == 2_000
-    assert {line_of(place) for place in places} == {3}
-    assert max(places) < 2**64
+    positions = {make_position(3, 2**30 + more) for more in range(-1_000, 1_000)}
+    assert len(positions) == 2_000
+    assert {line_number(position) for position in positions} == {3}
+    assert max(positions) < 2**64
 
 
 def test_a_record_is_named_by_the_file_that_it_is_from() -> None:
@@ -34,7 +34,7 @@ def test_a_record_is_named_by_the_file_that_it_is_from() -> None:
         files.begin(3, before, name)
     # then each record has its file, and its number there
     numbers = (1, 10, 11, 5_010)
-    assert [files.where(place_of(3, number)) for number in numbers] == [
+    assert [files.where(make_position(3, number)) for number in numbers] == [
         "a, line 1",
         "a, line 10",
         "c, line 1",
@@ -42,14 +42,14 @@ def test_a_record_is_named_by_the_file_that_it_is_from() -> None:
     ]
     # and what is in no file has none
     assert files.where(3) is None
-    assert files.where(place_of(4, 1)) is None
+    assert files.where(make_position(4, 1)) is None
 
 
 def test_no_file_is_named_where_numbers_have_begun_anew() -> None:
     files = Files()
     files.begin(3, 0, "a, line")
     files.begin(3, 2**30, "b, line")
-    assert files.where(place_of(3, 2**30 + 5)) is None
+    assert files.where(make_position(3, 2**30 + 5)) is None
 
 
 def test_the_files_of_a_few_messages_are_remembered() -> None:
@@ -58,5 +58,5 @@ def test_the_files_of_a_few_messages_are_remembered() -> None:
     for line in range(1, 5_001):
         files.begin(line, 0, "a, line")
     # then the files of the newest are known
-    known = [line for line in range(1, 5_001) if files.where(place_of(line, 1))]
+    known = [line for line in range(1, 5_001) if files.where(make_position(line, 1))]
     assert known == list(range(4_001, 5_001))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
-
-from target_stitch_import import reader
 from target_stitch_import.blocks import Blocks
 from target_stitch_import.quick import Records
+
+from target_stitch_import import reader
 from target_stitch_import.reader import CHUNK_BYTES, MessageReader
 from tests.support.messages import record
 

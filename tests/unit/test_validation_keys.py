@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from target_stitch_import.errors import InvalidRecordError, MissingKeyError
-from target_stitch_import.validation import RecordCheck
+from tests.unit.judging import SingleValidator
 
 BOTH = pytest.mark.parametrize("validate", [True, False], ids=["validating", "keys only"])
 
 
-def check(keys: list[str], validate: bool, **properties: Any) -> RecordCheck:
+def check(keys: list[str], validate: bool, **properties: Any) -> SingleValidator:
     """Return a check for records with these keys, and a column ``x`` of any type."""
     named: dict[str, Any] = {key: {} for key in keys}
-    return RecordCheck({"properties": {**named, "x": {}, **properties}}, keys, validate=validate)
+    return SingleValidator(
+        {"properties": {**named, "x": {}, **properties}}, keys, validate=validate
+    )
 
 
 @BOTH

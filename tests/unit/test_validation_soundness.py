@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
 from target_stitch_import.schema import to_draft4
-from target_stitch_import.validation import RecordCheck
 from target_stitch_import.verdict import exact_verdict
+from tests.unit.judging import SingleValidator
 
 EDGES = (
     0, 1, -1, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 2**64,
@@ -116,7 +116,7 @@ def test_a_record_is_taken_if_and_only_if_the_exact_verdict_takes_it(
     declared: dict[str, Any], records: list[dict[str, Any]]
 ) -> None:
     schema = to_draft4(declared)
-    record_check, judge = RecordCheck(schema, [], validate=True), exact_verdict(schema)
+    record_check, judge = SingleValidator(schema, [], validate=True), exact_verdict(schema)
     for record in records:
         text = encode_exactly(record)
         broken = judge(decode_exactly(text))
@@ -162,7 +162,7 @@ def test_a_record_is_taken_if_and_only_if_the_exact_verdict_takes_it(
 def test_numbers_and_characters_are_judged_exactly(
     part: dict[str, Any], good: list[str], bad: list[str]
 ) -> None:
-    record_check = RecordCheck(to_draft4({"properties": {"x": part}}), [], validate=True)
+    record_check = SingleValidator(to_draft4({"properties": {"x": part}}), [], validate=True)
     for value in good:
         record = f'{{"x":{value}}}'.encode()
         assert record_check(record) == record
@@ -189,7 +189,7 @@ def test_numbers_and_characters_are_judged_exactly(
 )
 def test_multiples_are_judged_exactly_and_quickly(of: str, good: list[str], bad: list[str]) -> None:
     schema = to_draft4({"properties": {"x": {"multipleOf": decode_exactly(of.encode())}}})
-    record_check = RecordCheck(schema, [], validate=True)
+    record_check = SingleValidator(schema, [], validate=True)
     for value in good:
         record = f'{{"x":{value}}}'.encode()
         assert record_check(record) == record
@@ -200,7 +200,7 @@ def test_multiples_are_judged_exactly_and_quickly(of: str, good: list[str], bad:
 
 def test_multiples_are_asked_of_numbers_only() -> None:
     schema = to_draft4({"properties": {"x": {"multipleOf": 2}}})
-    record_check = RecordCheck(schema, [], validate=True)
+    record_check = SingleValidator(schema, [], validate=True)
     for value in (b"true", b'"a"', b"null", b"[1]", b'{"a":1}'):
         assert record_check(b'{"x":' + value + b"}") == b'{"x":' + value + b"}"
 
@@ -211,7 +211,7 @@ def test_a_schema_too_deep_for_the_fast_library_is_left_to_the_exact_verdict() -
     part: dict[str, Any] = {"not": {"type": "integer"}}
     for _ in range(depth):
         part = {"type": "object", "properties": {"x": part}}
-    record_check = RecordCheck(to_draft4(part), [], validate=True)
+    record_check = SingleValidator(to_draft4(part), [], validate=True)
     # When records come, then they are judged all the same
     good, bad = (b'{"x":' * depth + value + b"}" * depth for value in (b"1.5", b"1"))
     assert record_check(good) == good
