@@ -15,7 +15,7 @@ from target_stitch_import.errors import (
     RejectedRecordError,
     TooLargeError,
     TransientError,
-    UnplacedRecordError,
+    UnidentifiedRecordError,
 )
 from target_stitch_import.parts import halves, name_record, table_at, without
 from target_stitch_import.progress import Progress
@@ -100,7 +100,7 @@ class Flight:
                 self._go_on(halves(part))
         elif isinstance(error, RejectedRecordError):
             self._refuse(part, error.index, error)
-        elif isinstance(error, UnplacedRecordError):
+        elif isinstance(error, UnidentifiedRecordError):
             if part.rows == 1:
                 self._refuse(part, 0, error)
             else:  # the half that is refused again has it
