@@ -1,14 +1,13 @@
-"""The bars of ``results.svg`` and ``wide.svg``: records per second of each target, shape by shape."""
+"""Bars of records per second, in groups, as SVG."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from cases import Result
+    from collections.abc import Mapping, Sequence
 
 WIDTH = 760
 LEFT = 190
@@ -21,7 +20,7 @@ BETWEEN = 30
 STYLE = """
   text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328; }
   .title { font-size: 16px; font-weight: 600; }
-  .shape { font-weight: 600; }
+  .group { font-weight: 600; }
   .small { font-size: 12px; fill: #59636e; }
   .bar { fill: #9aa4af; }
   .ours { fill: #0969da; }
@@ -36,22 +35,32 @@ STYLE = """
 """
 
 
-def draw(results: Sequence[Result], labels: dict[str, str], title: str, note: str) -> str:
-    """Return the chart; in each shape the longest bar is the fastest program.
+@dataclass(frozen=True)
+class Bar:
+    """A bar: its length, and from where to where its line goes."""
 
-    A shape has its name above it, but not if it is the only one: the title says it then.
+    label: str
+    is_ours: bool
+    speed: float
+    lowest: float
+    highest: float
+
+
+def draw(groups: Mapping[str, Sequence[Bar]], title: str, note: str, *, one_scale: bool) -> str:
+    """Return the chart; the longest bar of a group, or with one scale of all, has the full width.
+
+    A group has its name above it, but not if it is the only one: the title says it then.
     """
     parts: list[str] = []
     y = TOP
-    cases = dict.fromkeys(result.case for result in results)
-    for case in cases:
-        rows = [result for result in results if result.case == case]
-        if len(cases) > 1:
-            parts.append(f'<text class="shape" x="16" y="{y + 12}">{escape(case)}</text>')
+    fastest = {name: max(bar.highest for bar in bars) for name, bars in groups.items()}
+    for name, bars in groups.items():
+        if len(groups) > 1:
+            parts.append(f'<text class="group" x="16" y="{y + 12}">{escape(name)}</text>')
             y += BAR + GAP
-        fastest = max(result.whole / result.of_whole(result.spread[0]) for result in rows)
-        for result in rows:
-            parts += _bar(result, labels[result.program], (WIDTH - LEFT - RIGHT) / fastest, y)
+        scale = (WIDTH - LEFT - RIGHT) / (max(fastest.values()) if one_scale else fastest[name])
+        for bar in bars:
+            parts += _bar(bar, scale, y)
             y += BAR + GAP
         y += BETWEEN - BAR
     size = f'viewBox="0 0 {WIDTH} {y}" width="{WIDTH}" height="{y}" role="img"'
@@ -64,14 +73,13 @@ def draw(results: Sequence[Result], labels: dict[str, str], title: str, note: st
     return "\n".join([*head, *parts, "</svg>", ""])
 
 
-def _bar(result: Result, label: str, scale: float, y: float) -> list[str]:
-    shortest, longest = map(result.of_whole, result.spread)
-    low, high = (LEFT + result.whole / seconds * scale for seconds in (longest, shortest))
-    width, middle = max(1.0, result.speed * scale), y + BAR / 2
-    kind = "bar ours" if result.program.startswith("ours") else "bar"
+def _bar(bar: Bar, scale: float, y: float) -> list[str]:
+    low, high = LEFT + bar.lowest * scale, LEFT + bar.highest * scale
+    width, middle = max(1.0, bar.speed * scale), y + BAR / 2
+    kind, label = "bar ours" if bar.is_ours else "bar", escape(bar.label)
     return [
-        f'<text class="small" x="{LEFT - 8}" y="{y + 12}" text-anchor="end">{escape(label)}</text>',
+        f'<text class="small" x="{LEFT - 8}" y="{y + 12}" text-anchor="end">{label}</text>',
         f'<rect class="{kind}" x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}" rx="2"/>',
         f'<path class="spread" d="M{low:.1f} {middle}H{high:.1f}"/>',
-        f'<text class="small" x="{high + 8:.1f}" y="{y + 12}">{result.speed:,.0f}</text>',
+        f'<text class="small" x="{high + 8:.1f}" y="{y + 12}">{bar.speed:,.0f}</text>',
     ]

@@ -7,15 +7,12 @@ wants them, and nothing is serialised twice.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import requests
 from singer_sdk import BatchSink, Target
 from singer_sdk import typing as th
 from singer_sdk.singerlib.json import serialize_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 MAX_BODY = 4_000_000
 
@@ -24,21 +21,24 @@ class ImportSink(BatchSink):
     """One stream: the records of a batch, posted when the SDK drains it."""
 
     def process_batch(self, context: dict[str, Any]) -> None:
-        """Post the records that the SDK has collected."""
-        for body in self.bodies(context["records"]):
-            response = requests.post(
-                self.config["api_url"] + "/v2/import/batch",
-                data=body,
-                headers={
-                    "Authorization": f"Bearer {self.config['token']}",
-                    "Content-Type": "application/json",
-                },
-                timeout=60,
+        """Post the records that the SDK has collected, in bodies below the limit."""
+        messages: list[str] = []
+        size = 0
+        sequence = time.time_ns()
+        for number, record in enumerate(context["records"]):
+            message = serialize_json(
+                {"action": "upsert", "sequence": sequence + number, "data": record}
             )
-            response.raise_for_status()
+            if messages and size + len(message) > MAX_BODY:
+                self.post(messages)
+                messages, size = [], 0
+            messages.append(message)
+            size += len(message) + 1
+        if messages:
+            self.post(messages)
 
-    def bodies(self, records: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-        """Yield request bodies below the limit."""
+    def post(self, messages: list[str]) -> None:
+        """Post one body."""
         head = serialize_json(
             {
                 "table_name": self.stream_name,
@@ -46,24 +46,16 @@ class ImportSink(BatchSink):
                 "key_names": list(self.key_properties),
             }
         )
-        messages: list[str] = []
-        size = 0
-        sequence = time.time_ns()
-        for number, record in enumerate(records):
-            message = serialize_json(
-                {"action": "upsert", "sequence": sequence + number, "data": record}
-            )
-            if messages and size + len(message) > MAX_BODY:
-                yield _body(head, messages)
-                messages, size = [], 0
-            messages.append(message)
-            size += len(message) + 1
-        if messages:
-            yield _body(head, messages)
-
-
-def _body(head: str, messages: list[str]) -> bytes:
-    return f'{head[:-1]},"messages":[{",".join(messages)}]}}'.encode()
+        response = requests.post(
+            self.config["api_url"] + "/v2/import/batch",
+            data=f'{head[:-1]},"messages":[{",".join(messages)}]}}'.encode(),
+            headers={
+                "Authorization": f"Bearer {self.config['token']}",
+                "Content-Type": "application/json",
+            },
+            timeout=60,
+        )
+        response.raise_for_status()
 
 
 class ImportTarget(Target):

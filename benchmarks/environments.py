@@ -27,7 +27,7 @@ class Environment:
         """Return where its programs are."""
         return PROJECT / self.folder / "bin"
 
-    def ready(self) -> None:
+    def prepare(self) -> None:
         """Make it, if it is not there as it should be."""
         marker = PROJECT / self.folder / ".ready"
         wanted = "\n".join([sys.version, *self.requirements])
@@ -46,8 +46,8 @@ class Environment:
 def _run(command: list[str]) -> None:
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
     if ended.returncode:
-        said = "\n".join(ended.stderr.splitlines()[-15:])
-        raise SetUpError(f"{' '.join(command[1:])} ended with {ended.returncode}:\n{said}")
+        errors = "\n".join(ended.stderr.splitlines()[-15:])
+        raise SetUpError(f"{' '.join(command[1:])} ended with {ended.returncode}:\n{errors}")
 
 
 # Two of its dependencies are built from source: psutil 5.6.6 can't be without a C compiler and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ def text(source: random.Random, words: int) -> str:
     return " ".join(source.choices(WORDS, k=words))
 
 
-def moment(source: random.Random) -> str:
-    """Return a time as a database tap writes it."""
+def moment(source: random.Random) -> datetime:
+    """Return a time; the variant writes it."""
     day, hour, minute = source.randint(1, 28), source.randint(0, 23), source.randint(0, 59)
     second, micro = source.randint(0, 59), source.randint(0, 999_999)
-    return f"2024-04-{day:02}T{hour:02}:{minute:02}:{second:02}.{micro:06}+00:00"
+    return datetime(2024, 4, day, hour, minute, second, micro, timezone.utc)
 
 
 def or_null(source: random.Random, value: Any) -> Any:

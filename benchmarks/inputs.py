@@ -8,41 +8,38 @@ program, it writes the lines to stdout.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
+import os
 import random
 import sys
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from shapes import SHAPES, Shape
+from variants import VARIANTS, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 SEED = 20240506
 POOL = 512
 BLOCK = 1000
 START = datetime(2024, 5, 6, tzinfo=timezone.utc)
-PER_SECOND = 10_000
-"""Records that the imagined tap extracts in a second."""
+BASE = VARIANTS[0]
 
 
 @dataclass(frozen=True)
 class Input:
     """A file of Singer lines, and what a program that reads it must have done."""
 
-    path: str
+    path: Path
     records: int
-    size: int
     data_bytes: int
     """The records alone: what is posted can't be much less."""
     last_state: str | None
     """As JSON; None if there is no STATE."""
-    made_by: str
-    """A digest of what made it; another one means that it is to be made again."""
 
 
 @dataclass
@@ -53,122 +50,85 @@ class Tally:
     last_state: str | None = None
 
 
-def lines(
-    shape: Shape,
-    records: int,
-    seed: int,
-    tally: Tally,
-    *,
-    streams: int | None = None,
-    state_every: int | None = None,
-) -> Iterator[bytes]:
-    """Yield the lines of a shape in blocks; ``streams`` and ``state_every`` replace its own."""
-    names = _names(shape, shape.streams if streams is None else streams)
-    every = shape.state_every if state_every is None else state_every
+def lines(shape: Shape, variant: Variant, records: int, tally: Tally) -> Iterator[bytes]:
+    """Yield the lines of a shape in blocks, and count them in ``tally``."""
+    name, turns = shape.stream, shape.streams
+    names = [f"{name}_{number:05d}" for number in range(turns)] if turns > 1 else [name]
     for name in names:
-        yield _line(
-            {
-                "type": "SCHEMA",
-                "stream": name,
-                "schema": shape.schema(),
-                "key_properties": list(shape.keys),
-            }
-        )
-    source = random.Random(seed)
-    pool = [_open_end(shape.fields(source)) for _ in range(POOL)]
+        schema = {"schema": shape.schema(), "key_properties": list(shape.keys)}
+        yield (variant.encode({"type": "SCHEMA", "stream": name} | schema) + "\n").encode()
+    formats = [variant.record_line(name) for name in names]
+    source = random.Random(SEED)
+    pool = [variant.encode(shape.make(source))[1:] for _ in range(POOL)]
+    comma, colon = variant.separators
+    per_second = 1_000 if variant.whole_seconds else 10_000
+    step = 1_000_000 // per_second
     for first in range(0, records, BLOCK):
-        numbers = range(first, min(first + BLOCK, records))
-        yield _block(shape, names, pool, numbers, every, tally)
-    if records and every:
-        yield _state(records, tally).encode()
+        written = []
+        second = START + timedelta(seconds=first // per_second)
+        for number in range(first, min(first + BLOCK, records)):
+            data = f'{{"id"{colon}{number}{comma}{pool[number * 7919 % POOL]}'
+            tally.data_bytes += len(data)
+            place = number % per_second
+            micro, nano = divmod(place * step * 1000 + (number * 7919 % 1000 if place else 0), 1000)
+            extracted = variant.write_time(second.replace(microsecond=micro), nano)
+            written.append(formats[number % len(names)] % {"record": data, "time": extracted})
+            if shape.state_every and (number + 1) % shape.state_every == 0:
+                written.append(_state(variant, number + 1, tally))
+        yield "".join(written).encode()
+    if records and shape.state_every:
+        yield _state(variant, records, tally).encode()
 
 
-def _block(
-    shape: Shape, names: list[str], pool: list[str], numbers: range, every: int, tally: Tally
-) -> bytes:
-    second = (START + timedelta(seconds=numbers.start // PER_SECOND)).strftime("%Y-%m-%dT%H:%M:%S")
-    written = []
-    for number in numbers:
-        data = f'{{"id":{number}{pool[number * 7919 % POOL]}'
-        tally.data_bytes += len(data)
-        name, micro = names[number % len(names)], number % PER_SECOND * 100
-        written.append(shape.line(name, data, second, micro))
-        if every and (number + 1) % every == 0:
-            written.append(_state(number + 1, tally))
-    return "".join(written).encode()
+def _state(variant: Variant, records: int, tally: Tally) -> str:
+    value = {"bookmarks": {"all": {"replication_key_value": records}}}
+    tally.last_state = variant.encode(value)
+    return variant.encode({"type": "STATE", "value": value}) + "\n"
 
 
-def _names(shape: Shape, streams: int) -> list[str]:
-    stream = shape.stream
-    return [stream] if streams == 1 else [f"{stream}_{number:05d}" for number in range(streams)]
-
-
-def _open_end(fields: dict[str, object]) -> str:
-    """Return the JSON text of a record without its beginning, which is for the id."""
-    return "," + json.dumps(fields, separators=(",", ":"))[1:]
-
-
-def _state(records: int, tally: Tally) -> str:
-    tally.last_state = json.dumps({"bookmarks": {"all": {"replication_key_value": records}}})
-    return f'{{"type":"STATE","value":{tally.last_state}}}\n'
-
-
-def _line(message: dict[str, object]) -> bytes:
-    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
-
-
-def made(
-    folder: Path,
-    shape: Shape,
-    records: int,
-    *,
-    seed: int = SEED,
-    streams: int | None = None,
-    state_every: int | None = None,
-) -> Input:
-    """Return the input; it is made once."""
-    varied = f"-{streams}streams" if streams is not None else ""
-    varied += f"-state{state_every}" if state_every is not None else ""
-    path = folder / f"{shape.like or shape.name}{varied}-{records}.jsonl".replace(" ", "-")
-    note = path.with_suffix(".json")
-    digest = _digest(seed)
-    if path.exists() and note.exists():
-        found = json.loads(note.read_text(encoding="utf-8"))
-        if found["made_by"] == digest:
-            return Input(**found)
-    folder.mkdir(parents=True, exist_ok=True)
-    note.unlink(missing_ok=True)
+def write(folder: Path, shape: Shape, variant: Variant, records: int) -> Input:
+    """Write an input into a folder, and through to the disk: no run is to wait for that."""
+    path = folder / f"{shape.name}-{shape.streams}-{variant.name}-{records}.jsonl"
     tally = Tally()
     with path.open("wb") as out:
-        options = {"streams": streams, "state_every": state_every}
-        size = sum(out.write(block) for block in lines(shape, records, seed, tally, **options))
-    result = Input(str(path), records, size, tally.data_bytes, tally.last_state, digest)
-    note.write_text(json.dumps(asdict(result)), encoding="utf-8")
-    return result
+        out.writelines(lines(shape, variant, records, tally))
+        out.flush()
+        os.fsync(out.fileno())
+    return Input(path, records, tally.data_bytes, tally.last_state)
 
 
-def _digest(seed: int) -> str:
-    sources = [
-        Path(__file__).with_name(name)
-        for name in ("inputs.py", "shapes.py", "fields.py", "forms.py")
-    ]
-    text = b"".join(source.read_bytes() for source in sources) + str(seed).encode()
-    return hashlib.sha256(text).hexdigest()
+def write_live(made: list[bytes], rate: int) -> None:
+    """Write each line to stdout as its time comes, at most so many a second.
+
+    It is busy between two lines, as a tap is. It catches up with 10 ms that it lost, but not more.
+    """
+    due = 0.0
+    for line in made:
+        while (now := time.perf_counter()) < due:
+            pass
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+        due = max(due, now - 0.01) + 1 / rate
 
 
 def main() -> int:
     """Write the lines of a shape to stdout."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", choices=[shape.name for shape in SHAPES], default="wide")
+    parser.add_argument("--variant", choices=[each.name for each in VARIANTS], default="base")
     parser.add_argument("--records", type=int, default=1000)
-    parser.add_argument("--streams", type=int)
-    parser.add_argument("--state-every", type=int)
-    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--streams", type=int, help="instead of the shape's own")
+    parser.add_argument("--rate", type=int, help="each line by itself, so many a second")
     options = parser.parse_args()
     shape = next(shape for shape in SHAPES if shape.name == options.shape)
-    out: BinaryIO = sys.stdout.buffer
-    varied = {"streams": options.streams, "state_every": options.state_every}
-    out.writelines(lines(shape, options.records, options.seed, Tally(), **varied))
+    variant = next(each for each in VARIANTS if each.name == options.variant)
+    if options.streams:
+        shape = replace(shape, streams=options.streams)
+    made = lines(shape, variant, options.records, Tally())
+    if options.rate:
+        write_live([line for block in made for line in block.splitlines(True)], options.rate)
+    else:
+        sys.stdout.buffer.writelines(made)
     return 0
 
 

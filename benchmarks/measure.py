@@ -66,7 +66,7 @@ class NullServer:
 @contextlib.contextmanager
 def null_server(delay_ms: float = 0) -> Iterator[NullServer]:
     """Run the null server as long as the block lasts."""
-    command = [sys.executable, str(SERVER), "--delay-ms", str(delay_ms)]
+    command = [sys.executable, str(SERVER), str(delay_ms)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None  # noqa: S101

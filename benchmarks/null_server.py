@@ -1,17 +1,15 @@
 """An Import API that takes everything and looks at nothing: what a program needs without a service.
 
-It counts the bytes of the bodies, joins and keeps none of them, and answers at once, or after a
-delay while other connections are served. ``GET /stats`` tells what came.
+It counts the bytes of the bodies, joins and keeps none of them. Its argument is a delay of the
+answers in milliseconds; other connections are served meanwhile. ``GET /stats`` returns what came.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import sys
-import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 BUFFER = 1 << 18
 ACCEPTED = b'{"status":"OK","message":"Batch Accepted!"}'
@@ -23,14 +21,7 @@ class Counts:
     """What has come so far."""
 
     requests: int = 0
-    size: int = 0
-
-    def told(self) -> bytes:
-        """Return them as JSON, with the CPU seconds that the server itself needed."""
-        seconds = time.process_time()
-        return json.dumps(
-            {"requests": self.requests, "bytes": self.size, "cpu_seconds": seconds}
-        ).encode()
+    bytes: int = 0
 
 
 def answer(status: bytes, body: bytes) -> bytes:
@@ -90,10 +81,10 @@ class Connection(asyncio.BufferedProtocol):
         size = lengths[0] if lengths else 0
         if request.startswith(b"POST "):
             self._counts.requests += 1
-            self._counts.size += size
+            self._counts.bytes += size
             self._answer = answer(b"201 Created", ACCEPTED)
         elif request.startswith(b"GET /stats"):
-            self._answer = answer(b"200 OK", self._counts.told())
+            self._answer = answer(b"200 OK", json.dumps(asdict(self._counts)).encode())
         else:
             self._answer = answer(b"200 OK", STATUS)
         return size
@@ -110,24 +101,14 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(text)
 
 
-async def serve(port: int, delay: float) -> None:
-    """Serve until the process is ended."""
+async def serve(delay: float) -> None:
+    """Serve until the process is ended; the first line on stdout is the port."""
     counts = Counts()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(counts, delay), "127.0.0.1", port)
+    server = await loop.create_server(lambda: Connection(counts, delay), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
-def main() -> int:
-    """Serve; the first line on stdout is the port."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0: any that is free")
-    parser.add_argument("--delay-ms", type=float, default=0, help="answer that much later")
-    options = parser.parse_args()
-    asyncio.run(serve(options.port, options.delay_ms / 1000))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    asyncio.run(serve(float(sys.argv[1]) / 1000))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "check", "read"]
 
+_ACKNOWLEDGED: Final = frozenset({200, 201, 202})
 _TRANSIENT: Final = frozenset({408, 429})
 _RECORD = re.compile(r"^Record (\d+) ")
 _READ: Final = 20_000  # characters of a page that are looked at
@@ -41,7 +42,10 @@ class Answer:
     """The HTTP status."""
     is_object: bool
     """True if it is a JSON object."""
+    is_whole: bool
+    """True if its body was read to the end."""
     is_empty: bool
+    """True if it says that it has no body, and has none."""
     refuses_a_record: bool
     """True if it says what is wrong with a record of a push body, though not with which."""
     status: str
@@ -60,7 +64,12 @@ class Answer:
 
 
 def read(
-    code: int, headers: Mapping[str, str], content: bytes, hide: Callable[[str], str]
+    code: int,
+    headers: Mapping[str, str],
+    content: bytes,
+    hide: Callable[[str], str],
+    *,
+    is_whole: bool,
 ) -> Answer:
     """Make of an answer what is looked at; ``hide`` takes the token out of a text that quotes it.
 
@@ -73,7 +82,8 @@ def read(
     return Answer(
         code,
         is_object=fields is not None,
-        is_empty=not content.strip(),
+        is_whole=is_whole,
+        is_empty=is_whole and not content and _ends(headers),
         refuses_a_record=_refuses_a_record(fields),
         status=hide(str((fields or {}).get("status"))),
         said=" ".join(printable.split())[:_SHOWN] or "(an empty answer)",
@@ -82,19 +92,21 @@ def read(
     )
 
 
-def check(answer: Answer) -> None:
-    """Return if a body was taken.
+def check(answer: Answer, *, may_be_empty: bool = False) -> None:
+    """Return if a body was taken (Import API reference, section Endpoints).
+
+    ``may_be_empty`` is true of an endpoint whose 201 may have no body.
 
     Raises:
         TransientError: Another try may help.
         AccessError, RejectedError: Another try would not help.
     """
     code, said, told = answer.code, answer.said, answer.told
-    if 200 <= code < 300:  # noqa: PLR2004 - any 2xx counts as accepted
-        if not answer.is_object:
-            raise TransientError(f"{code} without a JSON object, so no proof: {said}")
-        if answer.status == "ERROR":
-            raise TransientError(f"{code} with an error in it: {said}")
+    if 200 <= code < 300:  # noqa: PLR2004
+        if may_be_empty and code == 201 and answer.is_empty:  # noqa: PLR2004
+            return
+        if lacks := _lacks(answer):
+            raise TransientError(f"{code} {lacks}, so no proof: {said}")
         return
     if code in _TRANSIENT or code >= 500:  # noqa: PLR2004
         raise TransientError(told, retry_after=answer.retry_after)
@@ -112,6 +124,23 @@ def check(answer: Answer) -> None:
     if code == 422 and answer.refuses_a_record:  # noqa: PLR2004
         raise UnidentifiedRecordError(told)
     raise RejectedError(told)
+
+
+def _lacks(answer: Answer) -> str:
+    """Return what an answer of 2xx lacks to be an acknowledgement; nothing if it is one."""
+    if not answer.is_object:
+        return "without a JSON object"
+    if answer.status not in ("OK", "Accepted"):
+        return "without a status of OK or Accepted"
+    if answer.code not in _ACKNOWLEDGED:
+        return "instead of 200, 201 or 202"
+    return "" if answer.is_whole else "with a body that did not end"
+
+
+def _ends(headers: Mapping[str, str]) -> bool:
+    """Return True if an answer has an end of its own, not that of its connection."""
+    is_chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
+    return is_chunked or headers.get("Content-Length") == "0"
 
 
 def _json_object(content: bytes) -> dict[str, Any] | None:

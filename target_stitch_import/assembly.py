@@ -9,7 +9,7 @@ from target_stitch_import.api_url import base_url
 from target_stitch_import.client import BATCH, PUSH, PUSH_TRANSIT, Endpoint, ImportClient
 from target_stitch_import.pipeline import Pipeline
 from target_stitch_import.quarantine import Quarantine
-from target_stitch_import.retries import Attempts
+from target_stitch_import.retries import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,7 +58,7 @@ def create_pipeline(
     return Pipeline(
         connect if dry_run is None else lambda: dry_run,
         write_state,
-        attempts=partial(Attempts, float(config["max_retry_seconds"]), max_seconds),
+        create_retry=partial(Retry, float(config["max_retry_seconds"]), max_seconds),
         max_rows=config["batch_size_rows"],
         max_bytes=config["max_batch_bytes"],
         max_age=float(config["max_batch_age_seconds"]),
@@ -84,9 +84,9 @@ def create_quarantine(config: Mapping[str, Any], source: IO[Any]) -> Quarantine 
     if config["on_invalid_record"] != "quarantine":
         return None
     try:
-        reading = source.fileno()
+        input_fd = source.fileno()
     except OSError:  # a file in memory
-        reading = None
+        input_fd = None
     return Quarantine(
-        config["quarantine_path"], most=config.get("max_quarantined"), reading=reading
+        config["quarantine_path"], max_records=config.get("max_quarantined"), input_fd=input_fd
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from target_stitch_import.body_formats import BATCH_TAIL
 from target_stitch_import.places import described
 from target_stitch_import.wording import counted
 
@@ -144,7 +145,7 @@ class OpenBatch:
         self._pieces[-1] = self._pieces[-1][:-1]
         body = b"".join([*self._pieces, self._tail])
         contents = self._counts
-        if len(contents) == 1:
+        if self._tail == BATCH_TAIL:
             contents = {table: (records, len(body)) for table, (records, _) in contents.items()}
         return Batch(
             number,

@@ -1,9 +1,8 @@
 """Which STATE may be written now.
 
 A STATE is a promise: it is written only when every record that came before it has been
-acknowledged. Batches are numbered as they open; a STATE remembers the newest number opened when it
-came, and may be written when no batch up to that number is unacknowledged. No more STATEs are held
-than batches, and one. Knows numbers and bytes; nothing of what is in a batch or where the bytes go.
+acknowledged. Batches are numbered as they open. A STATE waits for every batch up to the newest one
+that is open when it comes. At most one STATE is kept for each unacknowledged batch, and one more.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ __all__ = ["Checkpoint"]
 
 
 class Checkpoint:
-    """Holds the STATEs that wait, and writes the newest one that need not wait any longer."""
+    """Keeps the STATEs that wait, and writes the newest one that need not wait any longer."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
-        """Hand each STATE that may go to ``write``, as the tap's own bytes."""
+        """Pass each STATE that may be written to ``write``, as the tap's own bytes."""
         self._write = write
         self._newest = 0
         self._unacknowledged: dict[int, bytes | None] = {}
-        """By number, in the order of opening: the newest STATE that came behind each batch."""
+        """By number, in the order of opening: the newest STATE that came after each batch opened."""
         self._ready: bytes | None = None
 
     @property
     def waiting(self) -> int:
-        """STATEs that are held back: at most one for each unacknowledged batch, and one."""
+        """How many STATEs wait: at most one for each unacknowledged batch, and one more."""
         values = [self._ready, *self._unacknowledged.values()]
         return sum(value is not None for value in values)
 
@@ -40,10 +39,10 @@ class Checkpoint:
         return self._newest
 
     def acknowledge(self, number: int) -> None:
-        """Take note that every record of a batch is safe with the service.
+        """Mark a batch as acknowledged: the service has every record of it.
 
-        A STATE that waited for it waits for the batch before it from now on, if that is not
-        acknowledged either. One that waits there already is older, and passed over for good.
+        A STATE that waited for it now waits for the batch before it, if that one is not acknowledged.
+        It replaces a STATE that waits there, which is older.
         """
         value = self._unacknowledged.pop(number)
         if value is None:
@@ -55,7 +54,7 @@ class Checkpoint:
             self._ready = value
 
     def remember(self, value: bytes) -> None:
-        """Take note of a STATE; of several that wait for the same batches the newest wins."""
+        """Keep a STATE until it may be written; it replaces one that waits for the same batches."""
         newest = next(reversed(self._unacknowledged), None)
         if newest is None:
             self._ready = value
@@ -63,7 +62,7 @@ class Checkpoint:
             self._unacknowledged[newest] = value
 
     def release(self) -> None:
-        """Write the newest STATE that waits for nothing, if there is one."""
+        """Write the newest STATE that waits for no batch, if there is one."""
         value, self._ready = self._ready, None
         if value is not None:
             self._write(value)

@@ -21,6 +21,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from target_stitch_import.answers import check, read
+from target_stitch_import.connections import Adapter
 from target_stitch_import.errors import AccessError, DeliveryError, TransientError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Endpoint:
     path: str
     content_type: str = JSON
     may_be_empty: bool = False
-    """Whether an answer of 201 needs no body to be a success."""
+    """Whether a 201 without a body is a success."""
 
 
 STATUS: Final = Endpoint("/v2/import/status")
@@ -105,6 +106,8 @@ class ImportClient:
         self._auth = BearerAuth(token)
         self._timeout = timeout
         self._session = _Session()
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, Adapter())
         # What urllib3 warns of quotes an answer, with whatever is in it.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
         if api_url.lower().startswith("http:"):
@@ -140,9 +143,7 @@ class ImportClient:
             AccessError, RejectedError: Another try would not help.
         """
         answer = self._send("POST", self._endpoint, self._auth, body)
-        if self._endpoint.may_be_empty and answer.code == 201 and answer.is_empty:  # noqa: PLR2004
-            return
-        check(answer)
+        check(answer, may_be_empty=self._endpoint.may_be_empty)
 
     def validate(self, body: bytes) -> None:
         """Have the access and a push body checked; nothing of it is kept.
@@ -166,8 +167,10 @@ class ImportClient:
                 allow_redirects=False,
                 **self._environment,
             )
-            content = self._content(response)
-            return read(response.status_code, response.headers, content, self._auth.hide)
+            content, is_whole = self._content(response)
+            return read(
+                response.status_code, response.headers, content, self._auth.hide, is_whole=is_whole
+            )
         except (ValueError, requests.RequestException, HTTPError) as error:
             failure = self._failure(error)
             _clear(error)
@@ -211,8 +214,11 @@ class ImportClient:
             return AccessError(f"{self._api_url} is not trusted: {told}", setting="api_url")
         return TransientError(told)
 
-    def _content(self, response: requests.Response) -> bytes:
-        """Read an answer, but none that has no end: as it comes, so that a drip is noticed."""
+    def _content(self, response: requests.Response) -> tuple[bytes, bool]:
+        """Return what can be read of a body, as it comes, and whether that is all of it.
+
+        A body that is too long, or drips for longer than the timeout, is given up.
+        """
         content = bytearray()
         deadline = time.monotonic() + self._timeout
         response.raw.decode_content = True
@@ -220,8 +226,8 @@ class ImportClient:
             content += piece
             if len(content) >= MAX_ANSWER_BYTES or time.monotonic() > deadline:
                 response.close()
-                break
-        return bytes(content)
+                return bytes(content), False
+        return bytes(content), True
 
 
 def _clear(error: BaseException | None) -> None:

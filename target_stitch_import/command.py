@@ -83,7 +83,7 @@ class CommandTarget(Target, abc.ABC):
             for line in dry_run.summary():
                 self.logger.info("%s", line)
             dry_run.finish()
-        dry_run.judge(self.config)
+        dry_run.check_outcome(self.config)
 
     def test(self, *, as_json: bool = False) -> bool:
         """Check the access to the service and print the result; return True if ``load`` could work."""

@@ -1,20 +1,17 @@
-"""A run that sends nothing: what would be posted, and what would be refused.
+"""A run that sends nothing: counts what would be posted, and what would be refused.
 
-Takes the place of the connection and of the quarantine, so that all before them is as in a real run.
-Knows the forms of a body (Import API reference, sections The batch body and The push and validate
-body) as far as to count what is in them; nothing of how they came to be.
+It stands in for the client and for the quarantine, so that all before them runs as in a real run.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from target_stitch_import.errors import TargetStitchImportError
-from target_stitch_import.parts import tables_of
+from target_stitch_import.parts import count_by_table
 from target_stitch_import.wording import counted
 
 if TYPE_CHECKING:
@@ -30,18 +27,24 @@ class OutputError(TargetStitchImportError):
 
 
 class WouldFailError(TargetStitchImportError):
-    """A real run would not come to its end."""
+    """A real run would fail."""
 
 
 @dataclass
-class _Tally:
-    """What a table, or a stream, comes to."""
+class _Posted:
+    """What would be posted of a table."""
 
     records: int = 0
     requests: int = 0
     size: int = 0
-    refused: int = 0
-    first_refusal: str = ""
+
+
+@dataclass
+class _Refused:
+    """What would be refused of a stream."""
+
+    first: str
+    records: int = 0
 
 
 class DryRun:
@@ -49,7 +52,10 @@ class DryRun:
 
     def __init__(self) -> None:
         self._output: IO[bytes] | None = None
-        self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
+        self._posted: dict[str, _Posted] = {}
+        """By table; only the worker thread writes it."""
+        self._refused: dict[str, _Refused] = {}
+        """By stream; only the thread that reads the input writes it."""
         self._requests = 0
         self._size = 0
 
@@ -71,10 +77,10 @@ class DryRun:
             raise OutputError(f"--output can't be written: {error}") from error
 
     def finish(self) -> None:
-        """Have every body written.
+        """Close the file of the bodies.
 
         Raises:
-            OutputError: It is not.
+            OutputError: They can't be written.
         """
         try:
             if self._output is not None:
@@ -82,60 +88,62 @@ class DryRun:
         except OSError as error:
             raise OutputError(f"the bodies can't be written: {error}") from error
 
-    # In the place of a connection
+    # Instead of the client
 
     def check_status(self) -> None:
-        """Need no service."""
+        """Do nothing: there is no service."""
 
     def post(self, body: bytes) -> None:
-        """Count a body, and write it.
+        """Count a body, and write it to the file.
 
         Raises:
             OutputError: It can't be written.
         """
         self._requests += 1
         self._size += len(body)
-        for table, (records, size) in tables_of(body).items():
-            tally = self._tallies[table]
-            tally.records += records
-            tally.requests += 1
-            tally.size += size
+        for table, (records, size) in count_by_table(body).items():
+            posted = self._posted.setdefault(table, _Posted())
+            posted.records += records
+            posted.requests += 1
+            posted.size += size
         try:
             if self._output is not None:
                 self._output.write(b"".join([body, b"\n"]))
         except OSError as error:
             raise OutputError(f"the bodies can't be written: {error}") from error
 
-    # In the place of the quarantine
+    # Instead of the quarantine
 
     def add(self, schema: SchemaMessage, record: RecordMessage, reason: str, line: int) -> None:  # noqa: ARG002
         """Count a record that would be refused."""
-        tally = self._tallies[schema.stream]
-        tally.refused += 1
-        tally.first_refusal = tally.first_refusal or f"line {line:,}: {reason}"
+        refused = self._refused.setdefault(
+            schema.stream, _Refused(first=f"line {line:,}: {reason}")
+        )
+        refused.records += 1
 
     def sync(self) -> None:
-        """Have nothing to write."""
+        """Do nothing: no record is written."""
 
     def close(self) -> None:
-        """Have nothing to close: the file is the command's."""
+        """Do nothing: ``finish`` closes the file."""
 
-    # What is told
+    # The result
 
     def summary(self) -> list[str]:
-        """Return lines for people: one a table, one for what would be refused of it, and the sum."""
+        """Return lines for people: for each table its bodies and what would be refused, and the sum."""
         lines = []
-        for table, tally in self._tallies.items():
+        for name in dict.fromkeys([*self._posted, *self._refused]):
+            posted = self._posted.get(name, _Posted())
             lines.append(
-                f"{table}: {counted(tally.records, 'record')}, {counted(tally.size, 'byte')}, "
-                f"{counted(tally.requests, 'request')}"
+                f"{name}: {counted(posted.records, 'record')}, {counted(posted.size, 'byte')}, "
+                f"{counted(posted.requests, 'request')}"
             )
-            if tally.refused:
+            if refused := self._refused.get(name):
                 lines.append(
-                    f"{table}: {counted(tally.refused, 'record')} would be refused, "
-                    f"the first in {tally.first_refusal}"
+                    f"{name}: {counted(refused.records, 'record')} would be refused, "
+                    f"the first in {refused.first}"
                 )
-        records = sum(tally.records for tally in self._tallies.values())
+        records = sum(posted.records for posted in self._posted.values())
         lines.append(
             f"Dry run: {counted(records, 'record')} in {counted(self._requests, 'request')}, "
             f"{counted(self._size, 'byte')}; "
@@ -143,13 +151,13 @@ class DryRun:
         )
         return lines
 
-    def judge(self, config: Mapping[str, Any]) -> None:
-        """Return if a real run would come to its end, as far as can be told without the service.
+    def check_outcome(self, config: Mapping[str, Any]) -> None:
+        """Return if a real run would succeed, as far as that is known without the service.
 
         Raises:
-            WouldFailError: It would end at a record.
+            WouldFailError: It would end at a record that would be refused.
         """
-        refused = sum(tally.refused for tally in self._tallies.values())
+        refused = sum(each.records for each in self._refused.values())
         if not refused:
             return
         if config["on_invalid_record"] == "fail":
@@ -157,16 +165,16 @@ class DryRun:
                 f"A real run would end at the first of {refused:,} records that would be refused. "
                 "Mend the tap, or set on_invalid_record to 'quarantine'"
             )
-        most = config.get("max_quarantined")
-        if most is not None and refused > most:
+        max_records = config.get("max_quarantined")
+        if max_records is not None and refused > max_records:
             raise WouldFailError(
                 f"A real run would end: {refused:,} records would be set aside, and "
-                f"max_quarantined permits {most:,}"
+                f"max_quarantined permits {max_records:,}"
             )
 
 
 def _is_same(file: int, source: IO[Any]) -> bool:
     try:
         return os.path.sameopenfile(file, source.fileno())
-    except OSError:  # no file of the system's, but one in memory
+    except OSError:  # a file in memory
         return False

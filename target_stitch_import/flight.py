@@ -1,7 +1,4 @@
-"""One batch on its way: its tries, the parts it is split into, records that are left out.
-
-Knows what each answer of the service asks for; nothing of other batches, threads or STATEs.
-"""
+"""One batch on its way to the service: attempts, splitting, records that are set aside."""
 
 from __future__ import annotations
 
@@ -17,129 +14,143 @@ from target_stitch_import.errors import (
     TransientError,
     UnidentifiedRecordError,
 )
-from target_stitch_import.parts import halves, name_record, table_at, without
-from target_stitch_import.progress import Progress
+from target_stitch_import.parts import (
+    describe_record,
+    split_in_half,
+    table_name_at,
+    without_message,
+)
+from target_stitch_import.progress import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_stitch_import.batch import Batch
     from target_stitch_import.body_limit import BodyLimit
-    from target_stitch_import.posting import Posters
-    from target_stitch_import.retries import Attempts
+    from target_stitch_import.posting import WorkerPool
+    from target_stitch_import.retries import Retry
 
-__all__ = ["Flight", "Rules", "say_wait"]
+__all__ = ["DeliveryOptions", "DeliveryTask", "schedule_retry"]
 
 logger = logging.getLogger("target-stitch-import")
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What holds for every batch of a run."""
+class DeliveryOptions:
+    """What all batches of a run share."""
 
-    attempts: Callable[[], Attempts]
-    """Gives each request its retries."""
-    limit: BodyLimit
-    """Learns from a body that is too large."""
+    create_retry: Callable[[], Retry]
+    """Returns the retries of a new request."""
+    body_limit: BodyLimit
+    """How large bodies may be; it changes with the answers."""
     set_aside: Callable[[Batch, int, str], None] | None = None
-    """Takes a record that the service refuses, by its place in a batch, and why.
+    """Called with a batch, the index of a message that the service refuses, and its reason.
 
-    Without it, the batch fails.
+    None: a refused record fails the batch.
     """
-    progress: Progress = field(default_factory=Progress)
-    """Is told what is sent, and what came of it."""
+    metrics: Metrics = field(default_factory=Metrics)
+    """Counts requests, acknowledged records and records that are set aside."""
 
 
-class Flight:
-    """A batch on its way, in as many parts as it takes, one after the other."""
+class DeliveryTask:
+    """One batch on its way, in as many parts as it takes, one after the other."""
 
-    def __init__(self, batch: Batch, rules: Rules) -> None:
-        """Begin with the whole batch as the only part."""
+    def __init__(self, batch: Batch, options: DeliveryOptions) -> None:
+        """Start with the whole ``batch`` as the only part."""
         self.batch = batch
-        self.attempts = rules.attempts()
-        """Of the part that is next."""
+        self.retry = options.create_retry()
+        """The attempts of the next part."""
         self._parts = [batch]
-        self._rules = rules
-        self._sealed = rules.progress.clock()
+        self._options = options
+        self._sealed_at = options.metrics.clock()
 
     def __str__(self) -> str:
-        """Name the part that is next in a message for people."""
+        """Describe the next part in a message for people."""
         return str(self._parts[0])
 
-    def post(self, posters: Posters) -> None:
+    def post(self, workers: WorkerPool) -> None:
         """Post the next part."""
-        while self._rules.limit.would_refuse(self._parts[0]):
-            self._parts[:1] = halves(self._parts[0])
+        while self._options.body_limit.must_split(self._parts[0]):
+            self._parts[:1] = split_in_half(self._parts[0])
         part = self._parts[0]
-        posters.start(self.batch.number, methodcaller("post", part.body))
-        self._rules.progress.posted(part.contents, again=self.attempts.count > 0)
-        self.attempts.begin()
+        workers.start(self.batch.number, methodcaller("post", part.body))
+        self._options.metrics.request_sent(part.contents, is_retry=self.retry.attempts > 0)
+        self.retry.start_attempt()
 
-    def take(self, error: Exception | None, deadline: float, held: int) -> bool:
-        """Do what an answer asks for; return True if all of the batch is safe.
+    def handle_outcome(self, error: Exception | None, deadline: float, in_flight: int) -> bool:
+        """Handle the outcome of an attempt; return True once the whole batch is acknowledged.
 
-        What may pass is tried again until ``deadline``; ``held`` is told in the log.
+        A transient failure is tried again until ``deadline``, a time by the monotonic clock. A part
+        that is too large is split. A refused record is set aside, and the rest is sent again.
+        ``in_flight`` is the number of batches in flight, for the log.
 
         Raises:
-            Exception: Nothing helps.
+            Exception: The batch can't be delivered.
         """
-        self.attempts.on_wire = False
+        self.retry.in_flight = False
         part = self._parts[0]
         if error is None:
-            self._rules.progress.acknowledged(part.contents, len(part.body))
-            self._go_on([])
+            self._options.metrics.acknowledged(part.contents, len(part.body))
+            self._options.body_limit.handle_accepted(part)
+            self._replace_part([])
         elif isinstance(error, TransientError):
-            say_wait(self.attempts, part, error, deadline, held)
+            schedule_retry(self.retry, part, error, deadline, in_flight)
         elif isinstance(error, TooLargeError):
-            self._rules.limit.refused(part)
-            if part.rows == 1:
-                self._refuse(part, 0, error)
-            else:
-                size = f"{self._rules.limit.max_bytes:,}"
-                logger.warning("%s: %s. Split; later ones stay below %s bytes.", part, error, size)
-                self._go_on(halves(part))
+            self._handle_too_large(part, error)
         elif isinstance(error, RejectedRecordError):
             self._refuse(part, error.index, error)
         elif isinstance(error, UnidentifiedRecordError):
             if part.rows == 1:
                 self._refuse(part, 0, error)
-            else:  # the half that is refused again has it
-                self._go_on(halves(part))
+            else:  # the half that is refused again has the record
+                self._replace_part(split_in_half(part))
         else:
             raise error
         if self._parts:
             return False
-        self._rules.progress.batch_safe(self.batch.contents, self._sealed)
+        self._options.metrics.batch_acknowledged(self.batch.contents, self._sealed_at)
         return True
+
+    def _handle_too_large(self, part: Batch, error: TooLargeError) -> None:
+        self._options.body_limit.handle_refused(part)
+        if part.rows == 1:
+            self._refuse(part, 0, error)
+            return
+        max_bytes = f"{self._options.body_limit.max_bytes:,}"
+        logger.warning("%s: %s. Split; later ones stay below %s bytes.", part, error, max_bytes)
+        self._replace_part(split_in_half(part))
 
     def _refuse(self, part: Batch, index: int, error: RejectedError) -> None:
         """Set a record aside, and send the rest; or raise which record it is."""
-        if self._rules.set_aside is None:
-            raise RejectedError(f"{error}{name_record(part, index)}") from error
-        self._rules.set_aside(part, index, str(error))
-        self._rules.progress.set_aside(table_at(part, index))
-        self._go_on(without(part, index))
+        if self._options.set_aside is None:
+            raise RejectedError(f"{error}{describe_record(part, index)}") from error
+        self._options.set_aside(part, index, str(error))
+        self._options.metrics.set_aside(table_name_at(part, index))
+        self._replace_part(without_message(part, index))
 
-    def _go_on(self, parts: list[Batch]) -> None:
+    def _replace_part(self, parts: list[Batch]) -> None:
         """Put ``parts`` in the place of the one that was answered."""
         self._parts[:1] = parts
-        self.attempts = self._rules.attempts()
+        self.retry = self._options.create_retry()
 
 
-def say_wait(
-    attempts: Attempts, what: object, error: TransientError, deadline: float, held: int
+def schedule_retry(
+    retry: Retry, subject: object, error: TransientError, deadline: float, in_flight: int
 ) -> None:
-    """Plan the next try of ``what``, and say so.
+    """Plan the next attempt, and log the wait.
+
+    ``subject`` names the request in the log, ``deadline`` is a time by the monotonic clock, and
+    ``in_flight`` is the number of batches in flight.
 
     Raises:
-        TransientError: There is none.
+        TransientError: There is no next attempt.
     """
-    seconds = attempts.failed(error, deadline)
+    seconds = retry.schedule(error, deadline)
     logger.warning(
-        "Try %d of %s did not succeed: %s. Next try in %.1f s; batches held meanwhile: %d.",
-        attempts.count,
-        what,
+        "Attempt %d of %s failed: %s. Next attempt in %.1f s; batches in flight: %d.",
+        retry.attempts,
+        subject,
         str(error).rstrip("."),
         seconds,
-        held,
+        in_flight,
     )

@@ -1,7 +1,6 @@
-"""What goes on beside the reading: batches that grow old, acknowledgements, STATEs, signals.
+"""Connects the open batches, the delivery and the checkpoint; handles signals.
 
-Ties the open batches, the delivery and the checkpoint together, all in the thread that reads. Knows
-the order of things; nothing of messages, or of what is in a batch.
+All of it runs in the thread that reads the input.
 """
 
 from __future__ import annotations
@@ -11,37 +10,42 @@ import os
 import select
 import signal
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.body_limit import BodyLimit
 from target_stitch_import.builder import BatchBuilder
 from target_stitch_import.checkpoint import Checkpoint
-from target_stitch_import.delivery import Delivery
-from target_stitch_import.flight import Rules
-from target_stitch_import.posting import Posters
-from target_stitch_import.progress import Progress
+from target_stitch_import.delivery import DeliveryScheduler
+from target_stitch_import.flight import DeliveryOptions
+from target_stitch_import.posting import WorkerPool
+from target_stitch_import.progress import Metrics
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from types import FrameType
+    from typing import TypeAlias
 
     from target_stitch_import.batch import Batch
     from target_stitch_import.posting import Client
-    from target_stitch_import.retries import Attempts
+    from target_stitch_import.retries import Retry
 
-__all__ = ["Pipeline", "StateWriter", "Terminated"]
+    SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
+
+__all__ = ["Pipeline", "StateWriter", "Terminated", "restore_signal_handlers"]
 
 
 GRACE_SECONDS: Final = 20.0
-"""What a signal leaves to deliver what is held: within the 30 that container platforms give."""
+"""Seconds for delivery after a signal: less than the 30 that container platforms give."""
 
 
 class Terminated(Exception):  # noqa: N818 - it is no error
-    """A signal asks to end.
+    """The run ends because of a signal.
 
     Attributes:
-        exit_code: What a shell expects of a process that ends by this signal.
+        exit_code: The exit code that a shell expects after this signal.
     """
 
     def __init__(self, signum: int, *, lost: str = "all that came before it is delivered") -> None:
@@ -57,7 +61,7 @@ class Pipeline:
         connect: Callable[[], Client],
         write_state: Callable[[bytes], None],
         *,
-        attempts: Callable[[], Attempts],
+        create_retry: Callable[[], Retry],
         max_rows: int,
         max_bytes: int,
         max_age: float,
@@ -65,20 +69,21 @@ class Pipeline:
         set_aside: Callable[[Batch, int, str], None] | None = None,
         check_status: bool = False,
     ) -> None:
-        """Post over what ``connect`` opens; seal batches after ``max_age`` seconds.
+        """Post over the clients that ``connect`` returns; write STATEs with ``write_state``.
 
-        Bodies have at most ``max_rows`` messages and stay below ``max_bytes``. The rest is as
-        ``Rules`` and ``Delivery`` have it.
+        Bodies have at most ``max_rows`` messages and stay below ``max_bytes`` bytes. An open batch is
+        sealed after ``max_age`` seconds. The other arguments are those of ``DeliveryOptions`` and
+        ``DeliveryScheduler``.
         """
-        self.progress = Progress()
-        """What the run has come to so far."""
+        self.metrics = Metrics()
+        """The numbers of the run so far."""
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)
-        self._posters = Posters(connect)
-        self.delivery = Delivery(
-            self._posters,
-            self._acknowledged,
-            Rules(attempts, limit, set_aside, self.progress),
+        self._workers = WorkerPool(connect)
+        self.delivery = DeliveryScheduler(
+            self._workers,
+            self._handle_acknowledged,
+            DeliveryOptions(create_retry, limit, set_aside, self.metrics),
             parallel=parallel,
             check_status=check_status,
         )
@@ -90,18 +95,22 @@ class Pipeline:
             max_age=max_age,
         )
         self.signum: int | None = None
-        """The signal that has asked to end, if one has."""
+        """The signal that asked the run to end, or None."""
         self.before_abort: Callable[[], None] = lambda: None
-        """Is called, in a signal handler, before the process ends at once."""
+        """Called, in a signal handler, before the process ends at once."""
+        self._alarm_before: tuple[SignalHandler, tuple[float, float]] | None = None
 
     @property
     def wake_fd(self) -> int:
-        """Readable when ``tick`` has something to do, until ``woken`` is called."""
-        return self._posters.wake_fd
+        """A file descriptor that is readable when ``tick`` has something to do.
 
-    def woken(self) -> None:
-        """Make ``wake_fd`` unreadable; ``tick`` comes next."""
-        self._posters.woken()
+        It stays so until ``clear_wakeup`` is called.
+        """
+        return self._workers.wake_fd
+
+    def clear_wakeup(self) -> None:
+        """Make ``wake_fd`` unreadable; call it before ``tick``."""
+        self._workers.clear_wakeup()
 
     def wait(self, descriptor: int | None) -> None:
         """Go on with the delivery until a descriptor is readable; without one, as far as that goes now.
@@ -118,57 +127,93 @@ class Pipeline:
             if descriptor in readable:
                 return
             if readable:
-                self.woken()
+                self.clear_wakeup()
 
     def tick(self) -> float | None:
-        """Take in acknowledgements, seal what is old, try again, write the STATE that may go.
+        """Handle acknowledgements, seal old batches, start retries, write the STATE that may go.
 
-        Return the seconds until there is more to do, None if nothing is to come.
+        Return the seconds until there is more to do; None if only ``wake_fd`` can tell.
 
         Raises:
             DeliveryError: A batch can't be delivered.
-            Terminated: A signal has asked to end.
+            Terminated: A signal has asked the run to end.
         """
         self.delivery.collect()
-        left = self.builder.seal_due()
+        seconds_to_seal = self.builder.seal_due()
         self.checkpoint.release()
         if self.signum is not None:
             raise Terminated(self.signum)
-        moments = [left, self.delivery.patience]
-        return min((moment for moment in moments if moment is not None), default=None)
+        waits = [seconds_to_seal, self.delivery.seconds_to_next]
+        return min((seconds for seconds in waits if seconds is not None), default=None)
 
     def finish(self) -> None:
-        """Deliver all that is held, and write the last STATE."""
+        """Deliver every batch, and write the last STATE.
+
+        Raises:
+            DeliveryError: A batch can't be delivered.
+        """
         self.builder.seal_all()
         self.delivery.finish()
         self.checkpoint.release()
 
     def close(self) -> None:
-        """Send nothing more; count what is on the wire, and write the STATE that this allows."""
+        """Post nothing more; wait for the posts in flight, and write the STATE that they allow."""
         self.delivery.close()
         self.checkpoint.release()
 
     def terminate(self, signum: int) -> None:
-        """Ask the reading to end in good order; a second signal ends the process at once."""
+        """Ask the run to end after a signal; a second signal ends the process at once.
+
+        What is read is delivered for at most ``GRACE_SECONDS``. An alarm ends the process shortly
+        after that, until ``cancel_alarm`` is called.
+        """
         if self.signum is not None:
             self._abort(signum)
         self.signum = signum
-        self.delivery.hurry(time.monotonic() + GRACE_SECONDS)
-        # Should something hold the process up for longer: a stdout that nobody reads, a disk.
-        signal.signal(signal.SIGALRM, lambda *_: self._abort(signum))
-        signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS + 1)
+        self.delivery.set_deadline(time.monotonic() + GRACE_SECONDS)
+        # In case something blocks for longer: a stdout that nobody reads, a disk.
+        handler = signal.signal(signal.SIGALRM, lambda *_: self._abort(signum))
+        timer = signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS + 1)
+        self._alarm_before = handler, timer
+
+    def cancel_alarm(self) -> None:
+        """Take back the alarm of ``terminate``, which ends the process should it not end by itself.
+
+        The process may go on after the run: another program may use the target as a library.
+        """
+        if self._alarm_before is None:
+            return
+        (handler, timer), self._alarm_before = self._alarm_before, None
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGALRM, handler or signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
 
     def _abort(self, signum: int) -> None:
         self.before_abort()
         os._exit(128 + signum)
 
-    def _acknowledged(self, number: int) -> None:
+    def _handle_acknowledged(self, number: int) -> None:
         self.checkpoint.acknowledge(number)
         self.checkpoint.release()
 
 
+def restore_signal_handlers(
+    ours: SignalHandler, before: Mapping[signal.Signals, SignalHandler]
+) -> None:
+    """Set the handlers again that signals had ``before``, where they have ``ours`` now.
+
+    Only the main thread may change handlers; another one leaves them as they are.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for signum, handler in before.items():
+        if signal.getsignal(signum) == ours:
+            signal.signal(signum, handler or signal.SIG_DFL)
+
+
 class StateWriter:
-    """Writes STATEs to stdout, and goes on without them once nobody reads them any more."""
+    """Writes STATEs to stdout, and drops them once stdout is closed."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
@@ -185,5 +230,5 @@ class StateWriter:
                 self._logger.error("stdout is closed (%s); delivery goes on.", error)  # noqa: TRY400
             self.lost = True
             with contextlib.suppress(OSError, ValueError, AttributeError):
-                # or the interpreter would fail once more when it flushes at the end
+                # or the interpreter's last flush would fail, too
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

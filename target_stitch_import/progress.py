@@ -1,57 +1,60 @@
-"""What a run has come to so far, by stream and together.
+"""Counts what a run has done so far: by stream, and together.
 
-A stream here is what is loaded under its name: behind a stream map, the table. Told once a request,
-never once a record, by the thread that reads; another thread may look at the numbers meanwhile, and
-may find one of them a request ahead of another. Knows numbers and the clock; nothing of batches, or
-of how the numbers are shown.
+A stream here is what is loaded under its name: behind a stream map, that is the table. Only the
+thread that reads the input counts, once a request and never once a record. Another thread may read
+the numbers meanwhile; one of them may then be a request ahead of another.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["Counts", "Progress", "busiest"]
+__all__ = ["Metrics", "Rate", "StreamCounts", "top_streams"]
+
+RATE_SECONDS: Final = 30.0
+"""Seconds that the rate is taken over: records are acknowledged in bursts."""
 
 
 @dataclass
-class Counts:
-    """What a stream, or the whole run, has come to."""
+class StreamCounts:
+    """The numbers of a stream, or of the whole run."""
 
     records: int = 0
     """Acknowledged by the service."""
     size: int = 0
     """Bytes of what is acknowledged.
 
-    A body of one stream is all that stream's; of one that streams share, each has its messages.
+    A body of one stream counts as a whole; of a body that streams share, each has its messages.
     """
     requests: int = 0
-    """Posts with something of the stream in them, whatever came of them."""
+    """Posts with something of the stream in them, whatever the answer was."""
     retries: int = 0
-    """Of these, posts of what was posted before."""
+    """Posts, among these, of a body that was posted before."""
     quarantined: int = 0
     """Records that were set aside, by this target or after the service's refusal."""
     began: float | None = None
     """When the first post began, by the clock."""
     ended: float | None = None
-    """When the last was acknowledged, by the clock."""
+    """When the last post was acknowledged, by the clock."""
 
     @property
     def seconds(self) -> float:
-        """From the first post to the last acknowledgement."""
+        """Seconds from the first post to the last acknowledgement."""
         if self.began is None or self.ended is None:
             return 0.0
         return self.ended - self.began
 
-    def plus(self, other: Counts) -> Counts:
-        """Return the sum; its time is from the first of both to the last of both."""
+    def plus(self, other: StreamCounts) -> StreamCounts:
+        """Return the sum; its time is from the first post of both to the last of both."""
         began = [each for each in (self.began, other.began) if each is not None]
         ended = [each for each in (self.ended, other.ended) if each is not None]
-        return Counts(
+        return StreamCounts(
             self.records + other.records,
             self.size + other.size,
             self.requests + other.requests,
@@ -62,38 +65,38 @@ class Counts:
         )
 
 
-class Progress:
+class Metrics:
     """The numbers of a run."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin now; times are in seconds of ``clock``."""
+        """Start the run now; ``clock`` returns seconds."""
         self.clock = clock
         self.began = clock()
-        self.total = Counts()
-        """Of the run: a request that streams share counts once, and all of its body."""
+        self.total = StreamCounts()
+        """The run's numbers: a request that streams share counts once, and all of its body."""
         self.states = 0
         """STATEs that were written."""
         self.last_state: float | None = None
-        """When the last one was, by the clock."""
+        """When the last STATE was written, by the clock."""
         self.on_batch: Callable[[str, float], None] | None = None
-        """Is told of each batch that is safe: its stream, and the seconds since it was sealed."""
-        self._streams: dict[str, Counts] = {}
+        """Called for each acknowledged batch: with its stream, and the seconds since it was sealed."""
+        self._streams: dict[str, StreamCounts] = {}
 
     @property
-    def streams(self) -> dict[str, Counts]:
-        """Each stream's counts, in the order of the tap; a copy, which does not grow."""
+    def streams(self) -> dict[str, StreamCounts]:
+        """The numbers of each stream, in the order of the tap; a copy, which does not grow."""
         return self._streams.copy()
 
-    def declared(self, stream: str) -> None:
-        """Take note of a stream, of which nothing may come."""
-        self._of(stream)
+    def add_stream(self, stream: str) -> None:
+        """Show a stream, also if no record of it comes."""
+        self._counts(stream)
 
-    def posted(self, streams: Iterable[str], *, again: bool) -> None:
-        """Count a post with something of ``streams``; ``again`` if it was posted before."""
+    def request_sent(self, streams: Iterable[str], *, is_retry: bool) -> None:
+        """Count a post with something of ``streams``."""
         now = self.clock()
-        for counts in (self.total, *map(self._of, streams)):
+        for counts in (self.total, *map(self._counts, streams)):
             counts.requests += 1
-            counts.retries += again
+            counts.retries += is_retry
             if counts.began is None:
                 counts.began = now
 
@@ -101,7 +104,7 @@ class Progress:
         """Count a body of ``size`` bytes; ``contents`` has each stream's records and bytes."""
         now = self.clock()
         for stream, (records, its_size) in contents.items():
-            counts = self._of(stream)
+            counts = self._counts(stream)
             counts.records += records
             counts.size += its_size
             counts.ended = now
@@ -109,15 +112,15 @@ class Progress:
         self.total.size += size
         self.total.ended = now
 
-    def batch_safe(self, streams: Iterable[str], sealed: float) -> None:
-        """Tell of a batch that was sealed then, by the clock."""
+    def batch_acknowledged(self, streams: Iterable[str], sealed_at: float) -> None:
+        """Pass a whole batch on to ``on_batch``; it was sealed at a time by the clock."""
         if self.on_batch is not None:
             for stream in streams:
-                self.on_batch(stream, self.clock() - sealed)
+                self.on_batch(stream, self.clock() - sealed_at)
 
     def set_aside(self, stream: str) -> None:
-        """Count a record that has gone to the quarantine."""
-        self._of(stream).quarantined += 1
+        """Count a record that was set aside in the quarantine."""
+        self._counts(stream).quarantined += 1
         self.total.quarantined += 1
 
     def state_written(self) -> None:
@@ -125,21 +128,39 @@ class Progress:
         self.states += 1
         self.last_state = self.clock()
 
-    def _of(self, stream: str) -> Counts:
+    def _counts(self, stream: str) -> StreamCounts:
         counts = self._streams.get(stream)
         if counts is None:
-            counts = self._streams[stream] = Counts()
+            counts = self._streams[stream] = StreamCounts()
         return counts
 
 
-def busiest(
-    streams: dict[str, Counts], most: int, by: Callable[[Counts], Any]
-) -> tuple[dict[str, Counts], Counts]:
-    """Return the first ``most`` streams ``by`` something, in their order, and the sum of the rest."""
+class Rate:
+    """The records a second of the last half minute."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        """Start when the run began."""
+        self._metrics = metrics
+        self._samples = deque([(metrics.began, 0)])
+
+    def now(self) -> float:
+        """Return the records a second over about the last half minute, or since the beginning."""
+        now, records = self._metrics.clock(), self._metrics.total.records
+        self._samples.append((now, records))
+        while len(self._samples) > 2 and self._samples[1][0] <= now - RATE_SECONDS:  # noqa: PLR2004
+            self._samples.popleft()
+        then, before = self._samples[0]
+        return (records - before) / max(now - then, 1e-3)
+
+
+def top_streams(
+    streams: dict[str, StreamCounts], most: int, key: Callable[[StreamCounts], Any]
+) -> tuple[dict[str, StreamCounts], StreamCounts]:
+    """Return the ``most`` streams with the greatest ``key``, in their order, and the others' sum."""
     if len(streams) <= most:
-        return streams, Counts()
-    chosen = set(sorted(streams, key=lambda name: by(streams[name]), reverse=True)[:most])
-    rest = Counts()
+        return streams, StreamCounts()
+    chosen = set(sorted(streams, key=lambda name: key(streams[name]), reverse=True)[:most])
+    rest = StreamCounts()
     for name, counts in streams.items():
         if name not in chosen:
             rest = rest.plus(counts)

@@ -163,18 +163,14 @@ class MessageReader(GenericSingerReader[Any]):
         messages: list[Message | None] = []
         waiting = iter(lines)
         first = self.line
-        while True:
+        while (error := _decode_ahead(waiting, messages)) is not None:
+            at = len(messages)
+            self.line = first + at + 1
             try:
-                messages.extend(map(_decode, waiting))
-            except _DECODE_ERRORS as error:
-                at = len(messages)
-                self.line = first + at + 1
-                try:
-                    messages.append(self._decode_exactly(lines[at], error))
-                except InputError as failure:
-                    return messages, failure
-            else:
-                return messages, None
+                messages.append(self._decode_exactly(lines[at], error))
+            except InputError as failure:
+                return messages, failure
+        return messages, None
 
     def _handle(self, message: Message, handler: Callable[[Any], None]) -> None:
         try:
@@ -231,6 +227,15 @@ class MessageReader(GenericSingerReader[Any]):
         error = InputError(f"it {printable:.{_MAX_REASON}}")
         error.line = self.line
         return error
+
+
+def _decode_ahead(lines: Iterator[bytes], messages: list[Message | None]) -> Exception | None:
+    """Add the messages of lines, up to one that can't be decoded; return why it can't, if one can't."""
+    try:
+        messages.extend(map(_decode, lines))
+    except _DECODE_ERRORS as error:
+        return error
+    return None
 
 
 def _wanted_bytes(lines: Sequence[bytes], streams: int) -> int:

@@ -1,7 +1,7 @@
 """When a request is tried again.
 
-Exponential waits with full jitter, a ``Retry-After`` honoured where it is longer, all within a
-budget that begins with the first failure. Knows time; nothing of what is sent or to whom.
+The waits grow exponentially, with full jitter; a longer ``Retry-After`` is honoured. All attempts lie
+within a budget of seconds that begins with the first failure.
 """
 
 from __future__ import annotations
@@ -13,83 +13,89 @@ from typing import TYPE_CHECKING, Final
 import backoff
 
 from target_stitch_import.errors import TransientError
+from target_stitch_import.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Attempts"]
+__all__ = ["Retry"]
 
 MAX_WAIT: Final = 60.0
-"""Seconds that the exponential wait between two tries grows to; a Retry-After may ask for more."""
+"""Seconds that the wait between two attempts grows to; a ``Retry-After`` may ask for more."""
 
-MAX_HURRIED_WAIT: Final = 1.0
-"""Seconds between two tries while a signal asks to end, whatever a Retry-After asks for."""
+MAX_WAIT_BEFORE_DEADLINE: Final = 1.0
+"""Seconds between two attempts once there is a deadline, whatever a ``Retry-After`` asks for."""
 
 
-class Attempts:
-    """The tries of one request.
+class Retry:
+    """The attempts of one request.
 
-    The waits are ``backoff``'s. Waiting itself is the caller's, who has more to do meanwhile than
-    to sleep, and has to be woken by a signal.
+    It plans when the next one starts; the caller waits, for it has other work and may be woken by a
+    signal.
     """
 
     def __init__(
-        self, budget: float, longest: float, clock: Callable[[], float] = time.monotonic
+        self, budget: float, timeout: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Try again for ``budget`` seconds after the first failure; a try takes ``longest``."""
+        """Try again for ``budget`` seconds after the first failure.
+
+        One attempt may last ``timeout`` seconds. ``clock`` returns seconds.
+        """
         self._budget = budget
-        self._longest = longest
+        self._timeout = timeout
         self._clock = clock
         self._waits = backoff.expo(max_value=MAX_WAIT)
-        next(self._waits)  # the generator's first value is none
+        next(self._waits)  # the generator's first value is no wait
         self._first_failure: float | None = None
-        self.count = 0
-        """Tries so far."""
-        self.on_wire = False
-        self.due = 0.0
-        """When the next try may begin, by the clock; 0 before the first.
+        self.attempts = 0
+        """Attempts so far."""
+        self.in_flight = False
+        """True while an attempt waits for its answer."""
+        self.next_at = 0.0
+        """When the next attempt may start, by the clock; 0 before the first.
 
-        While one is on the wire, when that has lasted too long.
+        While an attempt is in flight: when it times out.
         """
 
-    def begin(self) -> None:
-        """Take note that a try begins."""
-        self.count += 1
-        self.on_wire = True
-        self.due = self._clock() + self._longest
+    def start_attempt(self) -> None:
+        """Count an attempt that starts now."""
+        self.attempts += 1
+        self.in_flight = True
+        self.next_at = self._clock() + self._timeout
 
     @property
-    def is_overdue(self) -> bool:
-        """True if a try is on the wire for longer than it may last."""
-        return self.on_wire and self._clock() >= self.due
+    def timed_out(self) -> bool:
+        """True if an attempt is in flight for longer than it may last."""
+        return self.in_flight and self._clock() >= self.next_at
 
-    def failed(self, error: TransientError, until: float = math.inf) -> float:
-        """Plan the next try, not later than ``until``; return the seconds to wait for it.
+    def schedule(self, error: TransientError, deadline: float = math.inf) -> float:
+        """Plan the attempt that follows a failed one; return the seconds until then.
+
+        It starts at the ``deadline`` at the latest, which is a time by the clock.
 
         Raises:
-            TransientError: The budget is spent; it says on what.
+            TransientError: The budget is spent, or the deadline has passed.
         """
         now = self._clock()
-        self.on_wire = False
+        self.in_flight = False
         if self._first_failure is None:
             self._first_failure = now
-        left = min(self._first_failure + self._budget, until) - now
+        left = min(self._first_failure + self._budget, deadline) - now
         if left <= 0:
-            tries = "1 try" if self.count == 1 else f"{self.count} tries"
             raise TransientError(
-                f"given up after {tries} in {now - self._first_failure:,.0f} s; "
-                f"the last ended with: {error}"
+                f"given up after {counted(self.attempts, 'attempt')} "
+                f"in {now - self._first_failure:,.0f} s; the last ended with: {error}"
             )
         wait = backoff.full_jitter(next(self._waits))
-        if until == math.inf:
+        if deadline == math.inf:
             wait = max(wait, error.retry_after or 0.0)
-        else:  # somebody waits for the end: try as often as is decent
-            wait = min(wait, MAX_HURRIED_WAIT)
+        else:  # the process is asked to end: try as often as is decent
+            wait = min(wait, MAX_WAIT_BEFORE_DEADLINE)
         wait = min(wait, left)
-        self.due = now + wait
+        self.next_at = now + wait
         return wait
 
-    def hurry(self) -> None:
-        """Let the next try begin at once."""
-        if not self.on_wire:
-            self.due = min(self.due, self._clock())
+    def retry_now(self) -> None:
+        """Cut the wait for the next attempt short; one that is in flight goes on."""
+        if not self.in_flight:
+            self.next_at = min(self.next_at, self._clock())

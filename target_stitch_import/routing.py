@@ -11,7 +11,7 @@ from target_stitch_import.bookmark import BookmarkSequencer
 from target_stitch_import.errors import RecordBeforeSchemaError
 from target_stitch_import.sequence import Sequencer
 from target_stitch_import.sink import StitchSink
-from target_stitch_import.streams import Stream, declared, routes
+from target_stitch_import.streams import Stream, create_routes, define_stream
 from target_stitch_import.table import Table
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from target_stitch_import.messages import SchemaMessage
     from target_stitch_import.pipeline import Pipeline
-    from target_stitch_import.streams import Declared
+    from target_stitch_import.streams import StreamDefinition
 
 __all__ = ["Router"]
 
@@ -55,7 +55,7 @@ class Router:
         recent = self._recent.setdefault(message.stream, deque(maxlen=RECENT))
         stream = next((each for each in recent if message.equals(each.message)), None)
         if stream is None:
-            found = routes(declared(message), self._target.mapper, self._create_sink)
+            found = create_routes(define_stream(message), self._target.mapper, self._create_sink)
             stream = Stream(message, found)
             recent.append(stream)
         for route in stream.routes:
@@ -75,7 +75,7 @@ class Router:
             )
         return stream
 
-    def _create_sink(self, stream: Declared) -> StitchSink:
+    def _create_sink(self, stream: StreamDefinition) -> StitchSink:
         """Return the table's sink; a new one where the schema has changed."""
         config = self._target.config
         keys = [] if config["load_method"] == "append-only" else stream.key_properties
@@ -101,7 +101,9 @@ class Router:
             by_bookmark=self._bookmark_sequencer(stream, table),
         )
 
-    def _bookmark_sequencer(self, stream: Declared, table: Table) -> BookmarkSequencer | None:
+    def _bookmark_sequencer(
+        self, stream: StreamDefinition, table: Table
+    ) -> BookmarkSequencer | None:
         """Return what gives records their sequences, where their bookmark property is to do it."""
         if self._target.config["sequence_source"] != "replication_key":
             return None
@@ -119,4 +121,4 @@ class Router:
         if isinstance(before, StitchSink):
             before.begin_generation()
         self._sinks[sink.stream_name] = sink
-        self._pipeline.progress.declared(sink.stream_name)
+        self._pipeline.metrics.add_stream(sink.stream_name)

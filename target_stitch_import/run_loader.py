@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 from target_stitch_import.batch import PreparedBlock
 from target_stitch_import.errors import InputError, InvalidRecordError, RecordBeforeSchemaError
 from target_stitch_import.places import line_number
-from target_stitch_import.streams import transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    from singer_sdk.mapper import StreamMap
 
     from target_stitch_import.messages import RecordMessage
     from target_stitch_import.routing import Router
@@ -165,12 +162,12 @@ class _Preparation:
         records = list(map(bytes, block.records))
         times, positions = block.times, block.positions
         unmapped = None
-        if (stream_map := self.route.stream_map) is not None:
-            indices, records, unmapped = self._map(stream_map, records)
+        if (transform := self.route.transform) is not None:
+            indices, records, unmapped = _map(transform, records)
             times = [times[index] for index in indices]
             positions = [positions[index] for index in indices]
         prepared, error = self.route.sink.prepare(block.version, records, times, positions)
-        if self._keep_originals and stream_map is not None:
+        if self._keep_originals and transform is not None:
             prepared.originals = {
                 positions[place]: (self.stream.message, block.message(indices[place]))
                 for place in range(len(prepared.records))
@@ -182,26 +179,27 @@ class _Preparation:
             error, self.invalid = unmapped[1], start + unmapped[0]
         return error
 
-    def _map(
-        self, stream_map: StreamMap, records: list[bytes]
-    ) -> tuple[list[int], list[bytes], tuple[int, InvalidRecordError] | None]:
-        """Return what the stream map makes of records, up to one that it can't be applied to.
 
-        Returns:
-            The indices of the records that it does not filter out, what becomes of them, and the
-            index and the error of the one that it can't be applied to.
-        """
-        indices: list[int] = []
-        mapped: list[bytes] = []
-        for index, record in enumerate(records):
-            try:
-                found = transform(stream_map, record, self.block.stream)
-            except InvalidRecordError as error:
-                return indices, mapped, (index, error)
-            if found is not None:
-                indices.append(index)
-                mapped.append(found)
-        return indices, mapped, None
+def _map(
+    transform: Callable[[bytes], bytes | None], records: list[bytes]
+) -> tuple[list[int], list[bytes], tuple[int, InvalidRecordError] | None]:
+    """Return what a stream map makes of records, up to one that it can't be applied to.
+
+    Returns:
+        The indices of the records that it does not filter out, what becomes of them, and the index
+        and the error of the one that it can't be applied to.
+    """
+    indices: list[int] = []
+    mapped: list[bytes] = []
+    for index, record in enumerate(records):
+        try:
+            found = transform(record)
+        except InvalidRecordError as error:
+            return indices, mapped, (index, error)
+        if found is not None:
+            indices.append(index)
+            mapped.append(found)
+    return indices, mapped, None
 
 
 def _advance(

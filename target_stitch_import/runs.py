@@ -63,6 +63,18 @@ class Run:
         """Return False if there is nothing in it."""
         return bool(self.blocks or self.states)
 
+    def add(self, message: RecordMessage, position: int) -> bool:
+        """Add a record; return False, and do nothing, if its stream is there in another version."""
+        block = self.blocks.get(message.stream)
+        if block is None:
+            block = self.blocks[message.stream] = Block(message.stream, message.version)
+        elif block.version != message.version:
+            return False
+        block.records.append(message.record)
+        block.times.append(message.time_extracted)
+        block.positions.append(position)
+        return True
+
     def newest_state(self, before: int | None = None) -> bytes | None:
         """Return the newest STATE, of those before a position if one is given; None without any."""
         if before is None:
@@ -111,15 +123,10 @@ def split_into_runs(
     run = Run()
     for at, message in enumerate(messages, position):
         if type(message) is RecordMessage:
-            block = run.blocks.get(message.stream)
-            if block is None or block.version != message.version:
-                if block is not None:
-                    yield run
-                    run = Run()
-                block = run.blocks[message.stream] = Block(message.stream, message.version)
-            block.records.append(message.record)
-            block.times.append(message.time_extracted)
-            block.positions.append(at)
+            if not run.add(message, at):
+                yield run
+                run = Run()
+                run.add(message, at)
         elif type(message) is StateMessage:
             try:
                 value = message.state()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
@@ -10,14 +11,14 @@ from target_stitch_import.assembly import create_pipeline, create_quarantine
 from target_stitch_import.batch_files import BatchFiles
 from target_stitch_import.command import CommandTarget
 from target_stitch_import.errors import DeliveryError, RejectedError, TargetStitchImportError
-from target_stitch_import.parts import as_singer, name_record
-from target_stitch_import.pipeline import StateWriter, Terminated
+from target_stitch_import.parts import as_singer, describe_record
+from target_stitch_import.pipeline import StateWriter, Terminated, restore_signal_handlers
 from target_stitch_import.places import line_number
 from target_stitch_import.reader import MessageReader
 from target_stitch_import.routing import Router
 from target_stitch_import.run_loader import RunLoader
 from target_stitch_import.sink import StitchSink
-from target_stitch_import.telling import Telling
+from target_stitch_import.telling import Reporter
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -96,8 +97,12 @@ class TargetStitchImport(CommandTarget):
         source = file_input or self.message_reader.default_input
         self._quarantine = self.dry_run or create_quarantine(self.config, source)
         pipeline = self._pipeline  # there from the start, so that a signal finds it
-        with Telling(pipeline, self.logger, quiet=self.dry_run is not None):
-            self._load(source, pipeline)
+        try:
+            with Reporter(pipeline, self.logger, quiet=self.dry_run is not None):
+                self._load(source, pipeline)
+        finally:  # another program may use this as a library, and go on
+            restore_signal_handlers(self._handle_termination, self._handlers_before)
+            pipeline.cancel_alarm()
 
     def _load(self, source: IO[Any], pipeline: Pipeline) -> None:
         try:
@@ -139,7 +144,7 @@ class TargetStitchImport(CommandTarget):
             self._quarantine.sync()
         self._states(value)
         if not self._states.lost:
-            self._pipeline.progress.state_written()
+            self._pipeline.metrics.state_written()
 
     # Quarantine
 
@@ -149,7 +154,7 @@ class TargetStitchImport(CommandTarget):
         where = self._batch_files.describe(batch.positions[index]) if is_known else None
         found = as_singer(batch, index) if self._quarantine is not None else None
         if found is None or self._quarantine is None:
-            raise RejectedError(f"{reason}{name_record(batch, index, where)}")
+            raise RejectedError(f"{reason}{describe_record(batch, index, where)}")
         reason = f"{where}: {reason}" if where else reason
         self._quarantine.add(*found, reason, line_number(batch.positions[index]))
 
@@ -168,7 +173,7 @@ class TargetStitchImport(CommandTarget):
         if self._quarantine is None:
             raise type(error)(reason)
         self._quarantine.add(stream.message, record, reason, line_number(position))
-        self._pipeline.progress.set_aside(table_name)
+        self._pipeline.metrics.set_aside(table_name)
 
     # Messages
 
@@ -199,6 +204,12 @@ class TargetStitchImport(CommandTarget):
         self._pipeline.close()
         for sink in self._sinks_active.values():
             sink.clean_up()
+
+    def _setup_signal_handlers(self) -> None:
+        self._handlers_before = {
+            signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)
+        }
+        super()._setup_signal_handlers()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if "_pipeline" not in self.__dict__:  # nothing is read yet

@@ -62,7 +62,7 @@ class RecordValidator:
         self._schema = schema
         self._validate = validate
         self._quick_tests = (
-            iter([self._struct_test, self._open_struct_test, lambda: self._accept_decoded])
+            iter([self._struct_test, self._open_struct_test, self._decoded_test])
             if validate
             else iter([self._keys_test])
         )
@@ -77,17 +77,13 @@ class RecordValidator:
         """
         checked = self.reserved.remove_known(list(records))
         waiting = iter(checked)
-        while True:
+        while not _accepts_all(self._quick_test, waiting):
+            at = len(checked) - length_hint(waiting) - 1
             try:
-                deque(map(self._quick_test, waiting), maxlen=0)
-            except _IN_DOUBT:
-                at = len(checked) - length_hint(waiting) - 1
-                try:
-                    checked[at] = self._judge(checked[at])
-                except InvalidRecordError as error:
-                    return checked[:at], error
-            else:
-                return checked, None
+                checked[at] = self._judge(checked[at])
+            except InvalidRecordError as error:
+                return checked[:at], error
+        return checked, None
 
     def key_values(self, record: bytes) -> dict[str, Any]:
         """Return what a record has in its key properties, to name it in a message."""
@@ -147,30 +143,29 @@ class RecordValidator:
 
         return accept
 
-    def _accept_decoded(self, record: bytes) -> None:
-        try:
-            values = self._decode(record)
-        except ArithmeticError:
-            raise InDoubtError from None
-        if (
-            self._fast_validator is None
-            or (not self._known.issuperset(values) and any(map(is_reserved, values)))
-            or any(_is_no_key(values.get(key)) for key in self._keys)
-            or not self._fast_validator(values)
-            or is_large(record)
-        ):
-            raise InDoubtError
-
-    @cached_property
-    def _fast_validator(self) -> Callable[[Any], bool] | None:
-        return _fast_validator(self._schema)
-
-    @cached_property
-    def _decode(self) -> Callable[[bytes], dict[str, Any]]:
+    def _decoded_test(self) -> QuickTest | None:
+        is_valid = _fast_validator(self._schema)
+        if is_valid is None:
+            return None
         exact = any(_EXACT_KEYWORDS & part.keys() for part in subschemas(self._schema))
-        return msgspec.json.Decoder(
-            dict[str, Any], float_hook=_decode_decimal if exact else None
-        ).decode
+        float_hook = _decode_decimal if exact else None
+        decode = msgspec.json.Decoder(dict[str, Any], float_hook=float_hook).decode
+        known, keys = self._known, self._keys
+
+        def accept(record: bytes) -> None:
+            try:
+                values = decode(record)
+            except ArithmeticError:
+                raise InDoubtError from None
+            if (
+                (not known.issuperset(values) and any(map(is_reserved, values)))
+                or any(_is_no_key(values.get(key)) for key in keys)
+                or not is_valid(values)
+                or is_large(record)
+            ):
+                raise InDoubtError
+
+        return accept
 
     # What the quick test did not accept
 
@@ -215,6 +210,15 @@ class RecordValidator:
             raise InvalidRecordError(f"does not fit its schema: {broken}")
         _check_data_points(record)
         return record
+
+
+def _accepts_all(test: QuickTest, records: Iterator[bytes]) -> bool:
+    """Return True if a quick test accepts all records; else go no further than the one in doubt."""
+    try:
+        deque(map(test, records), maxlen=0)
+    except _IN_DOUBT:
+        return False
+    return True
 
 
 def _accept_nothing(_record: bytes) -> None:

@@ -1,7 +1,4 @@
-"""Words for people that more than one room needs.
-
-Knows English; nothing of what is counted.
-"""
+"""Pluralises a count for messages."""
 
 from __future__ import annotations
 
@@ -9,5 +6,8 @@ __all__ = ["counted"]
 
 
 def counted(count: int, one: str, many: str = "") -> str:
-    """Return a count with its noun: ``1 row``, ``2,000 rows``; ``many`` where that takes no s."""
+    """Return a count with its noun: ``1 row``, ``2,000 rows``.
+
+    ``many`` is the plural, where that is not ``one`` with an s.
+    """
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"

@@ -1,7 +1,7 @@
 """An Import API on this machine, for demos, tests and CI (extra: ``emulator``).
 
-``running_emulator`` runs it in a thread, ``create_app`` gives it as an ASGI application,
-``Faults`` is what goes wrong on purpose, and ``read_table`` and ``list_tables`` give back
+``running_emulator`` runs it in a thread, ``create_app`` returns it as an ASGI application,
+``Faults`` says what goes wrong on purpose, and ``read_table`` and ``list_tables`` read back
 what was loaded.
 """
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-from target_stitch_import.emulator.reading import list_tables, read_table
+from target_stitch_import.emulator.storage.reading import list_tables, read_table
 
 if TYPE_CHECKING:
-    from target_stitch_import.emulator.access import Account
-    from target_stitch_import.emulator.app import create_app
-    from target_stitch_import.emulator.database import Database
-    from target_stitch_import.emulator.faults import Faults
-    from target_stitch_import.emulator.server import Emulator, running_emulator
+    from target_stitch_import.emulator.faults.spec import Faults
+    from target_stitch_import.emulator.http.access import Account
+    from target_stitch_import.emulator.http.app import create_app
+    from target_stitch_import.emulator.http.server import Emulator, running_emulator
+    from target_stitch_import.emulator.storage.database import Database
 
 __all__ = [
     "Account",
@@ -30,18 +30,18 @@ __all__ = [
     "running_emulator",
 ]
 
-_HOMES: Final = {
-    "Account": "access",
-    "Database": "database",
-    "Emulator": "server",
-    "Faults": "faults",
-    "create_app": "app",
-    "running_emulator": "server",
+_MODULES: Final = {
+    "Account": "http.access",
+    "Database": "storage.database",
+    "Emulator": "http.server",
+    "Faults": "faults.spec",
+    "create_app": "http.app",
+    "running_emulator": "http.server",
 }
 
 
 def __getattr__(name: str) -> Any:
-    # Looked up late, so that the command can say what to install when the extra is missing.
-    if name not in _HOMES:
+    # Imported late, so that the command can say what to install when the extra is missing.
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

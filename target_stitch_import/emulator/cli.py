@@ -1,7 +1,6 @@
-"""The command ``stitch-import-emulator``.
+"""The command ``stitch-import-emulator``: flags, signals and exit codes.
 
-Knows flags, signals and exit codes, nothing of the API. Must be importable without
-the extra ``emulator``, to say what to install.
+It can be imported without the extra ``emulator``, so that it can say what to install.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from target_stitch_import.emulator.faults import Faults
+from target_stitch_import.emulator.faults.spec import Faults
 from target_stitch_import.limits import REGIONS
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the emulator until SIGTERM or SIGINT."""
     options = _parser().parse_args(arguments)
     try:
-        server = importlib.import_module("target_stitch_import.emulator.server")
+        server = importlib.import_module("target_stitch_import.emulator.http.server")
     except ModuleNotFoundError as error:
         return _fail(f"{error.name} is missing: pip install 'target-stitch-import[emulator]'")
     if options.verbose:

@@ -15,7 +15,7 @@ PAGE = PROJECT / "docs" / "troubleshooting.md"
 PACKAGE = PROJECT / "target_stitch_import"
 ROW = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
 HOLE = "\0"  # what an f-string puts in
-ENDS_WITH = re.compile(r"Error$|^_bad_line$|^_failed$")
+ENDS_WITH = re.compile(r"Error$|^_bad_line$|^_error$")
 """What makes a message of its first argument."""
 CAUGHT = {"ConfigValidationError", "ValidationError", "ValueError"}
 """Errors that are caught, and said otherwise."""

@@ -1,28 +1,20 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
-from playwright.sync_api import sync_playwright
 
 from target_stitch_import.emulator import running_emulator
-
-from .browsing import BROWSERS, FLAGS, elsewhere
-from .service import Api
+from tests.emulator.client import Api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
-
     from target_stitch_import.emulator import Emulator
-
-    from .misbehaving import Running
+    from tests.emulator.faults.fault_client import RunWithFaults
 
 
 @pytest.fixture
@@ -48,7 +40,7 @@ def table(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def running(tmp_path: Path, session: requests.Session) -> Running:
+def run_with_faults(tmp_path: Path, session: requests.Session) -> RunWithFaults:
     """Runs emulators with faults, one after the other, on one database."""
 
     @contextlib.contextmanager
@@ -59,42 +51,7 @@ def running(tmp_path: Path, session: requests.Session) -> Running:
     return run
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser, if this machine has one."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        reason = f"there is none of {', '.join(BROWSERS)}"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def troubles() -> list[str]:
-    """What a page complains of, and where it goes that it should not."""
-    return []
-
-
-@pytest.fixture
-def page(browser: Browser, troubles: list[str], emulator: Emulator) -> Iterator[Page]:
-    """The page of an emulator; it must have no trouble."""
-    page = browser.new_page()
-    page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("dialog", lambda dialog: troubles.append(f"dialog {dialog.message}"))
-    page.on("request", lambda request: troubles.extend(elsewhere(request.url, emulator.url)))
-    page.goto(f"{emulator.url}/")
-    yield page
-    page.close()
-    assert troubles == []
-
-
-@pytest.fixture
-def own(emulator: Emulator, session: requests.Session) -> Api:
-    """The emulator whose page it is."""
+def fresh_api(emulator: Emulator, session: requests.Session) -> Api:
+    """An emulator for one test alone, with an empty database."""
     return Api(emulator.url, emulator.database, session)

@@ -234,7 +234,7 @@ def test_a_service_that_says_nothing_is_tried_once(tmp_path: Path) -> None:
         service.status = answer
         # when a config is tested with a short timeout
         try:
-            run = piped(service.config(request_timeout_seconds=0.3), tmp_path, b"", "--test")
+            run = piped(service.config(request_timeout_seconds=2), tmp_path, b"", "--test")
         finally:
             over.set()
         # then it was asked once each, and what could not be checked is told as that

@@ -49,7 +49,7 @@ def test_a_transient_answer_is_tried_again(first: Answer, tmp_path: Path) -> Non
         assert first_body == second_body
     # and the STATE is written, and the try is in the log
     assert run.states == [{"at": 1}]
-    assert "Try 1 of batch 1 of table 'orders'" in run.stderr
+    assert "Attempt 1 of batch 1 of table 'orders'" in run.stderr
     assert str(first[0]) in run.stderr
 
 
@@ -112,7 +112,7 @@ def test_a_service_that_is_not_there_is_tried_until_the_budget_is_spent(tmp_path
     run = piped({**config, "max_retry_seconds": 1}, tmp_path, ONE_RECORD)
     # then it says how long it tried and what came of it
     assert (run.exit_code, run.stdout) == (1, b"")
-    assert "tries in" in run.last_line
+    assert "attempts in" in run.last_line
     assert "refused" in run.last_line
 
 

@@ -9,14 +9,13 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.messages import record, schema, state, stream_of
-from tests.support.running import COMMAND, environment
+from tests.support.running import COMMAND, environment, wait_for
 from tests.support.service import ACCEPTED, running_service
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def running(
     finally:
         process.terminate()  # which it passes on
         try:
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
         finally:
             process.kill()
             process.wait()
@@ -72,15 +71,6 @@ def kept(folder: Path) -> object:
     """Return the state that was kept; nothing else may stand beside it."""
     (path,) = (folder / "states").iterdir()
     return json.loads(path.read_text())
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until something holds."""
-    for _ in range(1_500):
-        if condition():
-            return
-        threading.Event().wait(0.02)
-    pytest.fail("it did not come")
 
 
 def write_lines(folder: Path, *lines: str) -> None:
@@ -126,11 +116,14 @@ def test_a_target_that_fails_fails_the_run_and_what_was_safe_is_kept(tmp_path: P
     one_by_one = {"BATCH_SIZE_ROWS": "1", "MAX_PARALLEL_REQUESTS": "1"}
 
     def answer(_: Request) -> Answer:
+        (tmp_path / "posted").touch()
         return next(answers, (401, b'{"message": "Not Authorized"}', {}))
 
+    # which writes the second record once the first is posted
+    tap = "head -n 3 lines\nwhile [ ! -e posted ]; do sleep 0.05; done\ntail -n 2 lines\nexec sleep 600"
     with running_service(answer) as service:
         # when it runs
-        code, stderr = run(service, tmp_path, "cat lines\nexec sleep 600", **one_by_one)
+        code, stderr = run(service, tmp_path, tap, **one_by_one)
     # then the tap is ended too, the code is the target's, and the STATE of the one batch is kept
     assert code == 1
     assert f"pipe: ended with exit codes: sh with 143, {COMMAND} with 1" in stderr

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_stitch_import.emulator import running_emulator
-from target_stitch_import.parts import tables_of
+from target_stitch_import.parts import count_by_table
 from tests.support.messages import activate, record, schema, state, stream_of
 from tests.support.running import COMMAND, environment, piped, started
 from tests.support.service import ACCEPTED, running_service
@@ -104,7 +104,7 @@ def test_the_summary_has_what_the_service_was_sent(
     # then each stream has the records, bytes and requests that arrived, and so has the run
     records, size, requests = Counter[str](), Counter[str](), Counter[str]()
     for request in service.requests:
-        for table, (count, its_size) in tables_of(request.body).items():
+        for table, (count, its_size) in count_by_table(request.body).items():
             records[table] += count
             size[table] += its_size
             requests[table] += 1
@@ -145,7 +145,7 @@ def test_an_activation_is_a_request_and_no_record(service: Service, tmp_path: Pa
     lines = [schema(), record({"id": 1}, version=1), activate(1)]
     run = piped(service.config(), tmp_path, stream_of(*lines), **structured(tmp_path))
     streams, total = summary(run.stderr)
-    assert (streams["orders"]["records"], streams["orders"]["requests"]) == (1, 2)
+    assert (streams["orders"]["records"], streams["orders"]["requests"]) == (1, 1)
     assert total["bytes"] == sum(len(request.body) for request in service.requests)
 
 
@@ -246,7 +246,7 @@ def test_a_signal_ends_with_it(service: Service, tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         # then it ends with what it has come to
         stderr = process.stderr.read().decode()
-        assert process.wait(30) == 143
+        assert process.wait(60) == 143
     assert "Run ended by a signal: 1 stream, 1 record, " in stderr
 
 
@@ -261,7 +261,7 @@ def test_lines_come_while_the_service_is_slow(tmp_path: Path) -> None:
     over = threading.Event()
 
     def answer(_: Request) -> Answer:
-        over.wait(30)
+        over.wait(60)
         return ACCEPTED
 
     with (
@@ -280,7 +280,7 @@ def test_lines_come_while_the_service_is_slow(tmp_path: Path) -> None:
             seen.append(json.loads(process.stderr.readline()))
         over.set()
         process.stderr.read()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         assert process.stdout is not None
         assert process.stdout.read() == b'{"at": 1}\n'
     told = seen[-1]["extra"]
@@ -322,7 +322,7 @@ def test_a_terminal_has_a_table_that_lives(width: int, tmp_path: Path) -> None:
 
     def answer(request: Request) -> Answer:
         if b'"id": 99}' in request.body:
-            over.wait(30)
+            over.wait(60)
         return next(answers, ACCEPTED)
 
     lines = [schema(), *(record({"id": place}) for place in range(4)), state({"at": 1})]
@@ -342,13 +342,13 @@ def test_a_terminal_has_a_table_that_lives(width: int, tmp_path: Path) -> None:
             heads = [place for place, line in enumerate(shown) if line.startswith("stream ")]
             assert len(heads) == 1
             assert shown[heads[0] + 1].split()[:2] == ["orders", "4"]
-            above = "".join(shown[: heads[0]])
-            assert "Try 1 of batch 1 of table 'orders' (2 rows, " in above
+            above = "".join(shown[: heads[0]]).replace(" ", "")  # as a line may break at a blank
+            assert "Attempt1ofbatch1oftable'orders'(2rows," in above
             over.set()
             process.stdin.close()
             # and at the end it is gone, the summary is there, and stdout has STATEs alone
             assert process.stdout.read() == b'{"at": 1}\n'
-            assert process.wait(30) == 0
+            assert process.wait(60) == 0
         screen.hang_up()
         left = screen.lines
     assert not any(line.startswith("stream ") for line in left)
@@ -363,7 +363,7 @@ def test_signals_leave_the_terminal_clean(signals: int, tmp_path: Path) -> None:
     over = threading.Event()
 
     def answer(_: Request) -> Answer:
-        over.wait(30)
+        over.wait(60)
         return ACCEPTED
 
     with running_service(answer) as service, terminal() as screen:
@@ -380,7 +380,7 @@ def test_signals_leave_the_terminal_clean(signals: int, tmp_path: Path) -> None:
                 process.terminate()
             else:
                 over.set()
-            assert process.wait(30) == 143
+            assert process.wait(60) == 143
             over.set()
         screen.hang_up()
         # then the table is gone
@@ -390,7 +390,7 @@ def test_signals_leave_the_terminal_clean(signals: int, tmp_path: Path) -> None:
 def test_a_failure_leaves_the_terminal_clean(service: Service, tmp_path: Path) -> None:
     with terminal() as screen:
         with on_terminal(service.config(), tmp_path, screen.theirs) as process:
-            process.communicate(stream_of(schema(), record({"id": 1}), "nonsense"), timeout=30)
+            process.communicate(stream_of(schema(), record({"id": 1}), "nonsense"), timeout=60)
         screen.hang_up()
         left = [line for line in screen.lines if line]
     assert not any(line.startswith("stream ") for line in left)
@@ -403,7 +403,7 @@ def test_a_terminal_may_be_left_alone(
 ) -> None:
     with terminal() as screen:
         with on_terminal(service.config(), tmp_path, screen.theirs, **env) as process:
-            process.communicate(stream_of(*LINES), timeout=30)
+            process.communicate(stream_of(*LINES), timeout=60)
         screen.hang_up()
     assert b"\x1b" not in screen.raw
     assert (b"Run completed" in screen.raw) is ("LOGLEVEL" not in env)
@@ -412,7 +412,7 @@ def test_a_terminal_may_be_left_alone(
 def test_no_colour_is_asked_for(service: Service, tmp_path: Path) -> None:
     with terminal() as screen:
         with on_terminal(service.config(), tmp_path, screen.theirs, NO_COLOR="1") as process:
-            process.communicate(stream_of(*LINES), timeout=30)
+            process.communicate(stream_of(*LINES), timeout=60)
         screen.hang_up()
     assert b"stream" in screen.raw
     assert b"\x1b[3" not in screen.raw  # where a foreground colour begins

@@ -142,6 +142,7 @@ def test_streams_that_share_a_table_share_its_barriers(service: Service) -> None
     ("maps", "said"),
     [
         ({"orders": {"x": "1 +"}}, "can't be applied to 'orders'"),
+        ({"orders": {"x": "y = id"}}, "can't be applied to 'orders'"),
         ({"orders": {"x": "nobody + 1"}}, "can't be applied to a record"),
         ({"orders": {"x": "amount + 'a'"}}, "can't be applied to a record"),
         ({"orders": {"id": "__NULL__"}}, "can't be applied to 'orders'"),

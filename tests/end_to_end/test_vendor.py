@@ -76,7 +76,7 @@ def run(command: str, emulator: Emulator, folder: Path, data: bytes, **more: Any
         input=data,
         capture_output=True,
         check=False,
-        timeout=120,
+        timeout=300,
         cwd=folder,
         env=environment(NO_PROXY="127.0.0.1"),
     )

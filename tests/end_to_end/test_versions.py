@@ -150,8 +150,13 @@ def test_a_small_table_with_an_activation_in_front_and_behind_takes_two_requests
         lines += [schema(table), activate(9, table)]
         lines += [record({"id": row}, table, version=9) for row in range(3)]
         lines += [activate(9, table)]
+
     # when they are loaded, and the service takes its time
-    service.answer = lambda _: threading.Event().wait(0.01) or ACCEPTED
+    def answer(_: Request) -> Answer:
+        threading.Event().wait(0.01)
+        return ACCEPTED
+
+    service.answer = answer
     states, error = loaded(service.config(), stream_of(*lines, state({"done": True})))
     # then each takes one request for the first activation, and one for its rows with the second
     assert (states, error) == ([b'{"done": true}'], None)
@@ -307,7 +312,7 @@ def test_other_tables_do_not_wait_for_an_activation(service: Service) -> None:
         if request.batch["table_name"] == "other":
             other.set()
         elif "activation" in what(request):
-            assert other.wait(10)
+            assert other.wait(60)
         return ACCEPTED
 
     service.answer = answer

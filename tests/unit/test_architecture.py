@@ -14,7 +14,10 @@ HOUSES = {"## The rooms": PACKAGE, "## The emulator's rooms": PACKAGE / "emulato
 
 
 def modules(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.glob("*.py")) if path.name != "__init__.py"]
+    # The emulator has packages inside; the target is flat but for the emulator.
+    pattern = "*.py" if folder == PACKAGE else "**/*.py"
+    paths = [path for path in folder.glob(pattern) if path.name != "__init__.py"]
+    return sorted(paths, key=lambda path: path.name)
 
 
 MODULES = [path for folder in HOUSES.values() for path in modules(folder)]

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_stitch_import.body_limit import BodyLimit
 from target_stitch_import.jsontext import encode_exactly
 from target_stitch_import.limits import MAX_BATCH_ROWS, MAX_SEQUENCE
 from target_stitch_import.messages import RecordMessage
@@ -214,25 +213,3 @@ def test_a_block_may_be_cut() -> None:
     assert (part.version, part.originals) == (7, whole.originals)
     columns = (part.records, part.sequences, part.times, part.positions)
     assert [[*column] for column in columns] == [[b"2", b"3"], [2, 3], [AT, b""], [5, 6]]
-
-
-def test_a_body_that_is_too_large_lowers_the_limit_to_half_of_it() -> None:
-    # given a limit, and a body of several records that was refused for its size
-    limit = BodyLimit(4_000_000)
-    refused = TABLE.sealed(b'{"id":1}', b'{"id":2}')
-    limit.refused(refused)
-    # then half of that is the next guess
-    assert limit.max_bytes == len(refused.body) // 2
-
-
-def test_a_lone_record_that_is_too_large_lowers_the_limit_to_its_size() -> None:
-    limit = BodyLimit(4_000_000)
-    refused = TABLE.sealed(b'{"id":1}')
-    limit.refused(refused)
-    assert limit.max_bytes == len(refused.body)
-
-
-def test_a_limit_never_rises() -> None:
-    limit = BodyLimit(10)
-    limit.refused(TABLE.sealed(b'{"id":1}'))
-    assert limit.max_bytes == 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from vcr.errors import (  # type: ignore[import-untyped]
     CannotOverwriteExistingCassetteException,
 )
 
-from target_stitch_import.client import ImportClient
+from target_stitch_import.client import PUSH, ImportClient
 from target_stitch_import.errors import (
     AccessError,
     DeliveryError,
@@ -23,7 +24,7 @@ from target_stitch_import.errors import (
     TransientError,
     UnidentifiedRecordError,
 )
-from tests.recordings.answers import ALL_ANSWERS, ANSWERS, BODY, FOLDER, cassette
+from tests.recordings.answers import ALL_ANSWERS, ANSWERS, BODY, FOLDER, PUSH_BODY, cassette
 from tests.unit.scripted import scripted_client
 
 if TYPE_CHECKING:
@@ -32,8 +33,20 @@ if TYPE_CHECKING:
 TOKEN = "s3cret-token"
 ACCEPTED = ("accepted_200", "accepted_201", "accepted_202", "accepted_with_other_fields")
 
+NO_STATUS = "without a status of OK or Accepted, so no proof"
 EXPECTED: dict[str, tuple[type[DeliveryError], str]] = {
-    "success_with_error_status": (TransientError, "200 with an error in it: not really"),
+    "success_with_error_status": (TransientError, f"200 {NO_STATUS}: not really"),
+    "success_with_error_in_small_letters": (TransientError, f"200 {NO_STATUS}: error"),
+    "success_with_rejected_status": (TransientError, f"201 {NO_STATUS}: REJECTED"),
+    "success_with_status_that_is_a_list": (TransientError, f"201 {NO_STATUS}: ['OK']"),
+    "success_with_status_null": (TransientError, f"202 {NO_STATUS}: (an empty answer)"),
+    "success_without_status": (TransientError, f"201 {NO_STATUS}: Batch Accepted!"),
+    "success_that_is_an_empty_object": (TransientError, f"201 {NO_STATUS}: (an empty answer)"),
+    "success_203": (TransientError, "203 instead of 200, 201 or 202, so no proof: Batch Accepted!"),
+    "success_204": (TransientError, "204 without a JSON object, so no proof: (an empty answer)"),
+    "success_205": (TransientError, "205 instead of 200, 201 or 202"),
+    "success_206": (TransientError, "206 instead of 200, 201 or 202"),
+    "success_299": (TransientError, "299 instead of 200, 201 or 202"),
     "success_without_body": (TransientError, "201 without a JSON object, so no proof: (an empty"),
     "success_that_is_a_login_page": (TransientError, "so no proof: Please log in"),
     "success_that_is_an_array": (TransientError, "200 without a JSON object, so no proof: []"),
@@ -79,12 +92,32 @@ EXPECTED: dict[str, tuple[type[DeliveryError], str]] = {
 }
 
 
+EXPECTED_OF_PUSH = {
+    "success_of_push_without_length": "201 without a JSON object",
+    "success_of_push_with_a_blank": "201 without a JSON object",
+    "success_of_push_without_body_200": "200 without a JSON object",
+    "success_of_push_without_body_202": "202 without a JSON object",
+    "success_of_push_that_is_an_empty_object": f"201 {NO_STATUS}",
+    "success_of_push_with_rejected_status": f"201 {NO_STATUS}: REJECTED",
+}
+
+
 @pytest.fixture
 def client() -> Iterator[ImportClient]:
     """Return a client of the service."""
     client = ImportClient("https://api.stitchdata.com", TOKEN, timeout=5, agent="test/1")
     yield client
     client.close()
+
+
+@contextlib.contextmanager
+def push_client() -> Iterator[ImportClient]:
+    """Return one that posts to push."""
+    url = "https://api.stitchdata.com"
+    with contextlib.closing(
+        ImportClient(url, TOKEN, timeout=5, agent="test/1", endpoint=PUSH)
+    ) as client:
+        yield client
 
 
 def played(name: str) -> Any:
@@ -116,10 +149,35 @@ def test_there_is_no_cassette_that_the_table_does_not_have() -> None:
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_any_2xx_with_a_json_object_counts_as_accepted(name: str, client: ImportClient) -> None:
+def test_each_acknowledgement_is_one(name: str, client: ImportClient) -> None:
     with played(name) as tape:
         client.post(BODY.encode())
     assert tape.play_count == 1
+
+
+@pytest.mark.parametrize("name", ["push_accepted", "push_accepted_without_body"])
+def test_so_is_each_of_push(name: str) -> None:
+    with played(name) as tape, push_client() as client:
+        client.post(PUSH_BODY.encode())
+    assert tape.play_count == 1
+
+
+@pytest.mark.parametrize("name", EXPECTED_OF_PUSH)
+def test_no_other_answer_is_one_of_push(name: str) -> None:
+    with (
+        played(name),
+        push_client() as client,
+        pytest.raises(TransientError, match=EXPECTED_OF_PUSH[name]),
+    ):
+        client.post(PUSH_BODY.encode())
+
+
+@pytest.mark.parametrize("name", ["accepted_202", "success_that_is_an_empty_object", "success_203"])
+def test_a_service_is_up_only_with_200_and_ok(name: str) -> None:
+    answer = ANSWERS[name]
+    scripted, _ = scripted_client((answer.status, answer.body.encode()))
+    with pytest.raises(DeliveryError, match=f"{answer.status} "):
+        scripted.check_status()
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -214,6 +272,7 @@ def test_a_page_of_brackets_is_read_over_once() -> None:
     # Given what would be searched for its end once for each bracket. In a process of its own, so
     # that a test that hangs can be ended.
     code = (
-        "from target_stitch_import.answers import read\nread(502, {}, b'<style <' * 200_000, str)\n"
+        "from target_stitch_import.answers import read\n"
+        "read(502, {}, b'<style <' * 200_000, str, is_whole=True)\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=15)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -11,72 +11,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from target_stitch_import.client import ImportClient
 from target_stitch_import.errors import (
     DeliveryError,
     TargetStitchImportError,
     TransientError,
 )
+from tests.unit.talking import OK, connected, request, says, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-OK = b'HTTP/1.1 201 Created\r\nContent-Length: 16\r\n\r\n{"status": "OK"}'
-
-
-@contextlib.contextmanager
-def serving(*talks: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Serve one connection after the other, each as a test says; yield the port."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(30)
-
-        def serve() -> None:
-            for talk in talks:
-                connection, _ = server.accept()
-                connection.settimeout(30)
-                with connection, contextlib.suppress(OSError):
-                    talk(connection)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield server.getsockname()[1]
-        finally:
-            thread.join()
-
-
-@contextlib.contextmanager
-def connected(
-    port: int, scheme: str = "http", token: str = "s3cret", timeout: float = 30
-) -> Iterator[ImportClient]:
-    """Return a client for this port."""
-    client = ImportClient(f"{scheme}://127.0.0.1:{port}", token, timeout=timeout, agent="t")
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def request(connection: socket.socket) -> bytes:
-    """Read one request with the body ``{}``."""
-    data = b""
-    while not data.endswith(b"{}"):
-        chunk = connection.recv(65_536)
-        if not chunk:
-            break
-        data += chunk
-    return data
-
-
-def says(answer: bytes) -> Callable[[socket.socket], None]:
-    """Return a talk: read a request, answer this, close."""
-
-    def talk(connection: socket.socket) -> None:
-        request(connection)
-        connection.sendall(answer)
-
-    return talk
+    from target_stitch_import.client import ImportClient
 
 
 @pytest.mark.parametrize(
@@ -125,9 +71,13 @@ def test_a_service_that_says_nothing_may_be_tried_again() -> None:
             done.set()
 
 
+class WatchedBytes(bytes):
+    """Bytes that a weak reference may watch."""
+
+
 def is_let_go(client: ImportClient) -> bool:
     """Return whether nobody holds a body that was not taken, though nobody looks for garbage."""
-    body = memoryview(b"{}")
+    body = WatchedBytes(b"{}")
     known = weakref.ref(body)
     gc.disable()
     try:
@@ -282,7 +232,7 @@ def test_an_answer_that_drips_ends_with_the_timeout() -> None:
 
     with (
         serving(drip) as port,
-        connected(port, timeout=0.5) as client,
+        connected(port, timeout=3) as client,
         pytest.raises(TransientError, match="without a JSON object"),
     ):
         client.post(b"{}")

@@ -16,13 +16,13 @@ from target_stitch_import.errors import (
     TransientError,
 )
 from target_stitch_import.parts import as_singer
-from tests.unit.posting import Run, batch
+from tests.support.fake_service import DeliveryRun, sealed_batch
 
 if TYPE_CHECKING:
     from target_stitch_import.batch import Batch
 
 
-def taking(run: Run, most: int) -> list[list[int]]:
+def taking(run: DeliveryRun, most: int) -> list[list[int]]:
     """Let the service take bodies of so many rows; return the ids of what it took."""
     taken: list[list[int]] = []
 
@@ -39,10 +39,10 @@ def taking(run: Run, most: int) -> list[list[int]]:
 @pytest.mark.parametrize("most", [1, 2, 5])
 def test_what_is_too_large_is_split_down_to_what_fits(rows: int, most: int) -> None:
     # Given a service that takes small bodies only
-    run = Run()
+    run = DeliveryRun()
     taken = taking(run, most)
     # When a larger batch is delivered
-    run.deliver(batch(1, rows=rows))
+    run.deliver(sealed_batch(1, rows=rows))
     # Then every record was taken once, in order, and the batch is acknowledged once
     assert [each for ids in taken for each in ids] == list(range(100, 100 + rows))
     assert run.acknowledged == [1]
@@ -50,7 +50,7 @@ def test_what_is_too_large_is_split_down_to_what_fits(rows: int, most: int) -> N
 
 def test_a_split_batch_is_acknowledged_only_when_all_of_it_is() -> None:
     # Given a service that takes single records, and refuses the last one for good
-    run = Run(budget=0)
+    run = DeliveryRun(budget=0)
 
     def answer(ids: list[int]) -> None:
         assert run.acknowledged == []
@@ -62,38 +62,38 @@ def test_a_split_batch_is_acknowledged_only_when_all_of_it_is() -> None:
     run.service.answer_at_once = answer
     # When a batch of four is delivered
     with pytest.raises(DeliveryError):
-        run.deliver(batch(1, rows=4))
-    run.delivery.close()
+        run.deliver(sealed_batch(1, rows=4))
+    run.scheduler.close()
     # Then it is not acknowledged, though three of its records were taken
     assert run.acknowledged == []
 
 
 def test_the_size_that_was_refused_is_learned() -> None:
     # Given a service that has refused one batch, and then its halves
-    run = Run(parallel=1)
+    run = DeliveryRun(parallel=1)
     taken = taking(run, 4)
-    run.delivery.submit(batch(1, rows=16))
-    run.delivery.finish()
+    run.scheduler.submit(sealed_batch(1, rows=16))
+    run.scheduler.finish()
     refused = [ids for ids in run.service.posted if len(ids) > 4]
     assert len(refused) > 1
     run.service.posted.clear()
     # When a batch comes that is as large, as it was sealed before
-    run.deliver(batch(2, rows=16))
+    run.deliver(sealed_batch(2, rows=16))
     # Then it is split before it is posted, and nothing is refused any more
     assert run.service.posted == taken[-len(run.service.posted) :]
     # and what opens from here on stays below half of what was refused
-    assert run.limit.max_bytes < len(batch(1, rows=8).body) / 2
+    assert run.limit.max_bytes < len(sealed_batch(1, rows=8).body) / 2
 
 
 def test_a_lone_record_that_is_too_large_is_named() -> None:
-    run = Run()
+    run = DeliveryRun()
     taking(run, 0)
     with pytest.raises(DeliveryError) as raised:
-        run.deliver(batch(3, rows=4))
+        run.deliver(sealed_batch(3, rows=4))
     assert str(raised.value).endswith(
         '413 too large That record is line 300 of the input (key {"id":300}).'
     )
-    run.delivery.close()
+    run.scheduler.close()
 
 
 class Aside:
@@ -118,7 +118,7 @@ class Aside:
 def test_every_record_is_either_taken_or_set_aside(bad: set[int], most: int) -> None:
     # Given a service that refuses some records, and large bodies
     aside = Aside()
-    run = Run(set_aside=aside)
+    run = DeliveryRun(set_aside=aside)
     taken: list[int] = []
 
     def answer(ids: list[int]) -> None:
@@ -131,7 +131,7 @@ def test_every_record_is_either_taken_or_set_aside(bad: set[int], most: int) -> 
 
     run.service.answer_at_once = answer
     # When a batch of twenty is delivered
-    run.deliver(batch(1, rows=20))
+    run.deliver(sealed_batch(1, rows=20))
     # Then the bad are aside, the others taken, in order, and the batch is acknowledged
     assert aside.ids == sorted(bad)
     assert taken == [each for each in range(100, 120) if each not in bad]
@@ -140,22 +140,22 @@ def test_every_record_is_either_taken_or_set_aside(bad: set[int], most: int) -> 
 
 def test_a_lone_record_that_is_too_large_is_set_aside() -> None:
     aside = Aside()
-    run = Run(set_aside=aside)
+    run = DeliveryRun(set_aside=aside)
     taking(run, 0)
-    run.deliver(batch(1, rows=3))
+    run.deliver(sealed_batch(1, rows=3))
     assert aside.ids == [100, 101, 102]
     assert aside.reasons == ["413 too large"] * 3
     assert run.acknowledged == [1]
 
 
 def test_a_record_that_can_not_be_set_aside_ends_the_run() -> None:
-    run = Run(set_aside=Aside(most=1))
+    run = DeliveryRun(set_aside=Aside(most=1))
 
     def answer(ids: list[int]) -> None:
         raise RejectedRecordError("400 Record 0 no", index=0)
 
     run.service.answer_at_once = answer
     with pytest.raises(DeliveryError, match="too many"):
-        run.deliver(batch(1, rows=3))
-    run.delivery.close()
+        run.deliver(sealed_batch(1, rows=3))
+    run.scheduler.close()
     assert run.acknowledged == []

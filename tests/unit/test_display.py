@@ -14,9 +14,8 @@ import pyte
 import pytest
 from rich.console import Console
 
-from target_stitch_import.display import ERASE, Display, picture
-from target_stitch_import.progress import Progress
-from target_stitch_import.telling import Rate
+from target_stitch_import.display import ERASE, LiveTable, render
+from target_stitch_import.progress import Metrics, Rate
 
 if TYPE_CHECKING:
     from typing import Any
@@ -64,27 +63,27 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def progress(clock: Clock) -> Progress:
+def metrics(clock: Clock) -> Metrics:
     """Two streams, of which one has waited for a retry, and a STATE of three seconds ago."""
-    found = Progress(clock)
+    found = Metrics(clock)
     for stream, records, size in [("orders", 12_345, 8_400_000), ("customers", 678, 91_000)]:
-        found.posted([stream], again=False)
+        found.request_sent([stream], is_retry=False)
         found.acknowledged({stream: (records, size)}, size)
-    found.posted(["orders"], again=True)
+    found.request_sent(["orders"], is_retry=True)
     found.state_written()
     clock.now += 3
     return found
 
 
-def drawn(progress: Progress, width: int, most: int = 8, rate: float = 4_321) -> list[str]:
-    """Return the lines of a picture."""
+def drawn(metrics: Metrics, width: int, most: int = 8, rate: float = 4_321) -> list[str]:
+    """Return the lines of a table."""
     console = Console(record=True, width=width, file=io.StringIO(), color_system=None)
-    console.print(picture(progress, rate, 2, width, most))
+    console.print(render(metrics, rate, 2, width, most))
     return [line.rstrip() for line in console.export_text().splitlines()]
 
 
-def test_eighty_columns_have_all_of_it(progress: Progress) -> None:
-    head, orders, customers, together, line = drawn(progress, 80)
+def test_eighty_columns_have_all_of_it(metrics: Metrics) -> None:
+    head, orders, customers, together, line = drawn(metrics, 80)
     assert head.split() == ["stream", "records", "bytes", "requests", "retries", "quarantined"]
     assert orders.split() == ["orders", "12,345", "8.4", "MB", "2", "1", "0"]
     assert customers.split() == ["customers", "678", "91.0", "kB", "1", "0", "0"]
@@ -93,11 +92,11 @@ def test_eighty_columns_have_all_of_it(progress: Progress) -> None:
 
 
 @pytest.mark.parametrize("width", [20, 30, 40, 50, 60, 70, 80, 200])
-def test_any_width_has_whole_numbers_and_no_line_is_longer(width: int, progress: Progress) -> None:
+def test_any_width_has_whole_numbers_and_no_line_is_longer(width: int, metrics: Metrics) -> None:
     # given a name that is longer than any screen
-    progress.posted(["x" * 300], again=False)
+    metrics.request_sent(["x" * 300], is_retry=False)
     # when it is drawn
-    lines = drawn(progress, width)
+    lines = drawn(metrics, width)
     # then what is cut is the name, and what does not fit goes on below
     assert max(map(len, lines)) <= width
     assert [line.split()[1] for line in lines[1:5]] == ["12,345", "678", "0", "13,023"]
@@ -106,56 +105,56 @@ def test_any_width_has_whole_numbers_and_no_line_is_longer(width: int, progress:
 
 
 def test_a_single_stream_needs_no_sum(clock: Clock) -> None:
-    progress = Progress(clock)
-    progress.set_aside("orders")
+    metrics = Metrics(clock)
+    metrics.set_aside("orders")
     clock.now += 3_725
-    _, orders, line = drawn(progress, 80)
+    _, orders, line = drawn(metrics, 80)
     assert orders.split()[0] == "orders"
     assert line.endswith("0 retries  1 quarantined  no STATE yet  1 h 2 min")
 
 
 def test_a_run_that_has_no_stream_yet(clock: Clock) -> None:
-    progress = Progress(clock)
+    metrics = Metrics(clock)
     clock.now += 65
-    _, together, line = drawn(progress, 80)
+    _, together, line = drawn(metrics, 80)
     assert together.split()[:2] == ["all", "0"]
     assert line.endswith("1 min 5 s")
 
 
 def test_of_a_thousand_streams_the_latest_are_shown(clock: Clock) -> None:
     # given a thousand streams, one after the other
-    progress = Progress(clock)
+    metrics = Metrics(clock)
     for place in range(1_000):
         clock.now += 1
-        progress.posted([f"s{place}"], again=False)
-        progress.acknowledged({f"s{place}": (10, 100)}, 100)
+        metrics.request_sent([f"s{place}"], is_retry=False)
+        metrics.acknowledged({f"s{place}": (10, 100)}, 100)
     # when they are drawn
-    _, *streams, others, together, _ = drawn(progress, 80)
+    _, *streams, rest, together, _ = drawn(metrics, 80)
     # then there are few, and sums of the others and of all
     assert [line.split()[0] for line in streams] == [f"s{place}" for place in range(992, 1_000)]
-    assert others.split()[:3] == ["992", "others", "9,920"]
+    assert rest.split()[:3] == ["992", "others", "9,920"]
     assert together.split()[:2] == ["all", "10,000"]
 
 
 def test_a_name_can_not_write_to_the_terminal(clock: Clock) -> None:
-    progress = Progress(clock)
-    progress.declared("[red]a\x1b[2J\nb")
-    assert drawn(progress, 80)[1].startswith("[red]a\N{REPLACEMENT CHARACTER}[2J")
+    metrics = Metrics(clock)
+    metrics.add_stream("[red]a\x1b[2J\nb")
+    assert drawn(metrics, 80)[1].startswith("[red]a\N{REPLACEMENT CHARACTER}[2J")
 
 
-def display_on(screen: Screen, progress: Progress) -> Display:
-    """Return a display that draws on a screen."""
-    return Display(screen, progress, Rate(progress), lambda: 2)
+def table_on(screen: Screen, metrics: Metrics) -> LiveTable:
+    """Return a live table that draws on a screen."""
+    return LiveTable(screen, metrics, Rate(metrics), lambda: 2)
 
 
-def test_what_is_logged_stands_above_the_table(progress: Progress) -> None:
+def test_what_is_logged_stands_above_the_table(metrics: Metrics) -> None:
     # given a table on a terminal that logs go to
     screen = Screen()
     handler = logging.StreamHandler(cast("Any", screen))
     logger = logging.getLogger("above")
     logger.addHandler(handler)
-    display = display_on(screen, progress)
-    display.begin()
+    live_table = table_on(screen, metrics)
+    live_table.start()
     table = screen.lines
     # when lines are logged, one of them long
     logger.error("the first")
@@ -163,34 +162,34 @@ def test_what_is_logged_stands_above_the_table(progress: Progress) -> None:
     # then they stand above, and the table below as before
     assert screen.lines == ["the first", "x" * 80, "x" * 20, *table]
     # and at the end nothing but they is left, and what is logged goes the way it went before
-    display.end()
+    live_table.stop()
     assert screen.lines == ["the first", "x" * 80, "x" * 20]
     assert handler.stream is screen
     logger.removeHandler(handler)
 
 
-def test_a_line_of_the_tap_is_whole(progress: Progress) -> None:
+def test_a_line_of_the_tap_is_whole(metrics: Metrics) -> None:
     # given a table, with the cursor above it
     screen = Screen()
-    display = display_on(screen, progress)
-    display.begin()
+    live_table = table_on(screen, metrics)
+    live_table.start()
     table = screen.lines
     # when another process writes to the terminal, and then the table is drawn again
     screen.write("a line of the tap\n")
-    display.draw()
+    live_table.draw()
     # then its line stands above the table
     assert screen.lines == ["a line of the tap", *table]
     assert screen.cursor == (0, 1)
 
 
-def test_it_is_drawn_over_itself_at_the_bottom_of_the_screen(progress: Progress) -> None:
+def test_it_is_drawn_over_itself_at_the_bottom_of_the_screen(metrics: Metrics) -> None:
     # given a screen that is full
     screen = Screen(height=10)
     screen.write("line\n" * 20)
-    display = display_on(screen, progress)
+    live_table = table_on(screen, metrics)
     # when it is drawn again and again
     for _ in range(5):
-        display.draw()
+        live_table.draw()
     # then it stands there once
     assert [line.split()[0] for line in screen.lines].count("stream") == 1
     assert screen.lines[-1].startswith("0 records/s") or "records/s" in screen.lines[-1]
@@ -198,70 +197,70 @@ def test_it_is_drawn_over_itself_at_the_bottom_of_the_screen(progress: Progress)
 
 @pytest.mark.parametrize("height", [1, 2, 4, 6, 9])
 def test_a_low_screen_has_as_much_as_fits(
-    height: int, progress: Progress, monkeypatch: pytest.MonkeyPatch
+    height: int, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = Screen(height=height)
     monkeypatch.setattr(screen, "fileno", lambda: 0)
     monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((80, height)))
-    display = display_on(screen, progress)
+    live_table = table_on(screen, metrics)
     for _ in range(3):
-        display.draw()
+        live_table.draw()
     assert "\n".join(screen.lines).count("stream") <= 1
     assert screen.cursor == (0, 0)
 
 
 def test_a_run_in_the_background_draws_nothing(
-    progress: Progress, monkeypatch: pytest.MonkeyPatch
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given a shell that has put the run behind itself
     screen = Screen()
     monkeypatch.setattr(screen, "fileno", lambda: 0)
     monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
     # when it would be drawn
-    display_on(screen, progress).draw()
+    table_on(screen, metrics).draw()
     # then it is not
     assert screen.getvalue() == ""
 
 
 def test_a_run_that_goes_into_the_background_leaves_the_shell_alone(
-    progress: Progress, monkeypatch: pytest.MonkeyPatch
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given a table, and a shell that then puts the run behind itself
     screen = Screen()
-    display = display_on(screen, progress)
-    display.draw()
+    live_table = table_on(screen, metrics)
+    live_table.draw()
     monkeypatch.setattr(screen, "fileno", lambda: 0)
     monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
     drawn = screen.getvalue()
     # when something is logged, it is time to draw, and the run ends
-    display.above("a line\n")
-    display.draw()
-    display.end()
+    live_table.write_above("a line\n")
+    live_table.draw()
+    live_table.stop()
     # then the line is all that is written
     assert screen.getvalue() == f"{drawn}a line\n"
     # and back in front, no table of before stands below a line
     monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
-    display.above("another\n")
+    live_table.write_above("another\n")
     assert screen.getvalue() == f"{drawn}a line\n{ERASE}another\n"
 
 
-def test_a_terminal_that_hangs_up_is_no_failure(progress: Progress) -> None:
+def test_a_terminal_that_hangs_up_is_no_failure(metrics: Metrics) -> None:
     screen = Screen()
-    display = display_on(screen, progress)
-    display.begin()
+    live_table = table_on(screen, metrics)
+    live_table.start()
     screen.fails = True
-    display.draw()
-    display.end()
-    display.abort()  # it has no descriptor
+    live_table.draw()
+    live_table.stop()
+    live_table.abort()  # it has no descriptor
 
 
-def test_an_abort_wipes_the_table_away(progress: Progress, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_abort_wipes_the_table_away(metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
     # given a terminal with a descriptor
     reading, writing = os.pipe()
     screen = Screen()
     monkeypatch.setattr(screen, "fileno", lambda: writing)
     # when a signal handler asks for it
-    display_on(screen, progress).abort()
+    table_on(screen, metrics).abort()
     os.close(writing)
     # then no more than that is written, past every buffer
     assert os.read(reading, 100) == ERASE.encode()
@@ -270,7 +269,7 @@ def test_an_abort_wipes_the_table_away(progress: Progress, monkeypatch: pytest.M
 
 
 def test_an_abort_does_not_wait_for_a_terminal_that_is_stopped(
-    progress: Progress, monkeypatch: pytest.MonkeyPatch
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given a terminal that takes no more, as after Ctrl-S
     reading, writing = os.pipe()
@@ -282,29 +281,29 @@ def test_an_abort_does_not_wait_for_a_terminal_that_is_stopped(
     screen = Screen()
     monkeypatch.setattr(screen, "fileno", lambda: writing)
     # when a signal handler asks for it, then it returns
-    display_on(screen, progress).abort()
+    table_on(screen, metrics).abort()
     os.close(writing)
     os.close(reading)
 
 
 @pytest.mark.parametrize("no_color", [True, False])
 def test_colours_can_be_switched_off(
-    no_color: bool, progress: Progress, monkeypatch: pytest.MonkeyPatch
+    no_color: bool, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     if no_color:
         monkeypatch.setenv("NO_COLOR", "1")
     screen = Screen()
-    display_on(screen, progress).draw()
+    table_on(screen, metrics).draw()
     assert ("\x1b[36m" in screen.getvalue()) is not no_color
 
 
-def test_a_terminal_that_has_but_ascii_gets_that(progress: Progress) -> None:
+def test_a_terminal_that_has_but_ascii_gets_that(metrics: Metrics) -> None:
     screen = Screen()
     screen.encoding = "ascii"
-    progress.declared("é" * 100)
-    display_on(screen, progress).draw()
+    metrics.add_stream("é" * 100)
+    table_on(screen, metrics).draw()
     assert screen.getvalue().isascii()
 
 

@@ -152,7 +152,7 @@ def test_mending_a_long_broken_line_does_not_take_for_ever() -> None:
         "line = b'[NaN,' + b'\"' + bytes([92, 34, 120]) * 100_000\n"
         "assert replace_non_finite(line).endswith(line[5:])\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=15)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_what_is_shown_is_cut_where_it_is_long() -> None:

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from target_stitch_import.body_formats import push_format
 from target_stitch_import.jsontext import decode_exactly
 from target_stitch_import.messages import RecordMessage
-from target_stitch_import.parts import as_singer, halves, name_record, table_at, without
+from target_stitch_import.parts import (
+    as_singer,
+    describe_record,
+    split_in_half,
+    table_name_at,
+    without_message,
+)
 from target_stitch_import.places import make_position
 from tests.unit.batches import AT, SCHEMA, TableFormat
 
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
 TABLE = TableFormat()
 
 
-def sealed_of(*records: bytes) -> Batch:
+def sealed_with_records(*records: bytes) -> Batch:
     """Return a batch of these records, in lines 100, 101 and so on; each second has a time."""
     places = range(len(records))
     return TABLE.sealed(
@@ -55,9 +61,9 @@ records = st.integers(0, 300).map(lambda size: b'{"id":1,"x":"%b"}' % (b"]},{" *
 @given(st.lists(records, min_size=2, max_size=30))
 def test_two_halves_are_the_whole_in_its_order(data: list[bytes]) -> None:
     # Given any batch of several records
-    batch = sealed_of(*data)
+    batch = sealed_with_records(*data)
     # When it is split
-    first, second = halves(batch)
+    first, second = split_in_half(batch)
     # Then nothing is lost, doubled, changed or moved, sequences and lines included
     assert messages(first) + messages(second) == messages(batch)
     assert [*first.positions, *second.positions] == list(batch.positions)
@@ -70,12 +76,12 @@ def test_two_halves_are_the_whole_in_its_order(data: list[bytes]) -> None:
 
 def test_a_batch_is_split_by_bytes_and_not_by_rows() -> None:
     # Given one large record in front of many small ones
-    batch = sealed_of(b'{"id":1,"x":"%b"}' % (b"x" * 100_000), *[b'{"id":2}'] * 50)
+    batch = sealed_with_records(b'{"id":1,"x":"%b"}' % (b"x" * 100_000), *[b'{"id":2}'] * 50)
     # Then it goes alone
-    assert [half.rows for half in halves(batch)] == [1, 50]
+    assert [half.rows for half in split_in_half(batch)] == [1, 50]
     # and so it does behind them
-    batch = sealed_of(*[b'{"id":2}'] * 50, b'{"id":1,"x":"%b"}' % (b"x" * 100_000))
-    assert [half.rows for half in halves(batch)] == [50, 1]
+    batch = sealed_with_records(*[b'{"id":2}'] * 50, b'{"id":1,"x":"%b"}' % (b"x" * 100_000))
+    assert [half.rows for half in split_in_half(batch)] == [50, 1]
 
 
 def test_the_counts_of_parts_are_those_of_the_whole() -> None:
@@ -85,8 +91,8 @@ def test_the_counts_of_parts_are_those_of_the_whole() -> None:
     batch.add_activation(9, 4, TABLE.schema)
     whole = batch.seal(1, 0)
     # when it is split, and when a record is left out
-    first, second = halves(whole)
-    (rest,) = without(whole, 0)
+    first, second = split_in_half(whole)
+    (rest,) = without_message(whole, 0)
     # then each part knows how many records it has, and in how many bytes
     assert [part.contents["t"][1] for part in (first, second, rest)] == [
         len(part.body) for part in (first, second, rest)
@@ -108,18 +114,20 @@ def test_a_shared_body_is_split_into_what_each_table_has_in_it() -> None:
         table.add(batch, b'{"id":%d}' % place, positions=[place])
     whole = batch.seal(1, 0)
     # when it is split, then both halves together have as many records and bytes of each table
-    counts = [half.contents for half in halves(whole)]
+    counts = [half.contents for half in split_in_half(whole)]
     for name in ("a", "b"):
         parts = [each.get(name, (0, 0)) for each in counts]
         assert tuple(map(sum, zip(*parts, strict=True))) == whole.contents[name]
-    assert [table_at(whole, place) for place in range(4)] == ["a", "b", "a", "b"]
+    assert [table_name_at(whole, place) for place in range(4)] == ["a", "b", "a", "b"]
 
 
 def test_splitting_ends_with_single_records() -> None:
-    parts = [sealed_of(*(b'{"id":%d}' % place for place in range(11)))]
+    parts = [sealed_with_records(*(b'{"id":%d}' % place for place in range(11)))]
     while any(part.rows > 1 for part in parts):
-        parts = [half for part in parts for half in (halves(part) if part.rows > 1 else [part])]
-    head = sealed_of(b'{"id":0}').body.split(b"[{", 1)[0]
+        parts = [
+            half for part in parts for half in (split_in_half(part) if part.rows > 1 else [part])
+        ]
+    head = sealed_with_records(b'{"id":0}').body.split(b"[{", 1)[0]
     assert [part.body for part in parts] == [
         head + b"[" + _message(place) + b"]}" for place in range(11)
     ]
@@ -132,8 +140,8 @@ def _message(place: int) -> bytes:
 
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_without_one_record_the_others_stay(index: int) -> None:
-    batch = sealed_of(b'{"id":0}', b'{"id":1}', b'{"id":2}')
-    (rest,) = without(batch, index)
+    batch = sealed_with_records(b'{"id":0}', b'{"id":1}', b'{"id":2}')
+    (rest,) = without_message(batch, index)
     expected = messages(batch)
     del expected[index]
     assert messages(rest) == expected
@@ -141,7 +149,7 @@ def test_without_one_record_the_others_stay(index: int) -> None:
 
 
 def test_without_its_only_record_nothing_is_left_of_a_batch() -> None:
-    assert without(sealed_of(b'{"id":0}'), 0) == []
+    assert without_message(sealed_with_records(b'{"id":0}'), 0) == []
 
 
 def test_a_record_is_given_back_as_a_tap_would_write_it() -> None:
@@ -165,7 +173,7 @@ def test_a_record_is_given_back_as_a_tap_would_write_it() -> None:
 
 @pytest.mark.parametrize("index", [-1, 1, 10**30])
 def test_a_place_that_is_none_gives_no_record(index: int) -> None:
-    assert as_singer(sealed_of(b'{"id":0}'), index) is None
+    assert as_singer(sealed_with_records(b'{"id":0}'), index) is None
 
 
 def test_a_record_without_a_time_is_given_back_with_that_of_its_sequence() -> None:
@@ -214,12 +222,12 @@ def sealed_with(data: bytes, keys: list[str]) -> Batch:
     ],
 )
 def test_a_message_is_named_by_its_line_and_keys(data: bytes, keys: list[str], said: str) -> None:
-    assert name_record(sealed_with(data, keys), 1) == said
+    assert describe_record(sealed_with(data, keys), 1) == said
 
 
 @pytest.mark.parametrize("index", [-1, 2, 10**30])
 def test_a_place_that_is_none_is_not_named(index: int) -> None:
-    assert name_record(sealed_with(b"{}", []), index) == ""
+    assert describe_record(sealed_with(b"{}", []), index) == ""
 
 
 @pytest.mark.parametrize(
@@ -229,16 +237,53 @@ def test_a_place_that_is_none_is_not_named(index: int) -> None:
 )
 def test_a_record_that_can_not_be_named_by_its_key_is_named_by_its_line(data: bytes) -> None:
     # Records like these come through where validate_records is off.
-    assert "line 1,042 of the input" in name_record(sealed_with(data, ["id"]), 1)
+    assert "line 1,042 of the input" in describe_record(sealed_with(data, ["id"]), 1)
 
 
 def test_an_activation_is_named_by_its_line() -> None:
-    assert "line 12 of the input" in name_record(activation(), 0)
+    assert "line 12 of the input" in describe_record(activation(), 0)
 
 
 def test_a_record_of_a_file_is_named_by_that_and_by_its_message() -> None:
     batch = TABLE.sealed(b'{"id":7}', positions=[make_position(1_042, 3)])
-    assert name_record(batch, 0, "file 'a', line 3") == (
+    assert describe_record(batch, 0, "file 'a', line 3") == (
         " That record is file 'a', line 3, of the BATCH message in line 1,042 of the input"
         ' (key {"id":7}).'
     )
+
+
+def sealed_with_activation(*records: bytes) -> Batch:
+    """Return a batch whose last message is an activation, in line 99."""
+    batch = TABLE.open(version=5)
+    TABLE.add(batch, *records)
+    batch.add_activation(2_000, 99, TABLE.schema)
+    return batch.seal(1, 0)
+
+
+@settings(deadline=None)
+@given(st.lists(records, min_size=1, max_size=30))
+def test_an_activation_behind_rows_stays_the_last_message(data: list[bytes]) -> None:
+    # given a batch of rows with an activation behind them
+    batch = sealed_with_activation(*data)
+    # when it is split until each message stands alone
+    parts = [batch]
+    while any(part.rows > 1 for part in parts):
+        parts = [
+            half for part in parts for half in (split_in_half(part) if part.rows > 1 else [part])
+        ]
+        # then the activation is the last message of the last part, and of no other
+        actions = [[message["action"] for message in messages(part)] for part in parts]
+        assert actions[-1][-1] == "activate_version"
+        assert sum(action.count("activate_version") for action in actions) == 1
+        assert parts[-1].positions[-1] == 99
+        # and it is no record
+        assert sum(part.contents["t"][0] for part in parts) == len(data)
+
+
+def test_without_its_rows_an_activation_is_left() -> None:
+    # given a batch of one row and an activation, whose row is refused
+    (rest,) = without_message(sealed_with_activation(b'{"id":1}'), 0)
+    # then the activation is still sent
+    assert [message["action"] for message in messages(rest)] == ["activate_version"]
+    assert rest.contents == {"t": (0, len(rest.body))}
+    assert decode_exactly(bytes(rest.body))["table_version"] == 5

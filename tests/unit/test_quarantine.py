@@ -113,15 +113,17 @@ def test_at_the_end_the_records_are_counted_by_stream(
     for stream in ("orders", "others", "orders"):
         quarantine.add(schema(stream), record(stream=stream), f"no to {stream}", 1)
     quarantine.close()
-    told = [entry.getMessage() for entry in caplog.records]
+    lines_logged = [entry.getMessage() for entry in caplog.records]
     # the first of each stream, and the sum
-    assert told[:2] == [f"Set aside in {path}: no to {stream}" for stream in ("orders", "others")]
-    assert told[2].startswith("3 records were set aside (2 of 'orders', 1 of 'others') in ")
+    assert lines_logged[:2] == [
+        f"Set aside in {path}: no to {stream}" for stream in ("orders", "others")
+    ]
+    assert lines_logged[2].startswith("3 records were set aside (2 of 'orders', 1 of 'others') in ")
 
 
 @pytest.mark.parametrize("most", [0, 1, 3])
 def test_more_than_are_permitted_fail(path: Path, most: int) -> None:
-    quarantine = Quarantine(str(path), most=most)
+    quarantine = Quarantine(str(path), max_records=most)
     for _ in range(most):
         quarantine.add(schema(), record(), "no", 1)
     with pytest.raises(
@@ -265,7 +267,7 @@ def test_the_input_of_a_run_is_not_added_to(path: Path) -> None:
     # Given a quarantine that is being loaded again
     path.write_bytes(b"{}\n")
     with path.open("rb") as source:
-        quarantine = Quarantine(str(path), reading=source.fileno())
+        quarantine = Quarantine(str(path), input_fd=source.fileno())
         # When a record of it has to be set aside once more
         with pytest.raises(QuarantineError, match="it is the input of this run"):
             quarantine.add(schema(), record(), "no", 1)

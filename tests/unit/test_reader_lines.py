@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_stitch_import import lines as lines_module
-from target_stitch_import.errors import InputError, InvalidRecordError
+from target_stitch_import.errors import InputError
 from target_stitch_import.reader import MessageReader
+from target_stitch_import.runs import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,18 +40,30 @@ class Chunked(io.RawIOBase):
 
 
 def read_all(
-    source: Any, on_record: Callable[[Any], None] | None = None
+    source: Any, on_item: Callable[[Any], None] | None = None
 ) -> list[tuple[int, str, bytes]]:
-    """Return line, type and payload of every message of a source."""
+    """Return line, type and payload of every message of a source, each run in its order.
+
+    ``on_item`` is called with each run, and with each other message.
+    """
     reader = MessageReader()
     found: list[tuple[int, str, bytes]] = []
 
     def note(kind: str, message: Any) -> None:
-        payload: Any = getattr(message, "record", None) or getattr(message, "value", b"")
-        found.append((reader.line, kind, bytes(payload)))
-        if on_record is not None:
-            on_record(message)
+        found.append((reader.line, kind, b""))
+        if on_item is not None:
+            on_item(message)
 
+    def note_run(run: Run) -> None:
+        part = [(at, "STATE", value) for at, value in run.states]
+        for block in run.blocks.values():
+            pairs = zip(block.positions, block.records, strict=True)
+            part += [(at, "RECORD", bytes(record)) for at, record in pairs]
+        found.extend(sorted(part))
+        if on_item is not None:
+            on_item(run)
+
+    reader.on_run = note_run
     counts = reader.process_lines(
         cast("IO[Any]", source), {kind: partial(note, kind) for kind in TYPES}
     )
@@ -125,30 +138,56 @@ def test_a_file_is_read_by_its_descriptor(tmp_path: Path, mode: str) -> None:
         assert read_all(file) == read_all(io.BytesIO(MIXED))
 
 
-def test_what_comes_before_a_bad_line_is_handed_over_first() -> None:
+@pytest.mark.parametrize("size", [1, 20, 10_000])
+def test_what_comes_before_a_bad_line_is_handed_over_first(size: int) -> None:
+    # given records with a line among them that is none, in chunks of any size
     seen: list[Any] = []
     data = record(1) + b"\n\n" + record(2) + b"\nbroken\n" + record(3) + b"\n"
+    chunks = [data[start : start + size] for start in range(0, len(data), size)]
+    # when they are read, then those before it come first
     with pytest.raises(InputError, match=r"^Line 4 of the input: it is no JSON") as refused:
-        read_all(io.BytesIO(data), seen.append)
-    assert [bytes(message.record) for message in seen] == [b'{"id":1}', b'{"id":2}']
+        read_all(Chunked(chunks), seen.append)
+    records = [bytes(each) for run in seen for each in run.blocks["s"].records]
+    assert records == [b'{"id":1}', b'{"id":2}']
     assert refused.value.line == 4
 
 
+def test_a_state_that_can_not_be_used_is_refused_with_its_line() -> None:
+    seen: list[Any] = []
+    data = record(1) + b'\n{"type":"STATE","value":[1]}\n' + record(2)
+    with pytest.raises(InputError, match=r"^Line 2 of the input: the value of a STATE is no JSON"):
+        read_all(io.BytesIO(data), seen.append)
+    assert [run.blocks["s"].positions for run in seen] == [[1]]
+
+
+ACTIVATION = b'{"type":"ACTIVATE_VERSION","stream":"s","version":1}'
+
+
 def test_an_error_of_a_callback_is_given_the_number_of_its_line() -> None:
-    def refuse(_message: Any) -> None:
-        raise InvalidRecordError("no good")
+    def refuse(item: Any) -> None:
+        if not isinstance(item, Run):
+            raise InputError("no good")
 
-    with pytest.raises(InvalidRecordError, match=r"^Line 2 of the input: no good$"):
-        read_all(io.BytesIO(b"\n" + record(1)), refuse)
+    with pytest.raises(InputError, match=r"^Line 3 of the input: no good$"):
+        read_all(io.BytesIO(b"\n" + record(1) + b"\n" + ACTIVATION), refuse)
 
 
-def test_an_error_that_knows_its_line_keeps_it() -> None:
-    def refuse(_message: Any) -> None:
+@pytest.mark.parametrize("line", [record(1), ACTIVATION])
+def test_an_error_that_knows_its_line_keeps_it(line: bytes) -> None:
+    def refuse(_item: Any) -> None:
         error = InputError("no good")
         error.line = 77
         raise error
 
     with pytest.raises(InputError, match=r"^Line 77 "):
+        read_all(io.BytesIO(line), refuse)
+
+
+def test_an_error_of_a_run_ends_the_reading() -> None:
+    def refuse(_run: Any) -> None:
+        raise InterruptedError("enough")
+
+    with pytest.raises(InterruptedError, match="enough"):
         read_all(io.BytesIO(record(1)), refuse)
 
 

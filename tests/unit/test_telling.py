@@ -10,32 +10,32 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from target_stitch_import import telling
-from target_stitch_import.progress import Counts, Progress, busiest
-from target_stitch_import.telling import Rate, Telling
+from target_stitch_import.progress import Metrics, Rate, StreamCounts, top_streams
+from target_stitch_import.telling import Reporter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from target_stitch_import.pipeline import Pipeline
 
-logger = logging.getLogger("told")
+logger = logging.getLogger("reported")
 
 
 class _Delivery:
-    held = 3
+    in_flight = 3
 
 
 class _Pipeline:
-    """As much of a pipeline as is told of."""
+    """As much of a pipeline as is reported."""
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.progress = Progress(lambda: self.now)
+        self.metrics = Metrics(lambda: self.now)
         self.delivery = _Delivery()
         self.signum: int | None = None
 
-    def told(self, **options: Any) -> Telling:
-        return Telling(cast("Pipeline", self), logger, **options)
+    def reporter(self, **options: Any) -> Reporter:
+        return Reporter(cast("Pipeline", self), logger, **options)
 
 
 class _Kept(logging.Handler):
@@ -76,13 +76,13 @@ def test_a_line_comes_again_and_again_while_nothing_else_happens(
     # given a short time between two lines, and a run
     monkeypatch.setattr(telling, "LOG_SECONDS", 0.01)
     pipeline = _Pipeline()
-    pipeline.progress.posted(["orders"], again=False)
-    pipeline.progress.acknowledged({"orders": (1_200, 64_000)}, 64_000)
+    pipeline.metrics.request_sent(["orders"], is_retry=False)
+    pipeline.metrics.acknowledged({"orders": (1_200, 64_000)}, 64_000)
     pipeline.now += 10
-    pipeline.progress.state_written()
+    pipeline.metrics.state_written()
     pipeline.now += 2
     # when nothing happens in it
-    with pipeline.told():
+    with pipeline.reporter():
         kept.wait_for(3)
     # then the lines come, with the numbers as text and as fields
     assert kept.messages[0] == (
@@ -100,7 +100,7 @@ def test_a_line_comes_again_and_again_while_nothing_else_happens(
 
 def test_a_run_without_a_state_says_so(kept: _Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telling, "LOG_SECONDS", 0.01)
-    with _Pipeline().told():
+    with _Pipeline().reporter():
         kept.wait_for(1)
     assert kept.messages[0].endswith("no STATE yet.")
     assert kept.records[0].seconds_since_state is None
@@ -109,13 +109,13 @@ def test_a_run_without_a_state_says_so(kept: _Kept, monkeypatch: pytest.MonkeyPa
 def test_the_end_has_an_event_for_each_stream_and_one_for_all(kept: _Kept) -> None:
     # given a run of two streams, one of which is empty
     pipeline = _Pipeline()
-    with pipeline.told():
-        pipeline.progress.declared("empty")
-        pipeline.progress.posted(["orders"], again=False)
-        pipeline.progress.posted(["orders"], again=True)
+    with pipeline.reporter():
+        pipeline.metrics.add_stream("empty")
+        pipeline.metrics.request_sent(["orders"], is_retry=False)
+        pipeline.metrics.request_sent(["orders"], is_retry=True)
         pipeline.now += 2.5
-        pipeline.progress.acknowledged({"orders": (1, 70)}, 70)
-        pipeline.progress.set_aside("orders")
+        pipeline.metrics.acknowledged({"orders": (1, 70)}, 70)
+        pipeline.metrics.set_aside("orders")
     # when it is over, then each is told
     assert kept.messages == [
         "Stream 'empty': 0 records, 0 bytes, 0 requests, 0 retries, 0 quarantined, 0.0 s.",
@@ -147,7 +147,7 @@ def test_the_end_says_how_it_came(
     pipeline = _Pipeline()
     pipeline.signum = signum
     try:
-        with pipeline.told():
+        with pipeline.reporter():
             if error is not None:
                 raise error
     except ValueError as raised:
@@ -159,18 +159,18 @@ def test_the_end_says_how_it_came(
 def test_of_very_many_streams_those_that_matter_have_an_event(kept: _Kept) -> None:
     # given ten thousand streams: one with a refused record, some larger than others
     pipeline = _Pipeline()
-    with pipeline.told():
+    with pipeline.reporter():
         for place in range(10_000):
-            pipeline.progress.posted([f"s{place}"], again=False)
-            pipeline.progress.acknowledged({f"s{place}": (1, place)}, place)
-        pipeline.progress.set_aside("s7")
+            pipeline.metrics.request_sent([f"s{place}"], is_retry=False)
+            pipeline.metrics.acknowledged({f"s{place}": (1, place)}, place)
+        pipeline.metrics.set_aside("s7")
     # then the end is bounded, has that one and the largest, and the sum of the others
-    *streams, others, run = kept.records
+    *streams, rest, run = kept.records
     assert [record.stream_name for record in streams] == [
         "s7", *(f"s{place}" for place in range(9_901, 10_000))
     ]  # fmt: skip
-    assert (others.event_name, others.streams, others.records) == ("other_streams", 9_900, 9_900)
-    assert run.bytes == others.bytes + sum(record.bytes for record in streams)
+    assert (rest.event_name, rest.streams, rest.records) == ("other_streams", 9_900, 9_900)
+    assert run.bytes == rest.bytes + sum(record.bytes for record in streams)
     assert kept.messages[-2].startswith("9,900 other streams: 9,900 records, ")
 
 
@@ -178,7 +178,7 @@ def test_of_very_many_streams_those_that_matter_have_an_event(kept: _Kept) -> No
 def test_it_can_be_switched_off(level: int, quiet: bool, kept: _Kept) -> None:
     logger.setLevel(level)
     threads = threading.active_count()
-    with _Pipeline().told(quiet=quiet):
+    with _Pipeline().reporter(quiet=quiet):
         assert threading.active_count() == threads
     assert kept.records == []
 
@@ -199,7 +199,7 @@ def test_a_terminal_that_can_do_little_gets_lines(
         monkeypatch.delenv("TERM", raising=False)
     else:
         monkeypatch.setenv("TERM", term)
-    with _Pipeline().told():
+    with _Pipeline().reporter():
         kept.wait_for(1)
     # then there are lines in the log
     assert kept.records[0].event_name == "progress"
@@ -208,7 +208,7 @@ def test_a_terminal_that_can_do_little_gets_lines(
 def test_without_a_stderr_nothing_breaks(kept: _Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", None)
-    with _Pipeline().told():
+    with _Pipeline().reporter():
         pass
     assert kept.records[-1].event_name == "run_summary"
 
@@ -216,18 +216,18 @@ def test_without_a_stderr_nothing_breaks(kept: _Kept, monkeypatch: pytest.Monkey
 def test_the_rate_is_that_of_the_last_half_minute() -> None:
     # given a run that was quick once, and is slow now
     now = 0.0
-    progress = Progress(lambda: now)
-    rate = Rate(progress)
-    progress.acknowledged({"t": (6_000, 1)}, 1)
+    metrics = Metrics(lambda: now)
+    rate = Rate(metrics)
+    metrics.acknowledged({"t": (6_000, 1)}, 1)
     for now in range(1, 120):  # noqa: B007 - the clock has it
-        progress.acknowledged({"t": (2, 1)}, 1)
+        metrics.acknowledged({"t": (2, 1)}, 1)
         seen = rate.now()
     # then only what it is now counts
     assert seen == 2.0
 
 
-def test_the_busiest_keep_their_order() -> None:
-    streams = {name: Counts(records) for name, records in [("a", 1), ("b", 9), ("c", 3)]}
-    shown, rest = busiest(streams, 2, lambda counts: counts.records)
+def test_the_top_streams_keep_their_order() -> None:
+    streams = {name: StreamCounts(records) for name, records in [("a", 1), ("b", 9), ("c", 3)]}
+    shown, rest = top_streams(streams, 2, lambda counts: counts.records)
     assert (list(shown), rest.records) == (["b", "c"], 1)
-    assert busiest(streams, 3, lambda counts: counts.records) == (streams, Counts())
+    assert top_streams(streams, 3, lambda counts: counts.records) == (streams, StreamCounts())

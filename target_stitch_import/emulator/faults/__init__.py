@@ -1,0 +1,1 @@
+"""Faults on purpose: refused connections, lost answers, errors."""

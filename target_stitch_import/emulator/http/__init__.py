@@ -1,0 +1,1 @@
+"""The emulator's HTTP server: ports, endpoints and access."""

@@ -1,0 +1,1 @@
+"""The emulator's web page: tables, newest rows and requests."""

@@ -1,0 +1,1 @@
+"""What the service checks in a request, and what it answers."""

@@ -1,0 +1,1 @@
+"""The SQLite database that requests are loaded into."""

@@ -1,0 +1,219 @@
+"""The SQLite database that accepted requests are loaded into.
+
+Each request is one transaction: all of it is committed before it is answered, or nothing is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import functools
+import itertools
+import operator
+import sqlite3
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from target_stitch_import.emulator.storage import table_changes, tables, values
+from target_stitch_import.emulator.storage.loads import ActivateVersion, Load, Upsert
+from target_stitch_import.emulator.storage.sql_names import join_sql, quote
+from target_stitch_import.emulator.storage.tables import (
+    BATCHED_AT,
+    MORE,
+    SEQUENCE,
+    TABLE_VERSION,
+    Table,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from target_stitch_import.emulator.storage.columns import ColumnType
+
+RawFields = Callable[[], Sequence[Mapping[str, msgspec.Raw]]]
+
+
+class Database:
+    """An SQLite database that loads as Stitch loads."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Open the database file, and create it if there is none.
+
+        Raises:
+            sqlite3.Error: the file is no database, or can't be written.
+        """
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._tables: dict[str, Table] = {}
+        try:
+            self._set_up()
+        except sqlite3.Error:
+            self._connection.close()
+            raise
+        self._path = path
+        self._snapshot_lock = threading.Lock()
+        self._snapshot_connection: sqlite3.Connection | None = None
+
+    def _set_up(self) -> None:
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        # A commit survives a kill of this process, for the kernel has it. It need not survive a
+        # power cut.
+        self._connection.execute("PRAGMA synchronous = OFF")
+        tables.create_registry(self._connection)
+
+    def close(self) -> None:
+        """Close the database, after the current load and the current snapshot."""
+        with self._lock:
+            self._connection.close()
+        with self._snapshot_lock:
+            if self._snapshot_connection is not None:
+                self._snapshot_connection.close()
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Yield a read-only connection that sees one state and blocks no writer."""
+        with self._snapshot_lock:
+            if self._snapshot_connection is None:
+                self._snapshot_connection = sqlite3.connect(
+                    self._path, isolation_level=None, check_same_thread=False
+                )
+                self._snapshot_connection.execute("PRAGMA query_only = TRUE")
+            self._snapshot_connection.execute("BEGIN")
+            try:
+                yield self._snapshot_connection
+            finally:
+                self._snapshot_connection.execute("COMMIT")
+
+    def load(self, loads: Sequence[Load]) -> None:
+        """Execute ``loads`` in one transaction.
+
+        Raises:
+            sqlite3.Error: the database can't be written; nothing is stored.
+        """
+        batched_at = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        with self._lock, self._transaction():
+            for load in loads:
+                self._load(load, batched_at)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._tables.clear()
+            raise
+
+    def _load(self, load: Load, batched_at: str) -> None:
+        table = self._prepare_table(load)
+        raw_fields = functools.cache(load.raw_fields)
+        for is_upsert, group in itertools.groupby(enumerate(load.messages), _is_upsert):
+            if is_upsert:
+                upserts = {
+                    index: message for index, message in group if isinstance(message, Upsert)
+                }
+                rows = zip(
+                    *_column_values(table, upserts, raw_fields),
+                    [upsert.sequence for upsert in upserts.values()],
+                    itertools.repeat(load.version),
+                    itertools.repeat(batched_at),
+                )
+                self._connection.executemany(_upsert_sql(table), rows)
+            else:
+                self._connection.execute(
+                    join_sql("DELETE FROM", table.name_sql, "WHERE", TABLE_VERSION, "IS NOT ?"),
+                    (load.version,),
+                )
+
+    def _prepare_table(self, load: Load) -> Table:
+        types = _all_column_types(load)
+        table = self._tables.get(load.table) or tables.find_table(self._connection, load.table)
+        if table is None:
+            table = table_changes.create_table(self._connection, load.table, load.keys, types)
+            self._tables[load.table] = table
+            return table
+        self._tables[load.table] = table
+        table_changes.extend_table(self._connection, table, types)
+        if set(table.keys) != set(load.keys):
+            table_changes.set_keys(self._connection, table, load.keys)
+        return table
+
+
+def _all_column_types(load: Load) -> dict[str, ColumnType | None]:
+    """Return the types of the declared fields, and None for fields that only records have."""
+    records = [message.data for message in load.messages if isinstance(message, Upsert)]
+    undeclared = set().union(*records) - load.column_types.keys()
+    # In the order of the records: a set has none.
+    found = {name: None for record in records if undeclared for name in record}
+    return {**load.column_types, **{name: None for name in found if name in undeclared}}
+
+
+def _upsert_sql(table: Table) -> str:
+    columns = [quote(each.physical) for each in table.columns.values() if each.physical]
+    columns += [MORE] if MORE in table.extras else []
+    columns += [SEQUENCE, TABLE_VERSION, BATCHED_AT]
+    placeholders = ", ".join("?" * len(columns))
+    insert = join_sql(
+        "INSERT INTO", table.name_sql, f"({', '.join(columns)}) VALUES ({placeholders})"
+    )
+    if not table.keys:
+        return insert
+    return join_sql(
+        insert,
+        f"ON CONFLICT ({table.key_sql}) WHERE {table.replaceable_sql}",
+        "DO UPDATE SET",
+        ", ".join(f"{column} = excluded.{column}" for column in columns),
+        f"WHERE excluded.{SEQUENCE} > {table.name_sql}.{SEQUENCE}",
+    )
+
+
+def _is_upsert(message: tuple[int, Upsert | ActivateVersion]) -> bool:
+    return isinstance(message[1], Upsert)
+
+
+def _column_values(
+    table: Table, upserts: Mapping[int, Upsert], raw_fields: RawFields
+) -> list[list[Any]]:
+    """Return the values of the columns of ``_upsert_sql``, without the last three."""
+    indexes = list(upserts)
+    records = [upsert.data for upsert in upserts.values()]
+    named = [name for name, each in table.columns.items() if each.physical]
+    columns = [
+        values.to_sqlite(
+            column,
+            table.columns[name].type,
+            functools.partial(_field_json, raw_fields, indexes, name),
+            is_key=name in table.keys,
+        )
+        for name, column in zip(named, _transpose(records, named), strict=True)
+    ]
+    if MORE in table.extras:
+        more = {name for name, each in table.columns.items() if not each.physical}
+        columns.append([_overflow_json(raw_fields()[index], more) for index in indexes])
+    return columns
+
+
+def _field_json(raw_fields: RawFields, indexes: Sequence[int], name: str, index: int) -> bytes:
+    return bytes(raw_fields()[indexes[index]][name])
+
+
+def _transpose(records: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[list[Any]]:
+    """Return the records' values by column."""
+    if not names:
+        return []
+    try:
+        # Several times faster, if no record lacks a field.
+        rows = map(operator.itemgetter(*names, names[0]), records)
+        return [list(column) for column in zip(*rows, strict=True)][:-1]
+    except KeyError:
+        return [[record.get(name) for record in records] for name in names]
+
+
+def _overflow_json(texts: Mapping[str, msgspec.Raw], names: Collection[str]) -> str:
+    return values.join_fields({n: bytes(text) for n, text in texts.items() if n in names})

@@ -1,0 +1,203 @@
+"""Changes of tables: new tables, new columns, other types and other keys.
+
+All of it runs inside the caller's transaction, and no row is lost.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from target_stitch_import.emulator.storage.columns import ColumnType, merge_types
+from target_stitch_import.emulator.storage.sql_names import (
+    fold_case,
+    join_sql,
+    physical_name,
+    quote,
+)
+from target_stitch_import.emulator.storage.tables import (
+    MORE,
+    REGISTRY_TABLES,
+    SEQUENCE,
+    SUPERSEDED,
+    SYSTEM_COLUMNS,
+    Column,
+    Table,
+    physical_names,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
+
+MAX_COLUMNS: Final = 1900
+"""Columns of a table. SQLite's limit is 2,000; the API accepts records of 10,000 fields."""
+ROWID: Final = "_rowid_"
+
+
+def create_table(
+    connection: sqlite3.Connection,
+    name: str,
+    keys: Sequence[str],
+    types: Mapping[str, ColumnType | None],
+) -> Table:
+    """Create a table with its keys and its first columns."""
+    used = {fold_case(each) for each in physical_names(connection)}
+    physical = physical_name(name, used | {*REGISTRY_TABLES})
+    table = Table(name, physical, (), {})
+    connection.execute("INSERT INTO _sdc_tables VALUES (?, ?, ?)", (name, physical, json.dumps([])))
+    # Keys come first, so that each has a column, however many fields there are.
+    _register_columns(connection, table, {key: types[key] for key in keys} | dict(types))
+    declared = [
+        f"{quote(column.physical)} {column.type.value}"
+        for column in table.columns.values()
+        if column.physical is not None
+    ]
+    declared += [f"{column} {type_}" for column, type_ in SYSTEM_COLUMNS.items()]
+    connection.execute(f"CREATE TABLE {table.name_sql} ({', '.join(declared)})")
+    if any(column.physical is None for column in table.columns.values()):
+        _add_system_column(connection, table, MORE, "TEXT")
+    set_keys(connection, table, keys)
+    return table
+
+
+def extend_table(
+    connection: sqlite3.Connection, table: Table, types: Mapping[str, ColumnType | None]
+) -> None:
+    """Add missing columns, and change the type of those that get values of another type."""
+    added = [name for name in types if name not in table.columns]
+    _register_columns(connection, table, {name: types[name] for name in added})
+    for name in added:
+        if table.columns[name].physical is None:
+            _add_system_column(connection, table, MORE, "TEXT")
+        else:
+            _add_column(connection, table, name)
+    for name, type_ in types.items():
+        column = table.columns[name]
+        wider = column.type if type_ is None else merge_types((column.type, type_))
+        if wider is not column.type:
+            _change_type(connection, table, name, wider)
+
+
+def set_keys(connection: sqlite3.Connection, table: Table, keys: Sequence[str]) -> None:
+    """Make ``keys`` the table's keys; rows that share a new key are all kept.
+
+    Only the row with the greatest sequence can be replaced from then on. The others are marked
+    as superseded, which excludes them from the unique index.
+    """
+    _drop_index(connection, table)
+    for name in keys:
+        if table.columns[name].physical is None:
+            _add_column_late(connection, table, name)
+    table.keys = tuple(keys)
+    if keys:
+        _mark_superseded(connection, table)
+    _create_index(connection, table)
+    connection.execute(
+        "UPDATE _sdc_tables SET key_names = ? WHERE name = ?", (json.dumps(keys), table.name)
+    )
+
+
+def _mark_superseded(connection: sqlite3.Connection, table: Table) -> None:
+    order = f"PARTITION BY {table.key_sql} ORDER BY {SEQUENCE} DESC, {ROWID} DESC"
+    ranked = join_sql(
+        f"SELECT {ROWID} AS row, row_number() OVER ({order}) AS place FROM",
+        table.name_sql,
+        "WHERE",
+        table.replaceable_sql,
+    )
+    rows = connection.execute(join_sql("SELECT row FROM (", ranked, ") WHERE place > 1")).fetchall()
+    if rows:
+        _add_system_column(connection, table, SUPERSEDED, "INTEGER")
+        connection.executemany(
+            join_sql("UPDATE", table.name_sql, "SET", SUPERSEDED, "= 1 WHERE", ROWID, "= ?"), rows
+        )
+
+
+def _register_columns(
+    connection: sqlite3.Connection, table: Table, types: Mapping[str, ColumnType | None]
+) -> None:
+    used = _used_names(table)
+    rows = []
+    for name, type_ in types.items():
+        column = Column(None, ColumnType.ANY)
+        if len(used) < MAX_COLUMNS:
+            column = Column(physical_name(name, used), type_ or ColumnType.ANY)
+            used.add(fold_case(column.physical or ""))
+        table.columns[name] = column
+        rows.append((table.name, name, column.physical, column.type.value))
+    connection.executemany("INSERT INTO _sdc_columns VALUES (?, ?, ?, ?)", rows)
+
+
+def _used_names(table: Table) -> set[str]:
+    columns = table.columns.values()
+    used = {fold_case(column.physical) for column in columns if column.physical is not None}
+    return used | {*SYSTEM_COLUMNS, MORE, SUPERSEDED, ROWID}
+
+
+def _add_column(connection: sqlite3.Connection, table: Table, name: str) -> None:
+    column = f"{table.column_sql(name)} {table.columns[name].type.value}"
+    connection.execute(f"ALTER TABLE {table.name_sql} ADD COLUMN {column}")
+
+
+def _add_system_column(
+    connection: sqlite3.Connection, table: Table, extra: str, declared: str
+) -> None:
+    if extra not in table.extras:
+        connection.execute(f"ALTER TABLE {table.name_sql} ADD COLUMN {extra} {declared}")
+        table.extras.add(extra)
+
+
+def _add_column_late(connection: sqlite3.Connection, table: Table, name: str) -> None:
+    """Add a column for a field that was kept in ``MORE``; its old values stay there."""
+    physical = physical_name(name, _used_names(table))
+    table.columns[name].physical = physical
+    _add_column(connection, table, name)
+    connection.execute(
+        "UPDATE _sdc_columns SET physical = ? WHERE table_name = ? AND name = ?",
+        (physical, table.name, name),
+    )
+
+
+def _change_type(
+    connection: sqlite3.Connection, table: Table, name: str, type_: ColumnType
+) -> None:
+    """Change the type of a column: SQLite can't, so the values move to a new column."""
+    column = table.columns[name]
+    if column.physical is not None:
+        old, new = quote(column.physical), quote(f"_sdc_wide_{column.physical}")
+        value = old
+        if column.type is ColumnType.BOOLEAN:
+            texts = "WHEN 1 THEN CAST('true' AS BLOB) WHEN 0 THEN CAST('false' AS BLOB)"
+            value = f"CASE {old} {texts} ELSE {old} END"
+        elif column.type is ColumnType.JSON:
+            value = f"CAST({old} AS BLOB)"
+        if name in table.keys:
+            _drop_index(connection, table)
+        connection.execute(f"ALTER TABLE {table.name_sql} ADD COLUMN {new} {type_.value}")
+        connection.execute(join_sql("UPDATE", table.name_sql, "SET", new, "=", value))
+        connection.execute(f"ALTER TABLE {table.name_sql} DROP COLUMN {old}")
+        connection.execute(f"ALTER TABLE {table.name_sql} RENAME COLUMN {new} TO {old}")
+        if name in table.keys:
+            _create_index(connection, table)
+    column.type = type_
+    connection.execute(
+        "UPDATE _sdc_columns SET kind = ? WHERE table_name = ? AND name = ?",
+        (type_.value, table.name, name),
+    )
+
+
+def _index_sql(table: Table) -> str:
+    return quote(f"_sdc_keys_{table.physical}")
+
+
+def _drop_index(connection: sqlite3.Connection, table: Table) -> None:
+    connection.execute(f"DROP INDEX IF EXISTS {_index_sql(table)}")
+
+
+def _create_index(connection: sqlite3.Connection, table: Table) -> None:
+    if table.keys:
+        connection.execute(
+            f"CREATE UNIQUE INDEX {_index_sql(table)} ON {table.name_sql} ({table.key_sql}) "
+            f"WHERE {table.replaceable_sql}"
+        )

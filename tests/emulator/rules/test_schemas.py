@@ -1,0 +1,293 @@
+"""Schemas that are none, and records that break theirs."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from target_stitch_import.emulator import list_tables
+from target_stitch_import.emulator.rules.exact_validator import is_multiple
+from target_stitch_import.emulator.rules.schemas import SchemaCache
+from tests.emulator.client import ACCEPTED, Api, batch, upsert
+
+
+def post(api: Api, schema: Any, record: str, table: str = "refused") -> Any:
+    """Post one record, given as JSON text, behind one that has no field."""
+    body = batch(table, {}, [upsert(1), {**upsert(2), "data": "RECORD"}])
+    body["schema"] = schema
+    text = str(body).replace("'", '"').replace('"RECORD"', record)
+    for python, json in (("True", "true"), ("False", "false"), ("None", "null")):
+        text = text.replace(python, json)
+    return api.batch(text)
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ({"properties": {"a": {"type": "int"}}}, "unknown type: [int]"),
+        ({"properties": {"a": {"type": ["null", "date"]}}}, "unknown type: [date]"),
+        ({"properties": {"a": {"type": 5}}}, "unknown type: [5]"),
+        ({"properties": {"a": {"type": []}}}, "unknown type: [JSONArray]"),
+        ({"properties": {"a": {"type": ["null", "null"]}}}, "unknown type: [null]"),
+        ({"properties": {"a": {"type": None}}}, "unknown type: [null]"),
+        ({"type": "record", "properties": {}}, "unknown type: [record]"),
+        (
+            {"properties": {"type": 5}},
+            "#/properties/type: expected: JSONObject, found: Integer",
+        ),
+        (
+            {"properties": {"a": True}},
+            "#/properties/a: expected: JSONObject, found: Boolean",
+        ),
+        (
+            {"properties": {"a": {"properties": {"b": "x"}}}},
+            "#/properties/a/properties/b: expected: JSONObject, found: String",
+        ),
+        (
+            {"properties": {"a": {"minimum": 1, "exclusiveMinimum": 5}}},
+            "#/properties/a/exclusiveMinimum: expected: Boolean, found: Integer",
+        ),
+        (
+            {"properties": {"a": {"multipleOf": 0}}},
+            "#/properties/a/multipleOf: expected: minimum 0, found: 0",
+        ),
+        (
+            {"properties": {}, "required": []},
+            "#/required: expected: minItems 1, found: JSONArray",
+        ),
+        (
+            {"properties": {"a": {"$ref": "#/definitions/b"}}},
+            "unresolvable reference: [/definitions/b]",
+        ),
+        (
+            {"properties": {"a": {"$ref": "http://127.0.0.1:9/b"}}},
+            "unresolvable reference: [http://127.0.0.1:9/b]",
+        ),
+        ({"properties": {"a": {"pattern": "("}}}, "invalid pattern: [(]"),
+        (
+            {"properties": {"a": {"$ref": 5}}},
+            "#/properties/a/$ref: expected: String, found: Integer",
+        ),
+        (
+            {"properties": {"a": {"$ref": "#/b"}}, "b": {"multipleOf": "x", "type": "text"}},
+            "a reference leads to no schema",
+        ),
+    ],
+)
+def test_a_schema_that_is_none(api: Api, schema: dict[str, Any], reason: str) -> None:
+    # when the schema is not one of draft 4
+    # then the answer says why
+    assert post(api, schema, '{"a": "x"}') == (400, {"error": f"Invalid JSON schema: {reason}"})
+    assert "refused" not in list_tables(api.database)
+
+
+@pytest.mark.parametrize(
+    ("properties", "place", "reason"),
+    [
+        (None, "#/schema", "required key [properties] not found"),
+        ([], "#/schema/properties", "expected type: JSONObject, found: JSONArray"),
+    ],
+)
+def test_a_schema_needs_properties(api: Api, properties: Any, place: str, reason: str) -> None:
+    # when a schema has no properties, or something else under that name
+    schema = {} if properties is None else {"properties": properties}
+
+    # then the answer says so
+    assert post(api, schema, "{}") == (
+        400,
+        {"error": f"Request failed validation:{place}: {reason}"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "reason"),
+    [
+        ({"type": "integer"}, '"1"', "#/a: expected: Integer, found: String"),
+        ({"type": "integer"}, "1.0", "#/a: expected: Integer, found: Number"),
+        ({"type": "integer"}, "1e0", "#/a: expected: Integer, found: Number"),
+        ({"type": "integer"}, "15.0e1", "#/a: expected: Integer, found: Number"),
+        ({"type": "integer"}, "1E5", "#/a: expected: Integer, found: Number"),
+        ({"type": "integer"}, "true", "#/a: expected: Integer, found: Boolean"),
+        ({"type": "number"}, "true", "#/a: expected: Number, found: Boolean"),
+        ({"type": "boolean"}, "1", "#/a: expected: Boolean, found: Integer"),
+        ({"type": "string"}, "null", "#/a: expected: String, found: Null"),
+        ({"type": "object"}, "[]", "#/a: expected: JSONObject, found: JSONArray"),
+        ({"type": "array"}, "{}", "#/a: expected: JSONArray, found: JSONObject"),
+        (
+            {"type": ["null", "integer"]},
+            '"1"',
+            "#/a: expected: one of [Null, Integer], found: String",
+        ),
+        (
+            {"anyOf": [{"type": "string"}, {"type": "null"}]},
+            "1",
+            "#/a: expected: one of [String, Null], found: Integer",
+        ),
+        (
+            {"anyOf": [{"type": "string"}, {"minimum": 5}]},
+            "1",
+            "#/a: expected: anyOf, found: Integer",
+        ),
+        (
+            {"type": "array", "items": {"type": "integer"}},
+            "[1, null]",
+            "#/a/1: expected: Integer, found: Null",
+        ),
+        (
+            {"type": "object", "properties": {"b/c~d": {"type": "string"}}},
+            '{"b/c~d": 1}',
+            "#/a/b~1c~0d: expected: String, found: Integer",
+        ),
+        ({"required": ["b"]}, "{}", "#/a: required key [b] not found"),
+        ({"enum": ["x", None]}, '"y"', "#/a: expected: enum, found: String"),
+        ({"maxLength": 3}, '"four"', "#/a: expected: maxLength 3, found: four"),
+        ({"maxLength": 3}, f'"{"x" * 300}"', f"#/a: expected: maxLength 3, found: {'x' * 200}..."),
+        ({"pattern": "^b"}, '"a"', "#/a: expected: pattern ^b, found: a"),
+        ({"minimum": 0}, "-1", "#/a: expected: minimum 0, found: -1"),
+        (
+            {"maximum": 0.1},
+            "0.10000000000000000000000000000000000001",
+            "#/a: expected: maximum 0.1, found: 0.10000000000000000000000000000000000001",
+        ),
+        ({"multipleOf": 0.1}, "0.35", "#/a: expected: multipleOf 0.1, found: 0.35"),
+        (
+            {"additionalProperties": False},
+            '{"b": 1}',
+            "#/a: expected: additionalProperties false, found: JSONObject",
+        ),
+    ],
+)
+def test_a_record_that_breaks_its_schema(
+    api: Api, schema: dict[str, Any], value: str, reason: str
+) -> None:
+    # when the second record of a batch breaks the schema
+    # then the answer has its place, and the first is not stored either
+    expected = {"error": f"Record 1 did not conform to schema: {reason}"}
+    assert post(api, {"properties": {"a": schema}}, f'{{"a": {value}}}') == (400, expected)
+    assert "refused" not in list_tables(api.database)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": "integer"}, "1" * 5000),
+        ({"type": "number"}, "-" + "1" * 5000),
+        ({"type": "number"}, "1e999999999"),
+        ({"type": "string", "format": "date-time"}, '"not a date"'),
+        ({"type": "string", "format": "uuid"}, '""'),
+        ({"multipleOf": 0.1}, "0.3"),
+        ({"multipleOf": 1e-38}, "1.00000000000000000000000000000000000001"),
+        ({"multipleOf": 1e-38}, "99999999999999999999999999999999999.999"),
+        ({"multipleOf": 3}, "1" * 4500),
+        ({"maxLength": 1}, '"\\ud83d\\ude00"'),
+        ({"pattern": "^(?!a)b"}, '"b"'),
+        ({"$ref": "#/properties/b", "type": "string"}, "5"),
+        ({"enum": [1]}, "1.0"),
+        ({}, '{"anything": [1, "goes"]}'),
+    ],
+)
+def test_a_record_that_conforms(api: Api, table: str, schema: dict[str, Any], value: str) -> None:
+    # when a record is at the border of what its schema permits
+    answer = post(api, {"properties": {"a": schema, "b": {}}}, f'{{"a": {value}}}', "conforms")
+
+    # then it is taken
+    assert answer == ACCEPTED
+
+
+def test_what_only_the_exact_verdict_understands(api: Api, table: str) -> None:
+    # given a pattern that the fast validator can't compile
+    schema = {"properties": {"a": {"type": "string", "pattern": "^(?P<x>b)(?P=x)$"}}}
+
+    # when two records come, of which one conforms
+    taken = post(api, schema, '{"a": "bb"}', table)
+    refused = post(api, schema, '{"a": "bc"}', table)
+
+    # then the exact verdict counts
+    reason = "#/a: expected: pattern ^(?P<x>b)(?P=x)$, found: bc"
+    assert taken == ACCEPTED
+    assert refused == (400, {"error": f"Record 1 did not conform to schema: {reason}"})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"$ref": "#/properties/a"}}},
+        {"properties": {"a": {"items": {"$ref": "#/properties/a"}}}},
+        {"properties": {"a": {"allOf": [{"$ref": "#/properties/a"}, {"type": "string"}]}}},
+    ],
+)
+def test_a_schema_that_never_ends(api: Api, schema: dict[str, Any]) -> None:
+    # when a schema refers to itself
+    status, _ = post(api, schema, '{"a": [[[[1]]]]}', "endless")
+
+    # then there is an answer, and the emulator goes on
+    assert status in (201, 400)
+    assert api.batch(batch("endless", {}, [upsert(1)])) == ACCEPTED
+
+
+def test_what_is_nested_too_deeply(api: Api) -> None:
+    # when a record or a schema is nested more deeply than every Python survives
+    deep = "[" * 600 + "]" * 600
+    malformed = {
+        "status": "ERROR",
+        "message": "Malformed json in the body!",
+        "error": "nested too deeply",
+        "input": None,
+    }
+
+    # then it is refused
+    assert post(api, {"properties": {}}, f'{{"a": {deep}}}') == (400, malformed)
+    schema: dict[str, Any] = {"properties": {}}
+    for _ in range(600):
+        schema = {"properties": {}, "not": schema}
+    assert post(api, schema, "{}") == (400, malformed)
+
+
+@pytest.mark.parametrize(
+    ("value", "divisor", "expected"),
+    [
+        ("0", "3", True),
+        ("9", "3", True),
+        ("10", "3", False),
+        ("1E+999999999", "3", False),
+        ("3E+999999999", "3", True),
+        ("1E-999999999", "3", False),
+        ("3", "1E-999999999", True),
+        ("-0.3", "0.1", True),
+        ("1200", "4E+2", True),
+        ("1200", "5E+2", False),
+        ("1", "1E+5", False),
+    ],
+)
+def test_multiples_are_exact(value: str, divisor: str, expected: bool) -> None:
+    # when a number of any size is divided by another
+    # then the verdict is exact, and comes at once
+    assert is_multiple(Decimal(value), Decimal(divisor)) is expected
+
+
+def test_the_cache_of_schemas_is_bounded() -> None:
+    # given a cache of two
+    cache = SchemaCache(2)
+    schemas: list[dict[str, Any]] = [{"properties": {name: {}}} for name in "abc"]
+
+    # when a third schema comes, after the first was used again
+    first, second = cache.compile(schemas[0]), cache.compile(schemas[1])
+    again = cache.compile(schemas[0])
+    cache.compile(schemas[2])
+
+    # then the one that was not used is forgotten
+    assert again is first
+    assert cache.compile(schemas[0]) is first
+    assert cache.compile(schemas[1]) is not second
+
+
+def test_a_huge_schema_is_not_kept() -> None:
+    # given a schema of more text than is worth keeping
+    cache = SchemaCache()
+    schema = {"properties": {}, "description": "x" * 100_000}
+
+    # when it is compiled twice
+    # then it is not kept
+    assert cache.compile(schema) is not cache.compile(schema)
