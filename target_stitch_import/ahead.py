@@ -1,8 +1,7 @@
-"""Reading ahead in a thread, so that a slow file holds up nothing else.
+"""Reads ahead in a thread, so that delivery goes on while a file is slow.
 
-While the thread waits for a disk or a network, batches grow old, acknowledgements come in, and a
-signal may ask to end: the background has its turn before each wait, as it has while a tap is quiet.
-Knows threads and pipes; nothing of what is read.
+While the thread waits for a disk or a network, the main thread seals old batches, and handles
+acknowledgements and signals.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
 
-__all__ = ["AHEAD", "read_ahead"]
+__all__ = ["MAX_WAITING", "read_ahead"]
 
-AHEAD: Final = 2
-"""So many items wait to be taken at most; the thread holds one more."""
+MAX_WAITING: Final = 2
+"""The most items that wait in the queue; the thread has one more."""
 
-GRACE: Final = 1.0
-"""So many seconds the thread has to end with what it does."""
+STOP_SECONDS: Final = 1.0
+"""Seconds to wait for the thread to end."""
 
 T = TypeVar("T")
 
@@ -31,74 +30,79 @@ T = TypeVar("T")
 def read_ahead(
     items: Callable[[], Iterator[T]], wait: Callable[[int], None]
 ) -> Generator[T, None, None]:
-    """Yield what ``items`` gives, which a thread of its own calls and goes through.
+    """Yield the items of an iterator that a thread creates and reads.
 
-    An error of the thread is raised behind what came before it; nothing more is read once the
-    iterator is closed.
+    An error in the thread is raised after the items before it. When the generator is closed, the
+    thread stops after its current item.
+
+    Args:
+        items: Returns the iterator; called in the thread.
+        wait: Called with a file descriptor; returns when that is readable.
     """
-    feed = _Feed(items)
+    thread = _ReadingThread(items)
     try:
         while True:
-            wait(feed.readable)
-            if isinstance(found := feed.take(), _End):
-                if found.error is not None:
-                    raise found.error
+            wait(thread.readable)
+            if isinstance(item := thread.get(), _End):
+                if item.error is not None:
+                    raise item.error
                 return
-            yield found
+            yield item
     finally:
-        feed.close()
+        thread.close()
 
 
 class _End:
-    """What stands behind the last item."""
+    """Follows the last item; ``error`` is what ended the reading, if anything did."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
 
 
-class _Feed(Generic[T]):
-    """A thread that goes through items; a byte in a pipe stands for each that waits."""
+class _ReadingThread(Generic[T]):
+    """A thread that puts items into a queue, and for each a byte into a pipe."""
 
     def __init__(self, items: Callable[[], Iterator[T]]) -> None:
-        self._waiting: queue.Queue[T | _End] = queue.Queue(AHEAD)
+        self._waiting: queue.Queue[T | _End] = queue.Queue(MAX_WAITING)
         self._stopped = False
         self.readable, self._writable = os.pipe()
-        # It may hang in a read for ever, and must not hold up the end of the process.
+        # It may hang in a read for ever, and must not keep the process from ending.
         self._thread = threading.Thread(
             target=self._run, args=(items,), name="reading", daemon=True
         )
         self._thread.start()
 
-    def take(self) -> T | _End:
+    def get(self) -> T | _End:
+        """Return the next item, or the end."""
         os.read(self.readable, 1)
         return self._waiting.get()
 
     def close(self) -> None:
-        """Let the thread end with what it does, and wait a little for that.
+        """Stop the thread, and wait a little for it to end.
 
-        The process ends soon where a run fails, and is aborted by a thread that is in a library then.
+        A failed run exits soon, and a thread that is in a library at that time aborts the process.
         """
         self._stopped = True
         os.close(self.readable)
         with contextlib.suppress(queue.Empty):
-            while True:  # it may wait for room
+            while True:  # the thread may wait for room in the queue
                 self._waiting.get_nowait()
-        self._thread.join(GRACE)
+        self._thread.join(STOP_SECONDS)
 
     def _run(self, items: Callable[[], Iterator[T]]) -> None:
         try:
-            with contextlib.closing(_as_generator(items)) as found:
-                for item in found:
-                    self._give(item)
+            with contextlib.closing(_as_generator(items)) as iterator:
+                for item in iterator:
+                    self._put(item)
                     if self._stopped:
                         return
-            self._give(_End())
-        except Exception as error:  # noqa: BLE001 - the thread that takes raises it
-            self._give(_End(error))
+            self._put(_End())
+        except Exception as error:  # noqa: BLE001 - raised in the main thread
+            self._put(_End(error))
         finally:
             os.close(self._writable)
 
-    def _give(self, item: T | _End) -> None:
+    def _put(self, item: T | _End) -> None:
         self._waiting.put(item)
         with contextlib.suppress(BrokenPipeError):
             os.write(self._writable, b"\0")

@@ -19,7 +19,7 @@ from target_stitch_import.errors import (
     RejectedRecordError,
     TooLargeError,
     TransientError,
-    UnplacedRecordError,
+    UnidentifiedRecordError,
 )
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def check(answer: Answer, *, may_be_empty: bool = False) -> None:
         raise TransientError(told, retry_after=answer.retry_after)
     if code in (401, 403):
         look_at, advice = _what_to_look_at(answer)
-        raise AccessError(f"{told.rstrip('.')}. {advice}", look_at=look_at)
+        raise AccessError(f"{told.rstrip('.')}. {advice}", setting=look_at)
     if code == 413:  # noqa: PLR2004
         raise TooLargeError(told)
     if code < 400:  # noqa: PLR2004
@@ -122,7 +122,7 @@ def check(answer: Answer, *, may_be_empty: bool = False) -> None:
     if match := _RECORD.match(said):
         raise RejectedRecordError(told, index=int(match[1]))
     if code == 422 and answer.refuses_a_record:  # noqa: PLR2004
-        raise UnplacedRecordError(told)
+        raise UnidentifiedRecordError(told)
     raise RejectedError(told)
 
 

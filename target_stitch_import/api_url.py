@@ -1,6 +1,6 @@
-"""Where the service is, and which addresses a token may be sent to.
+"""The base URL of the service, and the check that a token may be sent to it.
 
-Knows URLs and the regions' own (Import API reference, section Base URLs); nothing of requests.
+See the Import API reference, section Base URLs.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from target_stitch_import.limits import REGIONS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PLAIN", "base_url", "refused_url"]
+__all__ = ["PRINTABLE_ASCII", "base_url", "find_url_error"]
 
-PLAIN: Final = re.compile(r"[\x21-\x7e]*")
-"""What a URL, and a token in a header, can hold."""
+PRINTABLE_ASCII: Final = re.compile(r"[\x21-\x7e]*")
+"""The characters that a URL, and a token in a header, can have."""
 
 
 def base_url(config: Mapping[str, Any]) -> str:
@@ -26,21 +26,21 @@ def base_url(config: Mapping[str, Any]) -> str:
     return str(config.get("api_url") or REGIONS[config["region"]]).rstrip("/")
 
 
-def refused_url(url: str) -> str | None:
-    """Return why a URL can't be that of the service, None if it can."""
+def find_url_error(url: str) -> str | None:
+    """Return why a URL can't be used for the service; None if it can."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        return "is no URL"
-    if not PLAIN.fullmatch(url):
-        return "must be of plain characters, without spaces"
+        return "is not a URL"
+    if not PRINTABLE_ASCII.fullmatch(url):
+        return "must be printable ASCII characters, without spaces"
     if parts.scheme not in ("http", "https") or not host:
         return "must be https://HOST, or http to a loopback address"
     if parts.username or parts.password or parts.query or parts.fragment:
-        return "must be a scheme and a host, without user, query or fragment"
+        return "must be a scheme and a host, without user, password, query or fragment"
     if parts.scheme == "http" and not _is_loopback(host):
-        return f"plain http to {host} would show the token to the network; use https"
+        return f"http would send the token to {host} unencrypted; use https"
     return None
 
 

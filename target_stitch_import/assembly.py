@@ -1,7 +1,4 @@
-"""From settings to the rooms that are built with them.
-
-The one place that knows which setting goes where; it knows nothing of messages.
-"""
+"""Creates the client, the pipeline and the quarantine from the settings."""
 
 from __future__ import annotations
 
@@ -21,24 +18,24 @@ if TYPE_CHECKING:
     from target_stitch_import.dry_run import DryRun
     from target_stitch_import.posting import Client
 
-__all__ = ["connection", "pipeline_of", "quarantine_of"]
+__all__ = ["create_client", "create_pipeline", "create_quarantine"]
 
 MAX_TIMEOUTS: Final = 5
-"""A request is given up after so many timeouts, whatever signs of life there are: some drip."""
+"""A request is given up after this many timeouts, even if bytes of an answer still arrive."""
 
 
-def connection(config: Mapping[str, Any], url: str, *, agent: str) -> ImportClient:
-    """Return a connection to the service at a base URL, as the settings want it."""
+def create_client(config: Mapping[str, Any], url: str, *, agent: str) -> ImportClient:
+    """Return a client for the service at the base URL ``url``; ``agent`` is the user agent."""
     return ImportClient(
         url,
         config["token"],
-        endpoint=endpoint_of(config),
+        endpoint=choose_endpoint(config),
         timeout=float(config["request_timeout_seconds"]),
         agent=agent,
     )
 
 
-def pipeline_of(
+def create_pipeline(
     config: Mapping[str, Any],
     write_state: Callable[[bytes], None],
     set_aside: Callable[[Batch, int, str], None],
@@ -46,47 +43,50 @@ def pipeline_of(
     agent: str,
     dry_run: DryRun | None = None,
 ) -> Pipeline:
-    """Return the pipeline to the service that the settings name, or to a dry run.
+    """Return a pipeline to the service, or to ``dry_run`` if one is given.
 
-    ``set_aside`` takes a record that the service refuses, or raises which one it is.
+    Args:
+        config: The settings.
+        write_state: Called with the bytes of each STATE that may be written.
+        set_aside: Called with a batch, the index of a record in it that the service has refused,
+            and the reason; it puts the record into the quarantine, or raises.
+        agent: The user agent of requests.
+        dry_run: Used instead of the service.
     """
-    longest = MAX_TIMEOUTS * float(config["request_timeout_seconds"])
-    connect: Callable[[], Client] = partial(connection, config, base_url(config), agent=agent)
+    max_seconds = MAX_TIMEOUTS * float(config["request_timeout_seconds"])
+    connect: Callable[[], Client] = partial(create_client, config, base_url(config), agent=agent)
     return Pipeline(
         connect if dry_run is None else lambda: dry_run,
         write_state,
-        create_retry=partial(Retry, float(config["max_retry_seconds"]), longest),
+        create_retry=partial(Retry, float(config["max_retry_seconds"]), max_seconds),
         max_rows=config["batch_size_rows"],
         max_bytes=config["max_batch_bytes"],
         max_age=float(config["max_batch_age_seconds"]),
-        parallel=1 if dry_run else config["max_parallel_requests"],  # bodies in their order
+        parallel=1 if dry_run else config["max_parallel_requests"],  # keeps the order of bodies
         set_aside=set_aside,
         check_status=config["check_status"] and dry_run is None,
     )
 
 
-def endpoint_of(config: Mapping[str, Any]) -> Endpoint:
-    """Return where bodies are posted to."""
+def choose_endpoint(config: Mapping[str, Any]) -> Endpoint:
+    """Return the endpoint that bodies are posted to."""
     if config["endpoint"] == "batch":
         return BATCH
     return PUSH_TRANSIT if config["push_format"] == "transit" else PUSH
 
 
-def quarantine_of(config: Mapping[str, Any], source: IO[Any]) -> Quarantine | None:
-    """Return the quarantine for a run that reads from ``source``, if the settings ask for one.
+def create_quarantine(config: Mapping[str, Any], source: IO[Any]) -> Quarantine | None:
+    """Return the quarantine of a run that reads from ``source``; None if it is not asked for.
 
     Raises:
-        QuarantineError: The file could not be written.
+        QuarantineError: The quarantine file can't be written.
     """
-    if not _has_quarantine(config):
+    if config["on_invalid_record"] != "quarantine":
         return None
     try:
         input_fd = source.fileno()
-    except OSError:  # no file of the system's, but one in memory
+    except OSError:  # a file in memory
         input_fd = None
-    most = config.get("max_quarantined")
-    return Quarantine(config["quarantine_path"], max_records=most, input_fd=input_fd)
-
-
-def _has_quarantine(config: Mapping[str, Any]) -> bool:
-    return bool(config["on_invalid_record"] == "quarantine")
+    return Quarantine(
+        config["quarantine_path"], max_records=config.get("max_quarantined"), input_fd=input_fd
+    )

@@ -11,8 +11,12 @@ import msgspec
 
 from target_stitch_import.ahead import read_ahead
 from target_stitch_import.errors import InputError
-from target_stitch_import.file_rows import COMPRESSIONS, ReadingError, rows_of
-from target_stitch_import.jsontext import has_half_a_pair, without_half_pairs, without_non_finite
+from target_stitch_import.file_rows import COMPRESSIONS, FileReadError, read_rows
+from target_stitch_import.jsontext import (
+    has_lone_surrogate,
+    replace_lone_surrogates,
+    replace_non_finite,
+)
 from target_stitch_import.places import Files, line_number, make_position
 from target_stitch_import.runs import Block, Run
 
@@ -54,14 +58,14 @@ class BatchFiles:
             name = f"file {_printable(address)}"
             self._files.begin(line, before, f"{name}, {unit}")
             last = 0
-            rows = partial(rows_of, address, file_format, compression)
+            rows = partial(read_rows, address, file_format, compression)
             try:
                 with contextlib.closing(read_ahead(rows, self._wait)) as found:
                     for numbers, texts in found:
                         positions = [make_position(line, before + number) for number in numbers]
                         yield from self._runs(message, texts, positions)
                         last = numbers[-1] if numbers else last
-            except ReadingError as error:
+            except FileReadError as error:
                 behind = f", behind {unit} {last:,}" if last else ""
                 raise _failure(message, f"{name}{behind} can't be read: {error}") from error
             before += last
@@ -103,14 +107,14 @@ class BatchFiles:
         """
         where = self.describe(position)
         if b"NaN" in text or b"Infinity" in text:
-            repaired = without_non_finite(text)
+            repaired = replace_non_finite(text)
             if repaired != text:
                 self._warn_of_repair(message.stream, f"line {line_number(position)} ({where})")
                 try:
                     return _decode(repaired)
                 except _DECODE_ERRORS as other:
                     return self._decode_exactly(message, repaired, position, other)
-        if has_half_a_pair(text, error) and _is_json(without_half_pairs(text)):
+        if has_lone_surrogate(text, error) and _is_json(replace_lone_surrogates(text)):
             return msgspec.Raw(text)
         reason = f"no JSON: {error!s:.{_MAX_REASON}}"
         if isinstance(error, RecursionError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from target_stitch_import.errors import InvalidRecordError, InvalidSchemaError
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_SEQUENCE
-from target_stitch_import.transit import transit_text
+from target_stitch_import.transit import encode_transit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -158,11 +158,11 @@ def push_format(
 
     def encode(record: bytes) -> bytes:
         try:
-            return transit_text(decode_exactly(record), schema)
+            return encode_transit(decode_exactly(record), schema)
         except (ValueError, RecursionError) as error:
             raise InvalidRecordError(f"can't be written as Transit: {error}") from None
 
-    message = _escape(transit_text(arguments)[:-1]) + b',"sequence","~i%d","data",%b],'
+    message = _escape(encode_transit(arguments)[:-1]) + b',"sequence","~i%d","data",%b],'
     return BodyFormat(lambda _: PUSH_HEAD, PUSH_TAIL, message, None, is_shared=True, encode=encode)
 
 

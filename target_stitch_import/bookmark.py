@@ -1,6 +1,6 @@
-"""Sequences from the records themselves: the value of a stream's bookmark property.
+"""Sequences from the value of a stream's bookmark property, for ``sequence_source: replication_key``.
 
-The same rows have the same values, so what is loaded again replaces nothing that is newer (Import API
+A row that is loaded again has the same value, and so replaces nothing that is newer (Import API
 reference, section Sequence).
 """
 
@@ -24,7 +24,7 @@ __all__ = ["BookmarkSequencer"]
 
 
 class BookmarkSequencer:
-    """The sequences of records that have a bookmark property, in a table that others may load too."""
+    """Assigns the sequences of records with a bookmark property."""
 
     def __init__(self, name: str, sequencer: Sequencer) -> None:
         """Read the values of the property ``name``; ``sequencer`` is the table's."""
@@ -36,14 +36,14 @@ class BookmarkSequencer:
         self._sequencer = sequencer
 
     def assign(self, records: Iterable[bytes]) -> tuple[list[int], InvalidRecordError | None]:
-        """Return the sequences of records, JSON objects, up to one that can't have any, and why not.
+        """Return the sequences of records, up to one that can't have any, and its error.
 
-        A timestamp counts in Unix nanoseconds, an integer as it is. A record without either, or
-        with one that no sequence can have, comes right behind the one before it.
+        A timestamp becomes its Unix nanoseconds, an integer is used as it is. A record without
+        either, or with one that can't be a sequence, gets the one after the previous record's.
         """
         values = [self._read_value(record) for record in records]
         times_ns, _ = self._timestamps.read(values)
-        found: list[int] = []
+        sequences: list[int] = []
         for value, time_ns in zip(values, times_ns, strict=True):
             own = value if type(value) is int else self._sequencer.clamp(time_ns)
             if not 0 < own <= MAX_SEQUENCE:
@@ -51,16 +51,16 @@ class BookmarkSequencer:
                 own = 0
             sequence = self._sequencer.assign_own(own)
             if sequence > MAX_SEQUENCE:
-                return found, InvalidRecordError(
+                return sequences, InvalidRecordError(
                     f"would need a sequence above {MAX_SEQUENCE}, the greatest there is, which a "
                     f"record before it has by its bookmark property {self.name!r}"
                 )
-            found.append(sequence)
-        return found, None
+            sequences.append(sequence)
+        return sequences, None
 
 
 def _reader(name: str) -> Callable[[bytes], Any]:
-    """Return what reads one field of a record, None where it is no text and no integer."""
+    """Return a function that reads one field of a record; None if it is neither text nor an integer."""
     try:
         fields = [("value", int | str | None, None)]
         struct = msgspec.defstruct("Bookmark", fields, rename={"value": name}, gc=False)

@@ -206,12 +206,12 @@ class ImportClient:
             return AccessError(
                 "no request can be made with this token and api_url: one has characters that "
                 "HTTP does not permit",
-                look_at="api_url",
+                setting="api_url",
             )
         cause = _root(error)
         told = self._auth.hide(" ".join(f"{type(cause).__name__}: {cause}".split()))
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return AccessError(f"{self._api_url} is not trusted: {told}", look_at="api_url")
+            return AccessError(f"{self._api_url} is not trusted: {told}", setting="api_url")
         return TransientError(told)
 
     def _content(self, response: requests.Response) -> tuple[bytes, bool]:

@@ -1,9 +1,9 @@
-"""Numbers with bounds, and decimals as database taps declare them, judged by their JSON text.
+"""Fast tests of numbers with bounds, and of decimals as database taps declare them.
 
-``{"type": ["null", "number"], "multipleOf": 0.01, "minimum": -1e12, "maximum": 1e12}`` asks for at
-most two digits behind the point and twelve before it, or for a verdict in exact arithmetic, which
-takes twenty times as long. Sound, not complete: what passes fits the schema. Knows draft 4 and
-numbers; nothing of records.
+``{"type": ["null", "number"], "multipleOf": 0.01, "minimum": -1e12, "maximum": 1e12}`` permits at
+most two digits after the point and twelve before it, which the JSON text of a number shows. Exact
+arithmetic takes twenty times as long. A number that passes fits its schema; one that does not pass
+may fit, too, which ``verdict.py`` decides.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from target_stitch_import.keywords import SAYS_NOTHING, kinds_of
+from target_stitch_import.keywords import ANNOTATIONS, declared_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,71 +20,72 @@ if TYPE_CHECKING:
 
     import msgspec
 
-    _Test: TypeAlias = Callable[[bytes | msgspec.Raw], object]
+    NumberTest: TypeAlias = Callable[[bytes | msgspec.Raw], object]
 
 __all__ = ["number_test"]
 
 _BOUNDS: Final = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
-_MANY: Final = 300  # digits of a number, or of its part before the point, where no bound is set
+_MAX_DIGITS: Final = 300
+"""The most digits of a number, or of its part before the point, if no bound is set."""
 
 
-def number_test(schema: Mapping[str, Any]) -> _Test | None:
-    """Return a test of a number's JSON text, which is false where others have to judge.
+def number_test(schema: Mapping[str, Any]) -> NumberTest | None:
+    """Return a test of the JSON text of a number, or of null; None if the schema has no such test.
 
-    It may raise ``ValueError`` there, too. An empty text, for a field that is missing, passes. None
-    if there is no such test.
+    The test is true only if the value fits the schema. It is also true for an empty text, which
+    stands for a field that is missing.
     """
-    kinds = {*kinds_of(schema)}
-    if "number" not in kinds or kinds - {"number", "null"}:
+    types = {*declared_types(schema)}
+    if "number" not in types or types - {"number", "null"}:
         return None
-    said = schema.keys() - {"type"} - SAYS_NOTHING
-    if not said or said - _BOUNDS - {"multipleOf"}:
+    rules = schema.keys() - {"type"} - ANNOTATIONS
+    if not rules or rules - _BOUNDS - {"multipleOf"}:
         return None
-    may_be_null = "null" in kinds
+    may_be_null = "null" in types
     if "multipleOf" in schema:
         return _digits_test(schema, may_be_null=may_be_null)
     return _bounds_test(schema, may_be_null=may_be_null)
 
 
-def _bounds_test(schema: Mapping[str, Any], *, may_be_null: bool) -> _Test:
-    least, most = schema.get("minimum"), schema.get("maximum")
-    above = schema.get("exclusiveMinimum", False)
-    below = schema.get("exclusiveMaximum", False)
+def _bounds_test(schema: Mapping[str, Any], *, may_be_null: bool) -> NumberTest:
+    minimum, maximum = schema.get("minimum"), schema.get("maximum")
+    excludes_minimum = schema.get("exclusiveMinimum", False)
+    excludes_maximum = schema.get("exclusiveMaximum", False)
     empty = {b"", b"null"} if may_be_null else {b""}
 
     def fits(raw: bytes | msgspec.Raw) -> bool:
         text = bytes(raw)
         if text in empty:
             return True
-        if len(text) > _MANY:
+        if len(text) > _MAX_DIGITS:
             return False
         try:
             number = Decimal(text.decode())
-        except ArithmeticError:  # no number, or one beyond all measure
+        except (ArithmeticError, UnicodeDecodeError):  # not a number, or an extreme exponent
             return False
-        if least is not None and (number < least or (above and number == least)):
+        if minimum is not None and (number < minimum or (excludes_minimum and number == minimum)):
             return False
-        return most is None or number < most or (number == most and not below)
+        return maximum is None or number < maximum or (number == maximum and not excludes_maximum)
 
     return fits
 
 
-def _digits_test(schema: Mapping[str, Any], *, may_be_null: bool) -> _Test | None:
-    _, (first, *others), exponent = Decimal(schema["multipleOf"]).normalize().as_tuple()
-    if first != 1 or others or not isinstance(exponent, int) or not -_MANY <= exponent <= 0:
+def _digits_test(schema: Mapping[str, Any], *, may_be_null: bool) -> NumberTest | None:
+    _, (first, *rest), exponent = Decimal(schema["multipleOf"]).normalize().as_tuple()
+    if first != 1 or rest or not isinstance(exponent, int) or not -_MAX_DIGITS <= exponent <= 0:
         return None
-    above = _whole_digits(schema.get("maximum"))
-    below = _whole_digits(-schema["minimum"] if "minimum" in schema else None)
-    before = min(above, below)
-    if before < 1:
+    positive = _whole_digits(schema.get("maximum"))
+    negative = _whole_digits(-schema["minimum"] if "minimum" in schema else None)
+    whole_digits = min(positive, negative)
+    if whole_digits < 1:
         return None
     fraction = rf"(?:\.[0-9]{{1,{-exponent}}})?" if exponent else ""
     null = "null|" if may_be_null else ""
-    return re.compile(rf"(?:{null}-?[0-9]{{1,{before}}}{fraction})?".encode()).fullmatch
+    return re.compile(rf"(?:{null}-?[0-9]{{1,{whole_digits}}}{fraction})?".encode()).fullmatch
 
 
 def _whole_digits(bound: Any) -> int:
-    """Return how many digits before the point keep a number below a bound, so that it can't reach it."""
+    """Return the most digits before the point with which a number is always below a bound."""
     if bound is None:
-        return _MANY
-    return min(Decimal(bound).adjusted(), _MANY) if bound >= 1 else 0
+        return _MAX_DIGITS
+    return min(Decimal(bound).adjusted(), _MAX_DIGITS) if bound >= 1 else 0

@@ -1,8 +1,4 @@
-"""A file of a BATCH message -> its records as JSON, some at a time.
-
-Knows the forms that the SDK's taps write: JSON lines, plain or gzip, and Parquet; nothing of where
-the file is, of the message that names it, or of what becomes of a record.
-"""
+"""Reads the records of a BATCH message's file: JSON lines, plain or gzip, or Parquet."""
 
 from __future__ import annotations
 
@@ -18,53 +14,58 @@ if TYPE_CHECKING:
     import io
     from collections.abc import Iterable, Iterator, Sequence
 
-    Rows: TypeAlias = tuple[Sequence[int], list[bytes]]
-    """Records as JSON, and for each the number of its line, or its row, in the file, from 1."""
+    NumberedRecords: TypeAlias = tuple[Sequence[int], list[bytes]]
+    """The number of each record's line or row in the file, from 1, and the records as JSON."""
 
-__all__ = ["COMPRESSIONS", "ReadingError", "rows_of"]
+__all__ = ["COMPRESSIONS", "FileReadError", "read_rows"]
 
 COMPRESSIONS: Final = {
     "jsonl": frozenset({"none", "gzip"}),
     "parquet": frozenset({"none", "brotli", "gzip", "lz4", "snappy", "zstd"}),
 }
-"""By format, the compressions that are read."""
+"""The compressions that can be read, by format."""
 
 CHUNK_BYTES: Final = 1 << 18
-"""Read at once where there is so much."""
+"""The most bytes that are read at a time."""
 
 _GZIP: Final = b"\x1f\x8b"
 
 
-class ReadingError(Exception):
-    """A file can't be read, or not to its end; says why, and what to do."""
+class FileReadError(Exception):
+    """A file can't be read to its end. The message says why and what to do."""
 
 
-def rows_of(address: str, file_format: str, compression: str) -> Iterator[Rows]:
-    """Yield the records of a file, which may be of any size.
+def read_rows(address: str, file_format: str, compression: str) -> Iterator[NumberedRecords]:
+    """Yield the records of a file of any size, several at a time.
+
+    Args:
+        address: The file, as ``open_file`` takes it.
+        file_format: ``jsonl`` or ``parquet``.
+        compression: One of ``COMPRESSIONS`` for that format.
 
     Raises:
-        ReadingError: It can't be read, or not to its end.
+        FileReadError: The file can't be read to its end.
     """
     try:
         with open_file(address) as file:
-            if file_format == "parquet":  # it says by itself how it is compressed
-                yield from _parquet_rows(file)
+            if file_format == "parquet":  # the file itself names its compression
+                yield from _read_parquet(file)
             else:
-                yield from _json_rows(file, must_be_gzip=compression == "gzip")
+                yield from _read_json_lines(file, must_be_gzip=compression == "gzip")
     except Exception as error:
-        raise ReadingError(_told(error)) from error
+        raise FileReadError(_describe(error)) from error
 
 
-def _parquet_rows(file: io.BufferedIOBase) -> Iterator[Rows]:
+def _read_parquet(file: io.BufferedIOBase) -> Iterator[NumberedRecords]:
     first = 1
-    for records in parquet.rows_of(file):
+    for records in parquet.read_rows(file):
         yield range(first, first + len(records)), records
         first += len(records)
 
 
-def _json_rows(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterator[Rows]:
+def _read_json_lines(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterator[NumberedRecords]:
     first = 1
-    for lines in split_lines(_chunks(file, must_be_gzip=must_be_gzip)):
+    for lines in split_lines(_read_chunks(file, must_be_gzip=must_be_gzip)):
         if first == 1:
             lines[0] = lines[0].removeprefix(BYTE_ORDER_MARK)
         records = [line.strip() for line in lines]
@@ -77,50 +78,50 @@ def _json_rows(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterator[Rows]
         yield numbers, records
 
 
-def _chunks(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterable[bytes]:
-    """Yield what there is to read; whether it is gzip is told by the file, not by the message.
+def _read_chunks(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterable[bytes]:
+    """Yield the content of a file, decompressed if it is gzip.
 
-    The SDK's taps write gzip also where they say that there is none.
+    The file decides whether it is gzip, as the SDK's taps write gzip even if the message says none.
     """
     start = file.read(len(_GZIP))
     if not start and must_be_gzip:
-        raise EOFError("it is empty, and so no gzip")
-    whole = _Again(start, file)
-    read = whole.read1
+        raise EOFError("it is empty, so it is not gzip")
+    peeked = _PeekedFile(start, file)
+    read = peeked.read1
     if start == _GZIP:
-        read = gzip.GzipFile(mode="rb", fileobj=cast("IO[bytes]", whole)).read1
+        read = gzip.GzipFile(mode="rb", fileobj=cast("IO[bytes]", peeked)).read1
     while chunk := read(CHUNK_BYTES):
         yield chunk
 
 
-class _Again:
-    """A file whose first bytes are read already; it need not be one that can be sought in."""
+class _PeekedFile:
+    """A file whose first bytes are already read; it need not support ``seek``."""
 
     def __init__(self, start: bytes, file: io.BufferedIOBase) -> None:
         self._start = start
         self._file = file
 
     def read1(self, size: int) -> bytes:
-        """Return what there is, without waiting for more; nothing at the end alone."""
+        """Return the bytes that are there, without waiting for more; none only at the end."""
         start, self._start = self._start, b""
         return start or self._file.read1(size)
 
     def read(self, size: int) -> bytes:
-        """Return at most so many bytes; as many as asked for where these are few."""
+        """Return up to ``size`` bytes; exactly ``size`` if that is 2 or less, as ``gzip`` needs."""
         data = self.read1(size)
         while len(data) < min(size, len(_GZIP)) and (more := self.read1(size - len(data))):
             data += more
         return data
 
 
-def _told(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return (
-            "it is not there; the tap must leave its files until the run has ended, where this "
+            "it does not exist; the tap must keep its files until the run has ended, where this "
             "target can read them"
         )
     if isinstance(error, PermissionError):
-        return "the user that this target runs as may not read it"
+        return "the user that runs this target has no permission to read it"
     if isinstance(error, EOFError | gzip.BadGzipFile | zlib.error):
         return f"its gzip data is cut off or damaged ({error}); let the tap write it again"
     if isinstance(error, LineTooLongError):

@@ -12,7 +12,7 @@ from target_stitch_import.errors import (
     RejectedRecordError,
     TooLargeError,
     TransientError,
-    UnplacedRecordError,
+    UnidentifiedRecordError,
 )
 from target_stitch_import.parts import (
     describe_record,
@@ -99,7 +99,7 @@ class DeliveryTask:
             self._handle_too_large(part, error)
         elif isinstance(error, RejectedRecordError):
             self._refuse(part, error.index, error)
-        elif isinstance(error, UnplacedRecordError):
+        elif isinstance(error, UnidentifiedRecordError):
             if part.rows == 1:
                 self._refuse(part, 0, error)
             else:  # the half that is refused again has the record

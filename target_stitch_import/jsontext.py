@@ -1,7 +1,6 @@
-"""JSON text read and written without loss.
+"""Decodes and encodes JSON without rounding, and repairs text that is almost JSON.
 
-The one place where a record leaves the form of bytes: decimals stay decimals, integers stay whole,
-and nothing is rounded. Knows JSON; nothing of Singer or of the service.
+Numbers are ``int`` or ``Decimal``, never ``float``.
 """
 
 from __future__ import annotations
@@ -16,20 +15,20 @@ import msgspec
 __all__ = [
     "decode_exactly",
     "encode_exactly",
-    "has_half_a_pair",
-    "shown",
-    "without_half_pairs",
-    "without_non_finite",
+    "has_lone_surrogate",
+    "json_excerpt",
+    "replace_lone_surrogates",
+    "replace_non_finite",
 ]
 
-_SHOWN: Final = 300  # characters
-_MAX_INT_DIGITS: Final = 4_300  # what the interpreter reads and writes; more takes it too long
+_MAX_EXCERPT: Final = 300  # characters
+_MAX_INT_DIGITS: Final = 4_300  # more take Python too long to read or write
 
-# A string may lack its end, so that a broken line is read over once, and not once for each quote.
+# A string need not end, so that a broken line is scanned once, and not once for each quote.
 _NON_FINITE = re.compile(rb'(?s)"[^"\\]*(?:\\.[^"\\]*)*"?|-?\bInfinity\b|-?\bNaN\b')
 
-_HALF_A_PAIR: Final = re.compile(rb'\\u[dD][89abAB][0-9a-fA-F]{2}"')
-_HALVES: Final = re.compile(
+_HIGH_SURROGATE_AT_END: Final = re.compile(rb'\\u[dD][89abAB][0-9a-fA-F]{2}"')
+_LONE_SURROGATES: Final = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
@@ -40,13 +39,13 @@ _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 def _read_int(digits: str) -> int:
     if len(digits) > _MAX_INT_DIGITS:
-        message = f"it holds an integer of {len(digits):,} digits"
+        message = f"it has an integer of {len(digits):,} digits"
         raise ValueError(message)
     return int(digits)
 
 
 def _refuse_constant(name: str) -> None:
-    message = f"{name} is no JSON"
+    message = f"{name} is not JSON"
     raise ValueError(message)
 
 
@@ -54,13 +53,13 @@ def decode_exactly(text: bytes) -> Any:
     """Decode JSON with every number exact: ``int``, or ``Decimal`` where the text has a fraction.
 
     Raises:
-        ValueError: The text is no JSON, is nested too deeply, or holds an integer of thousands of
-            digits or an exponent beyond what a ``Decimal`` can hold.
+        ValueError: The text is not JSON, is nested too deeply, or has an integer of more than 4,300
+            digits or an exponent that is too large for a ``Decimal``.
     """
     try:
         return _decode(text)
     except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
-        pass  # read again below, where the errors are exact
+        pass  # decoded again below, with exact errors
     try:
         return json.loads(
             text.decode(), parse_float=Decimal, parse_int=_read_int, parse_constant=_refuse_constant
@@ -68,42 +67,42 @@ def decode_exactly(text: bytes) -> Any:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except InvalidOperation:
-        raise ValueError("it holds a number with an absurd exponent") from None
+        raise ValueError("it has a number whose exponent is too large") from None
 
 
 def encode_exactly(value: Any) -> bytes:
-    """Encode to JSON with every ``Decimal`` and ``int`` written in full, not finite ones as null.
+    """Encode to JSON with all digits of every ``int`` and ``Decimal``; NaN and infinity become null.
 
     Raises:
-        ValueError: A string holds half of a surrogate pair.
+        ValueError: A string has a lone surrogate.
     """
     text = _encode(value)
     # A single byte is found a dozen times as fast as a word, and by ``find`` twice as fast as by ``in``.
     if (text.find(b"N") >= 0 and b"NaN" in text) or (text.find(b"I") >= 0 and b"Infinity" in text):
-        return without_non_finite(text)
+        return replace_non_finite(text)
     return text
 
 
-def shown(value: Any) -> str:
-    """Return JSON text for a message, cut where it is long.
+def json_excerpt(value: Any) -> str:
+    """Return a value as JSON for a message, cut after 300 characters.
 
     Raises:
         ValueError: As ``encode_exactly`` does.
     """
     text = encode_exactly(value).decode()
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return text if len(text) <= _MAX_EXCERPT else f"{text[:_MAX_EXCERPT]}..."
 
 
-def without_non_finite(line: bytes) -> bytes:
-    """Replace the NaN, Infinity and -Infinity that Python taps write, which JSON lacks, by null."""
-    return _NON_FINITE.sub(lambda match: match[0] if match[0].startswith(b'"') else b"null", line)
+def replace_non_finite(text: bytes) -> bytes:
+    """Replace NaN, Infinity and -Infinity, which some taps write, by null."""
+    return _NON_FINITE.sub(lambda match: match[0] if match[0].startswith(b'"') else b"null", text)
 
 
-def has_half_a_pair(text: bytes, error: Exception) -> bool:
-    """Return True if it is half of a surrogate pair that ``error``, the decoder's, is about."""
-    return "utf-16" in str(error) or bool(_HALF_A_PAIR.search(text))
+def has_lone_surrogate(text: bytes, error: Exception) -> bool:
+    """Return True if a lone surrogate in ``text`` is the cause of ``error`` of the decoder."""
+    return "utf-16" in str(error) or bool(_HIGH_SURROGATE_AT_END.search(text))
 
 
-def without_half_pairs(text: bytes) -> bytes:
-    """Put a character in the place of each half of a surrogate pair; the length stays."""
-    return _HALVES.sub(rb"\\ufffd", text)
+def replace_lone_surrogates(text: bytes) -> bytes:
+    """Replace each escaped lone surrogate by U+FFFD; the text keeps its length."""
+    return _LONE_SURROGATES.sub(rb"\\ufffd", text)

@@ -1,7 +1,4 @@
-"""The keywords that hold values, and no schemas, said in draft 4.
-
-Knows what each draft permits as a value; nothing of references or of schemas within schemas.
-"""
+"""Translates the keywords that contain values, not schemas, into draft 4."""
 
 from __future__ import annotations
 
@@ -13,19 +10,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
-    "SAYS_NOTHING",
+    "ANNOTATIONS",
+    "declared_types",
     "distinct",
-    "is_pattern",
-    "kinds_of",
+    "is_valid_pattern",
     "set_or_drop",
     "translate_bounds",
     "translate_values",
 ]
 
-SAYS_NOTHING: Final = frozenset({"default", "description", "format", "title"})
-"""Keywords that no value breaks."""
+ANNOTATIONS: Final = frozenset({"default", "description", "format", "title"})
+"""Keywords that no value can violate."""
 
-_AS_THEY_ARE: Final = (
+_COPIED: Final = (
     "default", "description", "exclusiveMaximum", "exclusiveMinimum", "format", "maxItems",
     "maxLength", "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum",
     "multipleOf", "pattern", "title", "type", "uniqueItems",
@@ -33,17 +30,17 @@ _AS_THEY_ARE: Final = (
 _COUNTS: Final = (
     "maxItems", "maxLength", "maxProperties", "minItems", "minLength", "minProperties",
 )  # fmt: skip
-_TEXTS: Final = ("description", "format", "title")
+_STRINGS: Final = ("description", "format", "title")
 
 
-def kinds_of(schema: Mapping[str, Any], *unsaid: str) -> tuple[str, ...]:
-    """Return the types that a schema permits; ``unsaid`` where it says none."""
-    kinds = schema.get("type", unsaid)
-    return (kinds,) if isinstance(kinds, str) else tuple(kinds)
+def declared_types(schema: Mapping[str, Any], *default: str) -> tuple[str, ...]:
+    """Return the types that a schema declares; ``default`` if it declares none."""
+    types = schema.get("type", default)
+    return (types,) if isinstance(types, str) else tuple(types)
 
 
 def set_or_drop(schema: dict[str, Any], keyword: str, value: Any) -> None:
-    """Set a keyword to a value, or leave it out where the value is empty.
+    """Set a keyword to a value, or remove it if the value is empty.
 
     Draft 4 does not permit an empty ``required``, ``dependencies`` and the like.
     """
@@ -52,8 +49,8 @@ def set_or_drop(schema: dict[str, Any], keyword: str, value: Any) -> None:
         schema[keyword] = value
 
 
-def is_pattern(text: Any) -> bool:
-    """Return True for a regular expression that can be read here."""
+def is_valid_pattern(text: Any) -> bool:
+    """Return True for a regular expression that Python can read."""
     try:
         re.compile(text)
     except (re.error, TypeError, RecursionError, OverflowError):
@@ -62,14 +59,14 @@ def is_pattern(text: Any) -> bool:
 
 
 def distinct(values: list[Any]) -> list[Any]:
-    """Return the values that JSON tells apart, as draft 4 does not permit one twice."""
+    """Return the values without those that JSON Schema calls equal, which draft 4 does not permit."""
     return list({_canonical(value): value for value in reversed(values)}.values())[::-1]
 
 
 def translate_values(schema: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return what a schema says by values alone, and what has to stand in an allOf of its own."""
-    result = {word: _exact(schema[word]) for word in _AS_THEY_ARE if schema.get(word) is not None}
-    for word in _TEXTS:
+    """Return the translated keywords, and the schemas that have to be added to ``allOf``."""
+    result = {word: _to_exact(schema[word]) for word in _COPIED if schema.get(word) is not None}
+    for word in _STRINGS:
         if not isinstance(result.get(word, ""), str):
             del result[word]
     for word in _COUNTS:
@@ -82,7 +79,7 @@ def translate_values(schema: dict[str, Any]) -> tuple[dict[str, Any], list[dict[
 
 
 def translate_bounds(result: dict[str, Any]) -> None:
-    """Since draft 6 an exclusive bound is a number; in draft 4 it is a flag beside the bound."""
+    """Translate exclusive bounds in place: numbers since draft 6, flags beside the bound in draft 4."""
     for bound, exclusive, tighter in (
         ("minimum", "exclusiveMinimum", max),
         ("maximum", "exclusiveMaximum", min),
@@ -90,36 +87,36 @@ def translate_bounds(result: dict[str, Any]) -> None:
         limit = result.get(exclusive)
         if isinstance(limit, bool):
             if bound not in result:
-                del result[exclusive]  # a flag without its bound says nothing
+                del result[exclusive]  # a flag without its bound has no meaning
         elif _is_number(limit) and _is_number(inclusive := result.get(bound, limit)):
             result[bound] = tighter(limit, inclusive)
             set_or_drop(result, exclusive, result[bound] == limit)
 
 
 def _translate_choices(schema: dict[str, Any], result: dict[str, Any]) -> list[dict[str, Any]]:
-    also: list[dict[str, Any]] = []
+    extra: list[dict[str, Any]] = []
     required = schema.get("required")
     if isinstance(required, list):
         set_or_drop(result, "required", distinct(required))
     elif required is not None and not isinstance(required, bool):
-        result["required"] = required  # no schema; a flag, on the property itself, was draft 3's
+        result["required"] = required  # invalid; a flag on the property itself is draft 3
     if "enum" in schema:
         values = schema["enum"]
         if values == []:
-            also.append({"not": {}})
+            extra.append({"not": {}})
         else:
             result["enum"] = distinct(values) if isinstance(values, list) else values
     if "const" in schema:
         only = {"enum": [schema["const"]]}
-        if "enum" in result or also:
-            also.append(only)
+        if "enum" in result or extra:
+            extra.append(only)
         else:
             result.update(only)
-    return also
+    return extra
 
 
-def _exact(value: Any) -> Any:
-    """A float, which only a stream map can bring in, becomes the decimal that it is written as."""
+def _to_exact(value: Any) -> Any:
+    """Return a float, which only a stream map can bring in, as the decimal that it is written as."""
     return Decimal(repr(value)) if isinstance(value, float) else value
 
 
@@ -128,7 +125,7 @@ def _is_number(value: Any) -> TypeGuard[int | Decimal]:
 
 
 def _canonical(value: Any) -> Any:
-    """Return something hashable that is equal for what JSON Schema calls equal."""
+    """Return a hashable value that is the same for values that JSON Schema calls equal."""
     if isinstance(value, dict):
         return frozenset((name, _canonical(part)) for name, part in value.items())
     if isinstance(value, list):

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from target_stitch_import.body_formats import BATCH_TAIL, PUSH_HEAD, PUSH_TAIL
-from target_stitch_import.jsontext import decode_exactly, encode_exactly, shown
+from target_stitch_import.jsontext import decode_exactly, encode_exactly, json_excerpt
 from target_stitch_import.messages import RecordMessage, SchemaMessage
 from target_stitch_import.places import described, line_number
 from target_stitch_import.times import format_timestamp
-from target_stitch_import.transit import from_transit
+from target_stitch_import.transit import decode_transit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,7 +142,7 @@ def _describe_key(batch: Batch, index: int) -> str:
         message = _message_at(batch, index)
         data = decode_exactly(bytes(message.data))
         keys = {name: data.get(name) for name in _schema(batch, message).key_properties or ()}
-        return f" (key {shown(keys)})" if keys else ""
+        return f" (key {json_excerpt(keys)})" if keys else ""
     except (AttributeError, ValueError, msgspec.MsgspecError):
         return ""  # an activation, or a record that was not validated
 
@@ -161,7 +161,7 @@ def _message_at(batch: Batch, index: int) -> _Message:
 
 def _read_message(text: bytes) -> _Message:
     if text.startswith(b"["):
-        arguments = from_transit(decode_exactly(text))
+        arguments = decode_transit(decode_exactly(text))
         text = encode_exactly(arguments)
     return _decode_message(text)
 

@@ -16,7 +16,11 @@ import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
 
 from target_stitch_import.errors import InputError
-from target_stitch_import.jsontext import has_half_a_pair, without_half_pairs, without_non_finite
+from target_stitch_import.jsontext import (
+    has_lone_surrogate,
+    replace_lone_surrogates,
+    replace_non_finite,
+)
 from target_stitch_import.lines import BYTE_ORDER_MARK, LineTooLongError, split_lines
 from target_stitch_import.messages import MESSAGES, Message, RecordMessage
 from target_stitch_import.runs import Run, split_into_runs
@@ -184,7 +188,7 @@ class MessageReader(GenericSingerReader[Any]):
         if not line.strip():
             return None
         if b"NaN" in line or b"Infinity" in line:
-            repaired = without_non_finite(line)
+            repaired = replace_non_finite(line)
             if repaired != line:
                 message = self.deserialize_json(repaired)
                 self._warn_of_repair(getattr(message, "stream", None))
@@ -193,13 +197,13 @@ class MessageReader(GenericSingerReader[Any]):
             raise self._bad_line(f"is no Singer message: {error}") from None
         if isinstance(error, RecursionError):
             raise self._bad_line("is nested too deeply") from None
-        if has_half_a_pair(line, error):
+        if has_lone_surrogate(line, error):
             return self._record_with_half_a_pair(line)
         raise self._bad_line(f"is no JSON: {error}") from None
 
     def _record_with_half_a_pair(self, line: bytes) -> RecordMessage:
         """Return a record that no service accepts, so that it can be refused as a record."""
-        whole = without_half_pairs(line)  # as long as before: the record has its place
+        whole = replace_lone_surrogates(line)  # as long as before: the record has its place
         with contextlib.suppress(*_DECODE_ERRORS):
             message = _decode(whole)
             if isinstance(message, RecordMessage) and whole.count(bytes(message.record)) == 1:

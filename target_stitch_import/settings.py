@@ -1,7 +1,4 @@
-"""The settings: what may be set, and to what.
-
-Knows names, kinds and ranges; nothing of what the settings do.
-"""
+"""The settings as a JSON schema: name, type, range, default and description of each."""
 
 from __future__ import annotations
 
@@ -18,10 +15,10 @@ from target_stitch_import.limits import (
     REGIONS,
 )
 
-__all__ = ["LEAST", "NOT_OFFERED", "SETTINGS"]
+__all__ = ["MINIMUMS", "OMITTED", "SETTINGS"]
 
 MAX_SECONDS: Final = 7 * 24 * 3600
-"""No wait is meant to be longer than a week; a larger number is a slip."""
+"""The longest wait that can be set: a week. A larger number is a mistake."""
 
 SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
     th.Property(
@@ -66,7 +63,8 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         title="Endpoint",
         description=(
             "batch sends each table's records with their schema; push sends records of several "
-            "tables together, all with keys, and Stitch tells their types by their values."
+            "tables in one request, needs key properties, and lets Stitch infer types from "
+            "values."
         ),
     ),
     th.Property(
@@ -76,7 +74,8 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         default="json",
         title="Format of push",
         description=(
-            "transit sends what the schema calls a date-time as an instant, and decimals exactly."
+            "Format of push bodies. transit sends decimals exactly, and strings of the format "
+            "date-time as instants."
         ),
     ),
     th.Property(
@@ -84,7 +83,7 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=MAX_BATCH_ROWS),
         default=DEFAULT_BATCH_ROWS,
         title="Batch size in rows",
-        description=f"Most records in one request, at most {MAX_BATCH_ROWS:,}.",
+        description=f"The most records in one request, up to {MAX_BATCH_ROWS:,}.",
     ),
     th.Property(
         "max_batch_bytes",
@@ -92,8 +91,8 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         default=DEFAULT_BATCH_BYTES,
         title="Batch size in bytes",
         description=(
-            f"Request bodies stay below this, at most {MAX_BATCH_BYTES:,}; a single larger record "
-            "is sent alone."
+            "Request bodies are smaller than this number of bytes, which is at most "
+            f"{MAX_BATCH_BYTES:,}; a single larger record is sent alone."
         ),
     ),
     th.Property(
@@ -102,8 +101,9 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         default=30,
         title="Batch age",
         description=(
-            "Seconds after which a batch is sent although it is not full, also while the tap is "
-            "quiet; a STATE waits no longer than this for records that came before it."
+            "Seconds after which a batch is sent although it is not full, even while the tap "
+            "writes nothing; a STATE waits no longer than this for the records before it to be "
+            "sent."
         ),
     ),
     th.Property(
@@ -111,21 +111,27 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.IntegerType(minimum=1, maximum=64),
         default=4,
         title="Parallel requests",
-        description="Batches that may be on their way at once; the tap is slowed beyond it.",
+        description=(
+            "The most requests at a time; when the service is slower than the tap, the tap has "
+            "to wait."
+        ),
     ),
     th.Property(
         "request_timeout_seconds",
         th.NumberType(exclusive_minimum=0, maximum=MAX_SECONDS),
         default=60,
         title="Request timeout",
-        description="Seconds without a sign of life after which a request is tried again.",
+        description=(
+            "Seconds to wait for the service to connect or to send something, after which a "
+            "request is retried."
+        ),
     ),
     th.Property(
         "max_retry_seconds",
         th.NumberType(minimum=0, maximum=MAX_SECONDS),
         default=900,
         title="Retry budget",
-        description="Seconds for which a batch is tried again before the run fails.",
+        description="Seconds for which a batch is retried before the run fails.",
     ),
     th.Property(
         "validate_records",
@@ -133,8 +139,8 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         default=True,
         title="Validate records",
         description=(
-            "Whether to check each record against its schema before it is sent; the service "
-            "refuses a whole batch for one record that does not fit."
+            "Whether to validate each record against its schema before it is sent; the service "
+            "refuses a whole batch for one invalid record."
         ),
     ),
     th.Property(
@@ -144,8 +150,8 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         default="fail",
         title="On an invalid record",
         description=(
-            "What becomes of a record that the service would refuse, or has refused: fail stops "
-            "the run, quarantine sets it aside in quarantine_path and goes on."
+            "What to do with a record that is invalid, or that the service has refused: fail "
+            "ends the run, quarantine writes the record to quarantine_path and goes on."
         ),
     ),
     th.Property(
@@ -153,15 +159,18 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.StringType(min_length=1),
         title="Quarantine file",
         description=(
-            "File that records are set aside in, as a Singer stream that can be loaded once the "
-            "cause is mended; it is added to, and must be set for quarantine."
+            "File that invalid records are appended to, as Singer messages that can be loaded "
+            "once the cause is corrected. Required with `on_invalid_record: quarantine`."
         ),
     ),
     th.Property(
         "max_quarantined",
         th.IntegerType(minimum=0),
         title="Most records in quarantine",
-        description="Records that one run may set aside before it fails; without it, any number.",
+        description=(
+            "The most records that one run may write to the quarantine file before it fails; no "
+            "limit by default."
+        ),
     ),
     th.Property(
         "sequence_source",
@@ -170,10 +179,10 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         default="time_extracted",
         title="Sequence source",
         description=(
-            "What decides which of two versions of a row is the newer one: time_extracted is the "
-            "time that the tap gives a record, or else that of receipt; replication_key is the "
-            "record's own value of the first bookmark property, a timestamp or an integer; "
-            "received_at is the time of receipt, always."
+            "Where sequences come from, which decide which of two versions of a row is newer: "
+            "time_extracted is the tap's time of the record, or the time of receipt if there is "
+            "none; replication_key is the record's value of the first bookmark property, a "
+            "timestamp or an integer; received_at is always the time of receipt."
         ),
     ),
     th.Property(
@@ -183,7 +192,7 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         title="Check the status first",
         description=(
             "Whether to ask the service if it is up before the first batch is sent, and to wait "
-            "while it says that it is not."
+            "while it is down."
         ),
     ),
     th.Property(
@@ -193,8 +202,8 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         default=TargetLoadMethods.UPSERT.value,
         title="Load method",
         description=(
-            "upsert replaces the row with the same key; append-only sends no keys, so that every "
-            "record becomes a row of its own."
+            "upsert replaces the row with the same key; append-only sends no keys, so that "
+            "every record becomes a new row."
         ),
     ),
     th.Property(
@@ -202,14 +211,17 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.BooleanType,
         default=True,
         title="Process ACTIVATE_VERSION messages",
-        description="Whether a tap's ACTIVATE_VERSION makes that version the only one visible.",
+        description=(
+            "Whether ACTIVATE_VERSION messages of the tap are applied: Stitch then hides all "
+            "other versions of the table's rows."
+        ),
     ),
 ).to_dict()
 
-NOT_OFFERED: Final = frozenset({"add_record_metadata", "batch_config", "faker_config"})
-"""Settings of the SDK that would do nothing here, or only with a package that is not ours.
+OMITTED: Final = frozenset({"add_record_metadata", "batch_config", "faker_config"})
+"""Settings of the SDK that have no effect here, or need a package that is not a dependency.
 
-The files of a BATCH message are found by its own addresses."""
+``batch_config`` is not needed, as a BATCH message names its files."""
 
-LEAST: Final = {"flattening_max_depth": 0, "flattening_max_key_length": 1}
-"""Least values of settings of the SDK, which has none for them."""
+MINIMUMS: Final = {"flattening_max_depth": 0, "flattening_max_key_length": 1}
+"""Minimum values of settings of the SDK, which sets none."""

@@ -11,7 +11,7 @@ from singer_sdk.sinks import Sink
 
 from target_stitch_import.batch import PreparedBlock
 from target_stitch_import.errors import InvalidRecordError
-from target_stitch_import.jsontext import encode_exactly, shown
+from target_stitch_import.jsontext import encode_exactly, json_excerpt
 from target_stitch_import.limits import MAX_BATCH_BYTES
 from target_stitch_import.messages import SchemaMessage
 from target_stitch_import.times import TimestampReader
@@ -207,5 +207,5 @@ class StitchSink(Sink):
 
     def _with_name(self, error: InvalidRecordError, record: bytes) -> InvalidRecordError:
         keys = self._record_validator.key_values(record)
-        named = f" with key {shown(keys)}" if keys else ""
+        named = f" with key {json_excerpt(keys)}" if keys else ""
         return type(error)(f"record of stream {self.stream_name!r}{named}: it {error}")

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from target_stitch_import.jsontext import shown
+from target_stitch_import.jsontext import json_excerpt
 from target_stitch_import.sequence import Sequencer
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Table:
                 logger,
                 logging.WARNING,
                 f"have columns whose names start with _sdc, which are Stitch's own: "
-                f"{shown(omitted)}. They are left out; to keep one, give it another name with a "
+                f"{json_excerpt(omitted)}. They are left out; to keep one, give it another name with a "
                 "stream map.",
             )
         if by_bookmark is not None and by_bookmark.has_missing:

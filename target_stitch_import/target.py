@@ -7,7 +7,7 @@ import sys
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
-from target_stitch_import.assembly import pipeline_of, quarantine_of
+from target_stitch_import.assembly import create_pipeline, create_quarantine
 from target_stitch_import.batch_files import BatchFiles
 from target_stitch_import.command import CommandTarget
 from target_stitch_import.errors import DeliveryError, RejectedError, TargetStitchImportError
@@ -56,7 +56,7 @@ class TargetStitchImport(CommandTarget):
 
     @cached_property
     def _pipeline(self) -> Pipeline:
-        pipeline = pipeline_of(
+        pipeline = create_pipeline(
             self.config,
             self._write_state,
             self._set_aside,
@@ -95,7 +95,7 @@ class TargetStitchImport(CommandTarget):
             Terminated: A signal asked to end.
         """
         source = file_input or self.message_reader.default_input
-        self._quarantine = self.dry_run or quarantine_of(self.config, source)
+        self._quarantine = self.dry_run or create_quarantine(self.config, source)
         pipeline = self._pipeline  # there from the start, so that a signal finds it
         try:
             with Reporter(pipeline, self.logger, quiet=self.dry_run is not None):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 
 from target_stitch_import.decimals import number_test
-from target_stitch_import.keywords import kinds_of
+from target_stitch_import.keywords import declared_types
 from target_stitch_import.limits import MAX_KEY_LENGTH
 from target_stitch_import.types_of import Types, Unsayable, is_plain_object
 
@@ -97,7 +97,7 @@ def key_decoder(key_properties: Sequence[str]) -> Callable[[bytes | msgspec.Raw]
 
 def _as_key(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the schema without null, and with a bound for strings; as far as it says types."""
-    kinds = [kind for kind in kinds_of(schema) if kind != "null"]
+    kinds = [kind for kind in declared_types(schema) if kind != "null"]
     if not kinds:
         return {"not": {}}  # which no type can say: others judge
     if "string" not in kinds:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
-from target_stitch_import.keywords import SAYS_NOTHING, kinds_of
+from target_stitch_import.keywords import ANNOTATIONS, declared_types
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
@@ -46,7 +46,7 @@ class Unsayable(Exception):  # noqa: N818 - it is no error
 def is_plain_object(schema: Mapping[str, Any]) -> bool:
     """Return True if a schema says of objects only what a type can say; of their parts, nothing."""
     said = _said(schema) - {"type"} - _WORDS["object"]
-    return not said and "object" in kinds_of(schema, "object")
+    return not said and "object" in declared_types(schema, "object")
 
 
 class Types:
@@ -93,7 +93,7 @@ class Types:
             return reduce(or_, [self.of(part) for part in schema["anyOf"]])
         if said == {"oneOf"} and _exclude_each_other(schema["oneOf"]):
             return reduce(or_, [self.of(part) for part in schema["oneOf"]])
-        kinds = kinds_of(schema)
+        kinds = declared_types(schema)
         if "enum" in said:
             return _one_of(schema, kinds)
         if not kinds or said - {"type"} - frozenset().union(*(_WORDS[kind] for kind in kinds)):
@@ -125,7 +125,7 @@ class Types:
 
 def _said(schema: Mapping[str, Any]) -> AbstractSet[str]:
     """Return the keywords of a schema that some value may break."""
-    said = schema.keys() - SAYS_NOTHING
+    said = schema.keys() - ANNOTATIONS
     permits_all = not any(schema.get("patternProperties", {}).values())
     return said - {"patternProperties"} if permits_all else said
 
@@ -137,7 +137,7 @@ def _permits_others(schema: Mapping[str, Any]) -> bool:
 
 def _exclude_each_other(schemas: Sequence[Mapping[str, Any]]) -> bool:
     """Return True if no value can fit two of them, by their types."""
-    kinds = [{*kinds_of(schema)} for schema in schemas]
+    kinds = [{*declared_types(schema)} for schema in schemas]
     # Where an integer fits, it is one of the numbers, too.
     kinds = [of_one | ({"integer"} if "number" in of_one else set()) for of_one in kinds]
     return all(kinds) and all(one.isdisjoint(other) for one, other in combinations(kinds, 2))
@@ -145,7 +145,7 @@ def _exclude_each_other(schemas: Sequence[Mapping[str, Any]]) -> bool:
 
 def _one_of(schema: Mapping[str, Any], kinds: Sequence[str]) -> Any:
     """Return the type of the texts, integers and null that an ``enum`` lists."""
-    if schema.keys() - SAYS_NOTHING - {"type", "enum", "minLength", "maxLength"}:
+    if schema.keys() - ANNOTATIONS - {"type", "enum", "minLength", "maxLength"}:
         raise Unsayable
     permitted = {*kinds} or {*_LISTED.values()}
     if "number" in permitted:

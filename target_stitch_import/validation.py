@@ -20,12 +20,12 @@ import msgspec
 
 from target_stitch_import.errors import InvalidRecordError, MissingKeyError
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
-from target_stitch_import.keywords import kinds_of
+from target_stitch_import.keywords import declared_types
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH
 from target_stitch_import.own_columns import ReservedColumns, is_reserved, may_have_reserved
 from target_stitch_import.schema import subschemas
 from target_stitch_import.typed import InDoubtError, key_decoder, record_decoder
-from target_stitch_import.verdict import exact_verdict, type_of
+from target_stitch_import.verdict import exact_verdict, json_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -256,7 +256,7 @@ def _fast_validator(schema: Mapping[str, Any]) -> Callable[[Any], bool] | None:
 def _is_rounded(schema: Mapping[str, Any]) -> bool:
     """Return True if the library may round a number with a fraction to see if it is a multiple."""
     of = schema.get("multipleOf")
-    return of is not None and of >= 1 and "number" in kinds_of(schema, "number")
+    return of is not None and of >= 1 and "number" in declared_types(schema, "number")
 
 
 def _decode_decimal(text: str) -> Decimal:
@@ -272,7 +272,7 @@ def _decode_object(text: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise InvalidRecordError(f"can't be read: {_reason(error)}") from None
     if not isinstance(record, dict):
-        raise InvalidRecordError(f"is no JSON object but {type_of(record)}")
+        raise InvalidRecordError(f"is no JSON object but {json_type(record)}")
     if b"\\ud" in text or b"\\uD" in text:
         try:
             encode_exactly(record)
@@ -298,7 +298,7 @@ def _may_hold_too_many(schema: Mapping[str, Any]) -> bool:
     """Return False if a record that decodes as its type can't have too many data points."""
     properties = schema["properties"].values()
     return len(properties) > MAX_DATA_POINTS or any(
-        not {"array", "object"}.isdisjoint(kinds_of(part, "object")) for part in properties
+        not {"array", "object"}.isdisjoint(declared_types(part, "object")) for part in properties
     )
 
 

@@ -1,8 +1,7 @@
-"""The exact verdict on a record: slow, and final.
+"""The exact validation of a record: slow, and final.
 
-``jsonschema`` on exactly decoded numbers, with the one keyword that it judges by rounded division
-judged exactly, and with messages that quote no value of the record. Knows draft 4; nothing of keys,
-sizes or streams.
+It is ``jsonschema`` on exactly decoded numbers, with ``multipleOf``, which ``jsonschema`` rounds,
+replaced by an exact one. Messages quote no value of the record.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from jsonschema.protocols import Validator
 
-__all__ = ["exact_verdict", "type_of"]
+__all__ = ["exact_verdict", "json_type"]
 
 _JSON_TYPES: Final = {
     dict: "object",
@@ -33,54 +32,54 @@ _JSON_TYPES: Final = {
     type(None): "null",
 }
 
-_SAID_SAFELY: Final = frozenset({"required", "additionalProperties", "dependencies"})
-"""Keywords whose message names properties and holds no value of the record."""
+_SAFE_MESSAGES: Final = frozenset({"required", "additionalProperties", "dependencies"})
+"""Keywords whose message names properties, and quotes no value of the record."""
 
-_SHOWN: Final = 200  # characters of a rule that a message quotes
+_MAX_QUOTED: Final = 200  # characters of a rule
 
 
 def exact_verdict(schema: Mapping[str, Any]) -> Callable[[Any], str | None]:
-    """Return a function that says what a record breaks of a draft 4 schema, None if nothing.
+    """Return a function that returns which rule of a draft 4 schema a record breaks; None if none.
 
-    The record is to be decoded exactly, with ``int`` and ``Decimal`` for numbers.
+    The record has to be decoded exactly, with ``int`` and ``Decimal`` for numbers.
     """
     validator = _ExactValidator(schema)
 
-    def judge(record: Any) -> str | None:
+    def find_violation(record: Any) -> str | None:
         error = best_match(validator.iter_errors(record))
         return None if error is None else _describe(error)
 
-    return judge
+    return find_violation
 
 
-def type_of(value: Any) -> str:
-    """Return what JSON calls the type of an exactly decoded value."""
+def json_type(value: Any) -> str:
+    """Return the name of the JSON type of an exactly decoded value."""
     return _JSON_TYPES[type(value)]
 
 
 def _describe(error: ValidationError) -> str:
-    """Say it in the form of the service's own answer."""
+    """Return a message in the form of the service's own answer."""
     place = "/".join(["#", *map(str, error.absolute_path)])
     if error.validator == "type":
         expected = error.validator_value
         names = ", ".join(expected) if isinstance(expected, list) else expected
-        return f"{place}: expected: {names}, found: {type_of(error.instance)}"
-    if error.validator in _SAID_SAFELY:
+        return f"{place}: expected: {names}, found: {json_type(error.instance)}"
+    if error.validator in _SAFE_MESSAGES:
         return f"{place}: {error.message}"
     rule = encode_exactly(error.validator_value).decode()
-    return f"{place}: breaks {error.validator} {rule:.{_SHOWN}}"
+    return f"{place}: breaks {error.validator} {rule:.{_MAX_QUOTED}}"
 
 
-def _is_multiple(value: Decimal, of: Decimal) -> bool:
-    """Divide exactly, whatever the digits and exponents, and without building huge numbers."""
+def _is_multiple(value: Decimal, base: Decimal) -> bool:
+    """Divide exactly, for any digits and exponents, and without building huge numbers."""
     _, digits, exponent = value.as_tuple()
-    _, of_digits, of_exponent = of.as_tuple()
-    number, divisor = int(Decimal((0, digits, 0))), int(Decimal((0, of_digits, 0)))
-    shift = int(exponent) - int(of_exponent)
+    _, base_digits, base_exponent = base.as_tuple()
+    number, divisor = int(Decimal((0, digits, 0))), int(Decimal((0, base_digits, 0)))
+    shift = int(exponent) - int(base_exponent)
     if number == 0:
         return True
     if shift < -len(digits):
-        return False  # the number has fewer trailing zeros than it takes
+        return False  # the number has too few trailing zeros
     if shift < 0:
         divisor *= int(10**-shift)
         shift = 0

@@ -75,10 +75,10 @@ def spoilt(folder: Path) -> dict[str, tuple[str, str]]:
     no_json = jsonl(folder / "no.json", {"id": 1}, "hello")
     deep = jsonl(folder / "deep.json", "[" * 99_999)
     return {
-        "missing": (batch(folder / "x"), "/x' can't be read: it is not there; the tap must leave"),
+        "missing": (batch(folder / "x"), "/x' can't be read: it does not exist; the tap must keep"),
         "a folder": (batch(folder), "can't be read: Is a directory"),
         "cut": (batch(cut, compression="gzip"), "can't be read: its gzip data is cut off or"),
-        "empty": (batch(folder / "empty.gz", compression="gzip"), "it is empty, and so no gzip"),
+        "empty": (batch(folder / "empty.gz", compression="gzip"), "it is empty, so it is not gzip"),
         "no JSON": (batch(no_json), "no.json', line 2: it is no JSON: "),
         "no JSON, with NaN": (
             batch(jsonl(folder / "nan", '{"id": "NaN"')),
@@ -94,8 +94,8 @@ def spoilt(folder: Path) -> dict[str, tuple[str, str]]:
             batch("x", compression="zstd"),
             "have the compression of jsonl 'zstd', and",
         ),
-        "storage": (batch("gs://b/x"), "gs:// is no storage that this target reads: let the tap"),
-        "no key": (batch("s3://b"), "an address of S3 is s3://BUCKET/KEY"),
+        "storage": (batch("gs://b/x"), "this target can't read from gs://: let the tap"),
+        "no key": (batch("s3://b"), "an address in S3 has to be s3://BUCKET/KEY"),
         "no Parquet": (batch(no_json, format="parquet"), "not a parquet file"),
         "no schema": (batch("x", stream="other"), "BATCH of stream 'other' came before its SCHEMA"),
         "bad record": (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from target_stitch_import.access_check import Check, checks, could_load, tell
+from target_stitch_import.access_check import Check, can_load, check_access, print_checks
 from target_stitch_import.client import ImportClient
 from target_stitch_import.limits import MAX_SEQUENCE, REGIONS
 from tests.recordings.answers import ANSWERS
@@ -72,7 +72,7 @@ class Services:
 
 def asked(services: Services, **settings: Any) -> dict[str, Check]:
     """Return what is found of a config, by name."""
-    found = list(checks({"token": TOKEN, "region": "us", **settings}, services.connect))
+    found = list(check_access({"token": TOKEN, "region": "us", **settings}, services.connect))
     assert [check.name for check in found] == ["status", "credentials", "region", "client_id"]
     assert all(TOKEN not in check.message and "\n" not in check.message for check in found)
     return {check.name: check for check in found}
@@ -113,7 +113,7 @@ def test_two_requests_are_made_and_nothing_is_loaded() -> None:
     }
     # and all is well
     assert results(found) == (OK, OK, OK, OK)
-    assert could_load(found.values())
+    assert can_load(found.values())
     assert services.closed == 1
 
 
@@ -170,7 +170,7 @@ def test_each_answer_says_what_is_wrong(
     # then that is told where it belongs, what depends on it is left open, and nothing tried again
     assert results(found) == (OK, *expected)
     assert said in found[name].message
-    assert not could_load(found.values())
+    assert not can_load(found.values())
     assert len(services.addresses) == 2
 
 
@@ -183,10 +183,10 @@ def test_a_missing_client_id_is_no_matter_for_a_batch(answer: Scripted) -> None:
     # then the record had none, and the target could load
     assert "client_id" not in record_of(services.sent_to(US)[1])
     assert results(found) == (OK, OK, OK, NOT_CHECKED)
-    assert could_load(found.values())
+    assert can_load(found.values())
     # and it is said where to find it
     assert found["client_id"].message == (
-        "The setting client_id is missing; a batch needs none. "
+        "The setting client_id is not set; endpoint batch does not need it. "
         "It is the number between client and pipeline in the address of the Stitch app."
     )
 
@@ -199,14 +199,14 @@ def test_a_page_of_a_proxy_is_no_word_on_the_client_id() -> None:
     found = asked(services, client_id=4231)
     # then that is not taken for an answer to a good token
     assert found["credentials"].result == FAILED
-    assert not could_load(found.values())
+    assert not can_load(found.values())
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (DOWN, f"{US} says that it is not up: 503 Down for maintenance. Try again later."),
-        (NO_ANSWER, f"{US} does not say that it is up: ConnectionError: refused. Check the "),
+        (DOWN, f"{US} reports that it is not up: 503 Down for maintenance. Try again later."),
+        (NO_ANSWER, f"{US} does not report that it is up: ConnectionError: refused. Check the "),
         (recorded("wrong_url"), "404"),
     ],
 )
@@ -218,7 +218,7 @@ def test_a_service_that_is_not_up_is_told(answer: Scripted, said: str) -> None:
     # then the target could not load, and the rest is known all the same
     assert results(found) == (FAILED, OK, OK, OK)
     assert found["status"].message.startswith(said) or said in found["status"].message
-    assert not could_load(found.values())
+    assert not can_load(found.values())
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_wrong_region_is_told_with_the_setting_to_change(
     found = asked(services, client_id=4231, **settings)
     # then it says which setting to change, and to what
     assert results(found) == (OK, NOT_CHECKED, FAILED, NOT_CHECKED)
-    assert found["region"].message == f"The account lives in the other region. {said}"
+    assert found["region"].message == f"The account is in the other region. {said}"
     # and the other region was asked for its status, without the token
     (request,) = services.sent_to(REGIONS[there])
     assert request.url == f"{REGIONS[there]}/v2/import/status"
@@ -253,7 +253,7 @@ def test_another_region_that_does_not_answer_is_told_too() -> None:
     # when the access is checked
     message = asked(services)["region"].message
     # then both are said
-    assert f"Set region to eu. {EU} does not say that it is up: ConnectionError" in message
+    assert f"Set region to eu. {EU} does not report that it is up: ConnectionError" in message
 
 
 def test_a_wrong_region_of_an_address_of_ones_own_names_both() -> None:
@@ -262,10 +262,7 @@ def test_a_wrong_region_of_an_address_of_ones_own_names_both() -> None:
     # when the access is checked
     message = asked(services, api_url=ELSEWHERE)["region"].message
     # then both regions are named, and neither is asked
-    assert message == (
-        f"The account lives in another region than {ELSEWHERE}. Set api_url to {US} (us) or "
-        f"{EU} (eu)."
-    )
+    assert message == (f"The account is not at {ELSEWHERE}. Set api_url to {US} (us) or {EU} (eu).")
 
 
 def test_an_answer_that_quotes_the_token_is_told_without_it(
@@ -322,14 +319,14 @@ TICKED = (
     ids=["a file", "an old terminal", "a terminal"],
 )
 def test_ticks_are_for_terminals_that_have_them(out: io.StringIO, text: str) -> None:
-    assert not tell(FOUND, out)
+    assert not print_checks(FOUND, out)
     assert out.getvalue() == text
 
 
 @pytest.mark.parametrize("out", [io.StringIO(), Terminal()])
 def test_one_json_object_is_for_machines(out: io.StringIO) -> None:
     # when the same is told as JSON, wherever to
-    assert not tell(FOUND, out, as_json=True)
+    assert not print_checks(FOUND, out, as_json=True)
     # then it is one line
     (line,) = out.getvalue().splitlines()
     told = json.loads(line)
@@ -349,11 +346,11 @@ def test_each_line_is_told_once_it_is_known() -> None:
         yield FOUND[1]
 
     # when they are told
-    tell(found(), out)
+    print_checks(found(), out)
     # then nobody waits for the slow one to read the quick one
     assert told_before == ["Status: ok. It is up.\n"]
 
 
 def test_nobody_need_listen() -> None:
     # given a process without a standard output / then the verdict is there all the same
-    assert tell([Check("credentials", OK, "Good.")], None)
+    assert print_checks([Check("credentials", OK, "Good.")], None)

@@ -1,4 +1,4 @@
-"""Where the command begins: what is set before anything is loaded."""
+"""The entry point of the command, and what it sets up in the process."""
 
 from __future__ import annotations
 
@@ -43,3 +43,12 @@ def test_a_c_library_without_this_choice_is_left_alone(monkeypatch: pytest.Monke
     monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())
     # when freed memory is to be kept, then nothing happens
     cli.keep_freed_memory()
+
+
+def test_the_package_runs_as_a_module() -> None:
+    # given the package as a module, as where the command is not on the PATH
+    command = [sys.executable, "-m", "target_stitch_import", "--version"]
+    # when it is asked for its version
+    run = subprocess.run(command, capture_output=True, check=True, text=True)
+    # then it is the command of that name that answers
+    assert run.stdout.startswith("target-stitch-import ")

@@ -22,7 +22,7 @@ from target_stitch_import.errors import (
     RejectedRecordError,
     TooLargeError,
     TransientError,
-    UnplacedRecordError,
+    UnidentifiedRecordError,
 )
 from tests.recordings.answers import ALL_ANSWERS, ANSWERS, BODY, FOLDER, PUSH_BODY, cassette
 from tests.unit.scripted import scripted_client
@@ -65,18 +65,18 @@ EXPECTED: dict[str, tuple[type[DeliveryError], str]] = {
     "connection_not_active": (AccessError, "The integration is paused or deleted in Stitch."),
     "push_no_client_id": (AccessError, "401 Not Authenticated."),
     "push_wrong_client_id": (AccessError, "The client ID does not belong to this token"),
-    "push_not_an_integer": (UnplacedRecordError, "should be an integer"),
-    "push_data_no_object": (UnplacedRecordError, "data must be an object"),
-    "push_data_without_keys": (UnplacedRecordError, "data must include keys"),
-    "push_null_key": (UnplacedRecordError, "keys cannot not be null in data"),
+    "push_not_an_integer": (UnidentifiedRecordError, "should be an integer"),
+    "push_data_no_object": (UnidentifiedRecordError, "data must be an object"),
+    "push_data_without_keys": (UnidentifiedRecordError, "data must include keys"),
+    "push_null_key": (UnidentifiedRecordError, "keys cannot not be null in data"),
     "wrong_url": (RejectedError, "404 (an empty answer)"),
     "wrong_method": (RejectedError, "405 (an empty answer)"),
     "too_large": (TooLargeError, "413 Request rejected: request size (20000001s bytes)"),
     "too_large_for_a_proxy": (TooLargeError, "413 413 Request Entity Too Large"),
     "wrong_content_type": (RejectedError, "415 Content-Type must be application/json"),
     "push_wrong_content_type": (RejectedError, "415 Unsupported Content-Type"),
-    "push_blank_field": (UnplacedRecordError, "can't be blank"),
-    "push_reason_is_text": (UnplacedRecordError, "data must include keys"),
+    "push_blank_field": (UnidentifiedRecordError, "can't be blank"),
+    "push_reason_is_text": (UnidentifiedRecordError, "data must include keys"),
     "too_many_requests": (TransientError, "429 (an empty answer)"),
     "too_many_requests_until": (TransientError, "429 (an empty answer)"),
     "too_many_requests_plain": (TransientError, "Slow down"),
@@ -208,7 +208,7 @@ def test_a_lack_of_access_says_what_to_look_at(name: str, look_at: str) -> None:
     scripted, adapter = scripted_client((answer.status, answer.body.encode()))
     with pytest.raises(AccessError) as raised:
         scripted.validate(b"[]")
-    assert raised.value.look_at == look_at
+    assert raised.value.setting == look_at
     assert [request.path_url for request in adapter.sent] == ["/v2/import/validate"]
 
 

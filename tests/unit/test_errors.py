@@ -53,8 +53,8 @@ def test_a_transient_error_may_know_how_long_to_wait() -> None:
 
 
 def test_a_lack_of_access_says_what_to_look_at() -> None:
-    assert errors.AccessError("401").look_at == "token"
-    assert errors.AccessError("401", look_at="region").look_at == "region"
+    assert errors.AccessError("401").setting == "token"
+    assert errors.AccessError("401", setting="region").setting == "region"
 
 
 def test_a_rejected_record_is_known_by_its_place() -> None:

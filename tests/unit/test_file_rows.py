@@ -19,8 +19,8 @@ from pyarrow import parquet
 
 from target_stitch_import import ahead, file_rows, opening
 from target_stitch_import import parquet as our_parquet
-from target_stitch_import.ahead import AHEAD, read_ahead
-from target_stitch_import.file_rows import ReadingError, rows_of
+from target_stitch_import.ahead import MAX_WAITING, read_ahead
+from target_stitch_import.file_rows import FileReadError, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ def written(path: Path, *columns: Any, names: list[str] | None = None) -> str:
 
 def records_of(path: str) -> list[bytes]:
     """Return the records of a Parquet file."""
-    return [record for _, records in rows_of(path, "parquet", "none") for record in records]
+    return [record for _, records in read_rows(path, "parquet", "none") for record in records]
 
 
 def wait(descriptor: int) -> None:
@@ -110,23 +110,23 @@ def test_every_value_of_parquet_is_written_to_its_last_digit(kind: str, tmp_path
     [
         (pa.array([1], pa.duration("ns")), "has the type duration"),
         (pa.array([[1]], pa.list_(pa.duration("ns"))), "has the type duration"),
-        (pa.array([10**17], pa.timestamp("ms")), "beyond the calendar"),
-        (pa.array([10**9], pa.date32()), "beyond the calendar"),
+        (pa.array([10**17], pa.timestamp("ms")), "outside of the years 1 to 9999"),
+        (pa.array([10**9], pa.date32()), "outside of the years 1 to 9999"),
         # as far as Arrow can say them, but in no year of four digits
-        (pa.array([2_932_897], pa.date32()), "beyond the calendar"),
-        (pa.array([253_402_300_800], pa.timestamp("s")), "beyond the calendar"),
-        (pa.array([253_402_300_800], pa.timestamp("s", "UTC")), "beyond the calendar"),
-        (pa.array([[-719_529]], pa.list_(pa.date32())), "beyond the calendar"),
-        (pa.array([-719_529], pa.date32()), "beyond the calendar"),
-        (pa.array([-720_000], pa.date32()), "beyond the calendar"),
-        (pa.array([86_400_000], pa.time32("ms")), "beyond the day"),
+        (pa.array([2_932_897], pa.date32()), "outside of the years 1 to 9999"),
+        (pa.array([253_402_300_800], pa.timestamp("s")), "outside of the years 1 to 9999"),
+        (pa.array([253_402_300_800], pa.timestamp("s", "UTC")), "outside of the years 1 to 9999"),
+        (pa.array([[-719_529]], pa.list_(pa.date32())), "outside of the years 1 to 9999"),
+        (pa.array([-719_529], pa.date32()), "outside of the years 1 to 9999"),
+        (pa.array([-720_000], pa.date32()), "outside of the years 1 to 9999"),
+        (pa.array([86_400_000], pa.time32("ms")), "outside of a day"),
     ],
 )
 def test_what_cant_be_written_is_told_with_its_column(
     column: Any, reason: str, tmp_path: Path
 ) -> None:
     path = written(tmp_path / "a.parquet", column, names=["when"])
-    with pytest.raises(ReadingError, match=f"column 'when'.*{reason}"):
+    with pytest.raises(FileReadError, match=f"column 'when'.*{reason}"):
         records_of(path)
 
 
@@ -146,7 +146,7 @@ def test_a_map_whose_keys_are_a_dictionary_of_strings_is_an_object(tmp_path: Pat
 
 def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
     path = written(tmp_path / "a", pa.array([1]), pa.array([2]), names=["x", "x"])
-    with pytest.raises(ReadingError, match="it has two columns 'x'"):
+    with pytest.raises(FileReadError, match="it has two columns named 'x'"):
         records_of(path)
 
 
@@ -157,9 +157,9 @@ def test_parquet_is_read_some_rows_at_a_time(tmp_path: Path) -> None:
         path = tmp_path / "a.parquet"
         parquet.write_table(pa.table({"id": column}), path, row_group_size=size, compression="zstd")
         # when it is read
-        found = list(rows_of(str(path), "parquet", "zstd"))
+        found = list(read_rows(str(path), "parquet", "zstd"))
         # then no more rows are in memory than that, and each has its number
-        assert max(len(records) for _, records in found) <= our_parquet.ROWS
+        assert max(len(records) for _, records in found) <= our_parquet.MAX_ROWS
         assert [number for numbers, _ in found for number in numbers] == list(range(1, 5_001))
 
 
@@ -182,13 +182,15 @@ def test_the_wider_rows_are_the_fewer_are_read_at_once(
     table = pa.table(columns)
     parquet.write_table(table, tmp_path / "a.parquet")
     # when it is read
-    found = [len(records) for _, records in rows_of(str(tmp_path / "a.parquet"), "parquet", "none")]
+    found = [
+        len(records) for _, records in read_rows(str(tmp_path / "a.parquet"), "parquet", "none")
+    ]
     # then few of them are in memory at once
     assert sum(found) == table.num_rows
     assert max(found) <= most
 
 
-@pytest.mark.parametrize(("text", "most"), [("x" * 200_000, 19), ("short", our_parquet.ROWS)])
+@pytest.mark.parametrize(("text", "most"), [("x" * 200_000, 19), ("short", our_parquet.MAX_ROWS)])
 def test_arrow_is_not_asked_for_many_rows_of_a_long_text_that_the_file_has_once(
     text: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,7 +207,7 @@ def test_arrow_is_not_asked_for_many_rows_of_a_long_text_that_the_file_has_once(
 
     monkeypatch.setattr(parquet.ParquetFile, "iter_batches", noted)
     # when its first rows are taken
-    next(rows_of(str(tmp_path / "a.parquet"), "parquet", "none"))
+    next(read_rows(str(tmp_path / "a.parquet"), "parquet", "none"))
     # then so many of the first group are asked for as fit, behind a look at a few of them
     look = [(0, 16)] if most == 19 else []
     assert asked == [*look, (0, most)]
@@ -244,12 +246,12 @@ def test_a_large_file_of_parquet_is_not_read_ahead_of_its_rows(
     file: Any = io.BufferedReader(raw) if is_near else raw
     monkeypatch.setattr(file_rows, "open_file", lambda _: file)
     # when the first of its rows are taken
-    found = rows_of("x", "parquet", "none")
+    found = read_rows("x", "parquet", "none")
     next(found)
     # then some of the first row group is read of it, or that one whole
     assert raw.read_bytes < size / groups * (0.8 if is_near else 1.3)
     # and in the end all of them
-    assert sum(len(records) for _, records in found) == len(column) - our_parquet.ROWS
+    assert sum(len(records) for _, records in found) == len(column) - our_parquet.MAX_ROWS
 
 
 class Endless(io.RawIOBase):
@@ -279,12 +281,12 @@ def test_json_lines_without_an_end_are_read_as_they_are_taken(
     endless = Endless()
     monkeypatch.setattr(file_rows, "open_file", lambda _: io.BufferedReader(endless))
     # when a few parts of it are taken
-    found = read_ahead(lambda: rows_of("x", "jsonl", "none"), wait)
+    found = read_ahead(lambda: read_rows("x", "jsonl", "none"), wait)
     taken = list(islice(found, 5))
     found.close()
     # then no more was read than is taken, and waits to be
     assert taken[0][1][0] == b'{"id": 1}'
-    assert endless.read_bytes <= (len(taken) + AHEAD + 3) * file_rows.CHUNK_BYTES
+    assert endless.read_bytes <= (len(taken) + MAX_WAITING + 3) * file_rows.CHUNK_BYTES
     # and the thread has ended
     assert reading_threads() == []
 
@@ -311,7 +313,7 @@ def test_a_thread_in_the_midst_of_its_work_has_ended_when_the_reading_is_given_u
 
 def test_a_thread_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     # given a thread that hangs in a read
-    monkeypatch.setattr(ahead, "GRACE", 0.01)
+    monkeypatch.setattr(ahead, "STOP_SECONDS", 0.01)
     hangs, released = threading.Event(), threading.Event()
 
     def items() -> Iterator[int]:
@@ -351,7 +353,7 @@ def test_gzip_that_comes_byte_by_byte_is_read_whole(monkeypatch: pytest.MonkeyPa
     data = gzip.compress(b'{"id": 1}\n') + gzip.compress(b'{"id": 2}\n')
     monkeypatch.setattr(file_rows, "open_file", lambda _: io.BufferedReader(Dripping(data)))
     # then its lines are those of all members, with their numbers
-    found = [pair for rows in rows_of("x", "jsonl", "gzip") for pair in zip(*rows, strict=True)]
+    found = [pair for rows in read_rows("x", "jsonl", "gzip") for pair in zip(*rows, strict=True)]
     assert found == [(1, b'{"id": 1}'), (2, b'{"id": 2}')]
 
 
@@ -359,8 +361,8 @@ def test_a_line_that_is_too_long_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("target_stitch_import.lines.MAX_LINE_BYTES", 10)
     monkeypatch.setattr(file_rows, "CHUNK_BYTES", 8)
     (tmp_path / "a").write_bytes(b"x" * 100)
-    with pytest.raises(ReadingError, match="its next line is longer than 10 bytes"):
-        list(rows_of(str(tmp_path / "a"), "jsonl", "none"))
+    with pytest.raises(FileReadError, match="its next line is longer than 10 bytes"):
+        list(read_rows(str(tmp_path / "a"), "jsonl", "none"))
 
 
 def test_a_file_that_may_not_be_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -368,8 +370,10 @@ def test_a_file_that_may_not_be_read_is_told(monkeypatch: pytest.MonkeyPatch) ->
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(file_rows, "open_file", refuse)
-    with pytest.raises(ReadingError, match="the user that this target runs as may not read it"):
-        list(rows_of("x", "jsonl", "none"))
+    with pytest.raises(
+        FileReadError, match="the user that runs this target has no permission to read it"
+    ):
+        list(read_rows("x", "jsonl", "none"))
 
 
 @pytest.mark.parametrize(
@@ -382,8 +386,8 @@ def test_a_missing_extra_is_told(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a").touch()
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ReadingError, match=rf"pip install 'target-stitch-import\[{extra}\]'"):
-        list(rows_of(address, "parquet", "none"))
+    with pytest.raises(FileReadError, match=rf"pip install 'target-stitch-import\[{extra}\]'"):
+        list(read_rows(address, "parquet", "none"))
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from target_stitch_import.jsontext import (
     decode_exactly,
     encode_exactly,
-    shown,
-    without_non_finite,
+    json_excerpt,
+    replace_non_finite,
 )
 
 JSON = st.recursive(
@@ -94,9 +94,9 @@ def test_what_is_not_finite_is_written_as_null(value: Any) -> None:
     [
         (b"", "Expecting value"),
         (b'{"a":}', "Expecting value"),
-        (b"NaN", "NaN is no JSON"),
-        (b"[-Infinity]", "-Infinity is no JSON"),
-        (b"1e99999999999999999999", "absurd exponent"),
+        (b"NaN", "NaN is not JSON"),
+        (b"[-Infinity]", "-Infinity is not JSON"),
+        (b"1e99999999999999999999", "exponent is too large"),
         (b'"\xff"', "can't decode"),
         (b'"\xed\xa0\x80"', "can't decode"),  # a surrogate, which UTF-8 does not permit
         (b"9" * 5000, "an integer of 5,000 digits"),
@@ -127,7 +127,7 @@ def test_what_is_no_json_is_refused(text: bytes, reason: str) -> None:
     ],
 )
 def test_nan_is_mended_outside_strings_only(line: bytes, mended: bytes) -> None:
-    assert without_non_finite(line) == mended
+    assert replace_non_finite(line) == mended
 
 
 @settings(max_examples=60, deadline=None)
@@ -141,21 +141,21 @@ def test_whatever_python_writes_is_json_once_mended(value: Any) -> None:
     line = json.dumps([value, "NaN", float("nan")]).encode()
     # Then only the constants are gone
     expected = json.loads(line, parse_constant=lambda _: None)
-    assert json.loads(without_non_finite(line), parse_constant=pytest.fail) == expected
+    assert json.loads(replace_non_finite(line), parse_constant=pytest.fail) == expected
 
 
 def test_mending_a_long_broken_line_does_not_take_for_ever() -> None:
     # Given a line cut off within a string that has JSON in it: once for each of its quotes the rest
     # would be searched for the end. In a process of its own, so that a test that hangs can be ended.
     code = (
-        "from target_stitch_import.jsontext import without_non_finite\n"
+        "from target_stitch_import.jsontext import replace_non_finite\n"
         "line = b'[NaN,' + b'\"' + bytes([92, 34, 120]) * 100_000\n"
-        "assert without_non_finite(line).endswith(line[5:])\n"
+        "assert replace_non_finite(line).endswith(line[5:])\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_what_is_shown_is_cut_where_it_is_long() -> None:
-    assert shown({"a": Decimal("1.10")}) == '{"a":1.10}'
-    assert shown(["x" * 298]) == '["' + "x" * 298 + "..."
-    assert shown(["x" * 296]) == '["' + "x" * 296 + '"]'
+    assert json_excerpt({"a": Decimal("1.10")}) == '{"a":1.10}'
+    assert json_excerpt(["x" * 298]) == '["' + "x" * 298 + "..."
+    assert json_excerpt(["x" * 296]) == '["' + "x" * 296 + '"]'

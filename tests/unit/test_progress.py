@@ -11,7 +11,7 @@ from target_stitch_import.errors import (
     RejectedRecordError,
     TooLargeError,
     TransientError,
-    UnplacedRecordError,
+    UnidentifiedRecordError,
 )
 from target_stitch_import.progress import Metrics, StreamCounts
 from tests.support.fake_service import DeliveryRun, sealed_batch
@@ -82,7 +82,7 @@ def test_what_the_service_refuses_is_quarantined_and_not_acknowledged(is_named: 
         if 102 in ids:
             if is_named:
                 raise RejectedRecordError("no", index=ids.index(102))
-            raise UnplacedRecordError("no")
+            raise UnidentifiedRecordError("no")
 
     run = DeliveryRun(set_aside=lambda *_: None)
     run.service.answer_at_once = answer

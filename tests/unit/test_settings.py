@@ -148,7 +148,7 @@ def test_what_does_nothing_without_a_quarantine_is_told(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     made(**{name: "5" if name == "quarantine_path" else 5})
-    assert "Nothing is set aside while the setting on_invalid_record is 'fail'." in caplog.text
+    assert "have no effect while on_invalid_record is 'fail'." in caplog.text
 
 
 def test_the_token_is_required() -> None:
@@ -174,7 +174,7 @@ def test_a_token_of_a_wrong_type_is_not_shown(value: Any) -> None:
 )
 def test_a_token_that_no_header_can_hold_is_refused_unseen(token: str) -> None:
     said = refusals(token=token)
-    assert said.startswith("token: must be of plain characters")
+    assert said.startswith("token: must be printable ASCII characters")
     assert "cret" not in said
 
 
@@ -182,7 +182,7 @@ def test_a_token_that_no_header_can_hold_is_refused_unseen(token: str) -> None:
     ("name", "value", "because"),
     [
         ("load_method", "overwrite", "replace good rows by half a table"),
-        ("add_record_metadata", True, "Columns that start with _sdc are Stitch's own"),
+        ("add_record_metadata", True, "Stitch reserves column names that start with _sdc"),
     ],
 )
 def test_what_is_not_offered_is_refused_with_its_reason(
@@ -202,8 +202,8 @@ def test_several_refusals_are_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("tokn", "Setting tokn is not known, and ignored; is token meant?"),
-        ("colour", "Setting colour is not known, and ignored."),
+        ("tokn", "Setting tokn is not known and is ignored; did you mean token?"),
+        ("colour", "Setting colour is not known and is ignored."),
     ],
 )
 def test_an_unknown_setting_is_told_and_ignored(

@@ -15,7 +15,7 @@ from transit.reader import Reader
 
 from target_stitch_import.emulator.rules import transit as emulated
 from target_stitch_import.jsontext import decode_exactly
-from target_stitch_import.transit import from_transit, transit_text
+from target_stitch_import.transit import decode_transit, encode_transit
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.text(
     "~^` #:", max_size=4
@@ -38,10 +38,10 @@ values = st.recursive(
 @given(values)
 def test_what_is_written_is_read_again_to_the_last_digit(value: Any) -> None:
     # Given any value of JSON, when it is written as Transit
-    text = transit_text(value)
+    text = encode_transit(value)
     # Then it is read as what it was, here and by the emulator, which reads Transit its own way
-    assert from_transit(decode_exactly(text)) == value
-    assert decode_exactly(emulated.transit_to_json(transit_text([value]))) == [value]
+    assert decode_transit(decode_exactly(text)) == value
+    assert decode_exactly(emulated.transit_to_json(encode_transit([value]))) == [value]
 
 
 def read_by_library(text: bytes) -> Any:
@@ -60,7 +60,7 @@ def read_by_library(text: bytes) -> Any:
     ],
 )
 def test_a_library_reads_the_same(value: Any) -> None:
-    found = read_by_library(transit_text(value))
+    found = read_by_library(encode_transit(value))
 
     def plain(read: Any) -> Any:
         if hasattr(read, "items"):
@@ -84,12 +84,12 @@ TIME = {"type": "string", "format": "date-time"}
 )
 def test_a_date_time_of_the_schema_is_an_instant(text: str, instant: str) -> None:
     schema = {"properties": {"at": TIME, "in": {"items": {"anyOf": [TIME, {"type": "null"}]}}}}
-    written = json.loads(transit_text({"at": text, "in": [text], "name": text}, schema))
+    written = json.loads(encode_transit({"at": text, "in": [text], "name": text}, schema))
     assert written == ["^ ", "at", f"~t{instant}", "in", [f"~t{instant}"], "name", text]
-    found = read_by_library(transit_text([text], {"items": TIME}))
+    found = read_by_library(encode_transit([text], {"items": TIME}))
     read = datetime.fromisoformat(instant[:26]).replace(tzinfo=timezone.utc)
     assert found[0] == read
 
 
 def test_a_date_time_that_is_none_stays_a_text() -> None:
-    assert transit_text(["~soon"], {"items": TIME}) == b'["~~soon"]'
+    assert encode_transit(["~soon"], {"items": TIME}) == b'["~~soon"]'

@@ -142,7 +142,7 @@ def test_what_is_no_object_has_no_key_values(record: bytes) -> None:
         (b"1.5", "is no JSON object but number"),
         (b'{"id":1,}', "can't be read"),
         (b'{"id":01}', "can't be read"),
-        (b'{"id":1,"x":NaN}', "can't be read: NaN is no JSON"),
+        (b'{"id":1,"x":NaN}', "can't be read: NaN is not JSON"),
         (b'{"id":1,"x":"\xff"}', "can't be read: it is not UTF-8"),
         (b'{"id":1,"x":"\xed\xa0\x80"}', "can't be read: it is not UTF-8"),
         (b'{"id":1,"x":{"y":"\xff"}}', "can't be read: it is not UTF-8"),

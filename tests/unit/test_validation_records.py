@@ -104,8 +104,8 @@ def test_a_reserved_column_is_left_out_where_only_the_exact_decoding_reads_the_r
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (b"9" * 5000, "can't be read: it holds an integer of 5,000 digits"),
-        (b"1e99999999999999999999", "can't be read: it holds a number with an absurd exponent"),
+        (b"9" * 5000, "can't be read: it has an integer of 5,000 digits"),
+        (b"1e99999999999999999999", "can't be read: it has a number whose exponent is too large"),
     ],
     ids=lambda value: str(value)[:20],
 )
@@ -189,7 +189,7 @@ def test_a_long_rule_is_cut_in_the_message() -> None:
 def test_an_integer_of_5000_digits_is_refused_in_one_line(
     part: dict[str, Any], record: bytes
 ) -> None:
-    with pytest.raises(InvalidRecordError, match="it holds an integer of 5,000 digits"):
+    with pytest.raises(InvalidRecordError, match="it has an integer of 5,000 digits"):
         check({"x": part})(record % (b"9" * 5000))
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_stitch_import.verdict import exact_verdict, type_of
+from target_stitch_import.verdict import exact_verdict, json_type
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from target_stitch_import.verdict import exact_verdict, type_of
     ],
 )
 def test_each_type_has_its_name_in_json(value: Any, name: str) -> None:
-    assert type_of(value) == name
+    assert json_type(value) == name
     assert exact_verdict({"type": name})(value) is None
 
 
