@@ -17,7 +17,7 @@ ROW = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
 HOLE = "\0"  # stands for a value in an f-string
 ENDS_WITH = re.compile(r"Error$|^_bad_line$|^_error$")
 """What makes a message of its first argument."""
-CAUGHT = {"ConfigValidationError", "ValidationError", "ValueError"}
+CAUGHT = {"ConfigValidationError", "MapExpressionError", "ValidationError", "ValueError"}
 """Errors that are caught and reported with another message."""
 LEAST = 8  # letters of its own that a message has, or it only hands another one on
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_stitch_import import reader as reader_module
+from target_stitch_import.errors import InputError
 from target_stitch_import.reader import CHUNK_BYTES, MessageReader
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def test_lines_that_come_a_moment_later_are_read_together(
             os.write(write_end, line)
         os.close(write_end)
 
-    monkeypatch.setattr(reader_module.time, "sleep", nap)
+    monkeypatch.setattr("target_stitch_import.reader.time.sleep", nap)
     os.write(write_end, LINE)
     # when it is read, then all come at once
     found: list[int] = []
@@ -126,9 +126,9 @@ def test_there_is_no_nap_where_much_is_there(
     def nap(_seconds: float) -> None:
         raise AssertionError("a nap")
 
-    monkeypatch.setattr(reader_module.time, "sleep", nap)
+    monkeypatch.setattr("target_stitch_import.reader.time.sleep", nap)
     found: list[int] = []
-    with pytest.raises(reader_module.InputError):  # the last line is cut off
+    with pytest.raises(InputError):  # the last line is cut off
         listen(read_end, on_run=found.append)
     assert sum(found) == 65_536 // len(LINE)
 

@@ -302,8 +302,8 @@ def test_a_record_that_one_table_refuses_cuts_the_run_for_all() -> None:
 
 def test_records_that_a_stream_map_filters_out_are_in_no_table() -> None:
     # given a stream map with a filter, and a record to which it can't be applied
-    config = {"stream_maps": {"a": {"__filter__": "record['id'] % 2 == 1"}}}
-    loading = Loading(quarantine=True, **config)
+    odd = {"a": {"__filter__": "record['id'] % 2 == 1"}}
+    loading = Loading(quarantine=True, stream_maps=odd)
     loading.declare("a")
     unmappable = RecordMessage("a", msgspec.Raw(b'{"x":"no id"}'))
     # when some are filtered out, and others are invalid

@@ -56,7 +56,7 @@ def split(*messages: Message | None, position: int = 1) -> list[Any]:
 
 
 def test_records_and_states_are_one_run_with_a_block_a_stream() -> None:
-    messages = [
+    messages: list[Message] = [
         record(1, "a"),
         record(2, "b"),
         state(b'{"x":1}'),
@@ -186,7 +186,7 @@ def test_whatever_comes_nothing_is_lost_and_a_run_may_be_split_anywhere(
     story: list[Message | None], cuts: set[int]
 ) -> None:
     # given any messages
-    expected = []
+    expected: list[tuple[int, Any]] = []
     for position, message in enumerate(story, 1):
         if isinstance(message, RecordMessage):
             expected.append((position, (message.stream, message.version, message.time_extracted)))

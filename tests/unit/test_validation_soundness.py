@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.jsontext import decode_exactly, encode_exactly
 from target_stitch_import.schema import to_draft4
+from target_stitch_import.validation import RecordValidator
 from target_stitch_import.verdict import exact_verdict
 from tests.unit.judging import SingleValidator
 
@@ -112,19 +113,23 @@ RECORDS = st.dictionaries(st.sampled_from("abcéz"), VALUES, max_size=4)
 )
 @example({"properties": {"a": {"uniqueItems": True}}}, [{"a": [10**22, Decimal("1E+22")]}])
 @example({"properties": {"a": {"type": "integer"}}}, [{"a": Decimal("1.0")}, {"a": 10**400}])
-def test_a_record_is_taken_if_and_only_if_the_exact_verdict_takes_it(
+def test_a_record_is_accepted_if_and_only_if_the_exact_verdict_accepts_it(
     declared: dict[str, Any], records: list[dict[str, Any]]
 ) -> None:
+    # given any schema and records
     schema = to_draft4(declared)
-    record_check, judge = SingleValidator(schema, [], validate=True), exact_verdict(schema)
-    for record in records:
-        text = encode_exactly(record)
-        broken = judge(decode_exactly(text))
-        if broken is None:
-            assert bytes(record_check(text)) == text
-        else:
-            with pytest.raises(InvalidRecordError):
-                record_check(text)
+    validator, judge = RecordValidator(schema, [], validate=True), exact_verdict(schema)
+    left = [encode_exactly(record) for record in records]
+    # when they are judged together, up to the first invalid one, and then those behind it
+    while left:
+        posted, error = validator.check(left)
+        # then those are accepted that the exact verdict accepts, and the next is refused
+        assert posted == left[: len(posted)]
+        assert [judge(decode_exactly(text)) for text in posted] == [None] * len(posted)
+        refused = left[len(posted) : len(posted) + 1]
+        assert (error is None) == (refused == [])
+        assert None not in [judge(decode_exactly(text)) for text in refused]
+        left = left[len(posted) + 1 :]
 
 
 @pytest.mark.parametrize(
