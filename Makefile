@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-lowest environments chaos bench screenshots docs lint format clean
+.PHONY: demo test unit test-lowest environments chaos bench screenshots docs lint format clean
 
 demo: .venv/.ready .venv-tap-jsonfile/.ready
 	@$(BIN)/python demo/run.py
@@ -14,11 +14,15 @@ WORKERS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )))
 test: environments
 	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --cov --cov-report=term
 
+# The tests of single packages, in under a minute; of all environments they need `.venv` alone.
+unit: .venv/.ready
+	$(BIN)/pytest --numprocesses=$(WORKERS) -m 'not slow and not external'
+
 # The delivery, with the lowest versions that pyproject.toml permits: make test-lowest PYTHON=python3.10
 LOWEST := delivery failures reliability push tls states batches batch_messages access_check
 test-lowest: .venv-lowest/.ready
 	.venv-lowest/bin/pytest --numprocesses=$(WORKERS) --dist=worksteal \
-		$(wildcard tests/unit/test_client*.py) $(LOWEST:%=tests/end_to_end/test_%.py)
+		tests/api $(LOWEST:%=tests/end_to_end/test_%.py)
 
 # All that tests run; `make --jobs=2 environments` makes two at a time.
 environments: .venv/.ready .venv-tap-jsonfile/.ready .venv-tap-jsonl/.ready .venv-tap-postgres/.ready \

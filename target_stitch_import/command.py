@@ -20,10 +20,11 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabiliti
 from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
-from target_stitch_import import access_check, configuration, settings
-from target_stitch_import.assembly import create_client
-from target_stitch_import.dry_run import DryRun
-from target_stitch_import.pipeline import Terminated
+from target_stitch_import.config import access_check, settings
+from target_stitch_import.config import loading as configuration
+from target_stitch_import.delivery.dry_run import DryRun
+from target_stitch_import.delivery.pipeline import Terminated
+from target_stitch_import.factory import create_client
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum

@@ -36,3 +36,8 @@ REGIONS: Final = {
     "eu": "https://api.eu-central-1.stitchdata.com",
 }
 """The base URL of each region (Import API reference, section Base URLs)."""
+
+
+def is_reserved(name: str) -> bool:
+    """Return True if Stitch itself writes a column of this name."""
+    return name.startswith(RESERVED_PREFIX)

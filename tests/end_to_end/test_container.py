@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml  # type: ignore[import-untyped,unused-ignore]
 
+from target_stitch_import.delivery.pipeline import GRACE_SECONDS
 from target_stitch_import.emulator import read_table
-from target_stitch_import.pipeline import GRACE_SECONDS
 from tests.support.running import COMMAND, environment
 
 if TYPE_CHECKING:

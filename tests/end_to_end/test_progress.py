@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from target_stitch_import.batches.splitting import count_by_table
 from target_stitch_import.emulator import running_emulator
-from target_stitch_import.parts import count_by_table
 from tests.support.messages import activate, record, schema, state, stream_of
 from tests.support.running import COMMAND, environment, piped, started
 from tests.support.service import ACCEPTED, running_service
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.support.service import Answer, Request, Service
 
 OFTEN = """
-from target_stitch_import import telling
+from target_stitch_import.reporting import reporter as telling
 telling.LOG_SECONDS = 0.05
 from target_stitch_import.cli import main
 main()

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from target_stitch_import.batches.transit import decode_transit
 from target_stitch_import.emulator import read_table
-from target_stitch_import.jsontext import decode_exactly
-from target_stitch_import.transit import decode_transit
+from target_stitch_import.json_codec import decode_exactly
 from tests.support.messages import activate, record, schema, state, stream_of
 from tests.support.running import loaded, piped
 from tests.support.service import ACCEPTED, Request, running_service

@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 
-from target_stitch_import.pipeline import Terminated
+from target_stitch_import.delivery.pipeline import Terminated
 from target_stitch_import.target import TargetStitchImport
 from tests.support.messages import record, schema, state, stream_of
 from tests.support.running import loaded, started, wait_for
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BUSY: Answer = (503, b'{"message": "not now"}', {"Retry-After": "600"})
 LINES = stream_of(schema(), record({"id": 1}), state({"at": 1}))
 SHORT = """
-from target_stitch_import import pipeline
+from target_stitch_import.delivery import pipeline
 pipeline.GRACE_SECONDS = 1.0
 from target_stitch_import.cli import main
 main()
