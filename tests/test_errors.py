@@ -10,7 +10,7 @@ from target_stitch_import.errors import InputError, InvalidRecordError, MissingK
 
 
 @pytest.mark.parametrize("name", errors.__all__)
-def test_each_is_one_of_ours(name: str) -> None:
+def test_each_error_has_the_base_class_of_this_package(name: str) -> None:
     assert issubclass(getattr(errors, name), errors.TargetStitchImportError)
 
 
@@ -23,7 +23,7 @@ def test_each_is_one_of_ours(name: str) -> None:
         (errors.MissingKeyError, sdk.MissingKeyPropertiesError),
     ],
 )
-def test_who_knows_the_sdks_exceptions_catches_ours(
+def test_code_that_catches_the_sdks_exceptions_catches_these(
     ours: type[Exception], theirs: type[Exception]
 ) -> None:
     assert issubclass(ours, theirs)
@@ -41,7 +41,7 @@ def test_an_input_error_without_a_reason_has_its_name() -> None:
 
 
 @pytest.mark.parametrize("kind", [InvalidRecordError, MissingKeyError])
-def test_a_record_that_is_refused_is_told_in_one_line(kind: type[InvalidRecordError]) -> None:
+def test_the_error_of_a_record_is_one_line(kind: type[InvalidRecordError]) -> None:
     error = kind("has no key")
     error.line = 3
     assert str(error) == "Line 3 of the input: has no key"
@@ -52,10 +52,10 @@ def test_a_transient_error_may_know_how_long_to_wait() -> None:
     assert errors.TransientError("busy", retry_after=5).retry_after == 5
 
 
-def test_a_lack_of_access_says_what_to_look_at() -> None:
+def test_an_access_error_names_the_setting_to_check() -> None:
     assert errors.AccessError("401").setting == "token"
     assert errors.AccessError("401", setting="region").setting == "region"
 
 
-def test_a_rejected_record_is_known_by_its_place() -> None:
+def test_a_rejected_record_error_has_the_index_of_the_record() -> None:
     assert errors.RejectedRecordError("no", index=7).index == 7

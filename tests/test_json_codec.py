@@ -58,7 +58,7 @@ def test_numbers_and_strings_are_read_exactly(text: bytes, value: Any) -> None:
 @settings(max_examples=60, deadline=None)
 @given(JSON)
 def test_what_is_encoded_is_decoded_to_the_same(value: Any) -> None:
-    # Then every digit is there again, trailing zeros included.
+    # then every digit is there again, trailing zeros included.
     assert repr(decode_exactly(encode_exactly([value, value]))) == repr(
         decode_exactly(encode_exactly(decode_exactly(encode_exactly([value, value]))))
     )
@@ -137,15 +137,15 @@ def test_nan_is_mended_outside_strings_only(line: bytes, mended: bytes) -> None:
     )
 )
 def test_whatever_python_writes_is_json_once_mended(value: Any) -> None:
-    # Given what json.dumps writes, strings with NaN in them included
+    # given what json.dumps writes, strings with NaN in them included
     line = json.dumps([value, "NaN", float("nan")]).encode()
-    # Then only the constants are gone
+    # then only the constants are gone
     expected = json.loads(line, parse_constant=lambda _: None)
     assert json.loads(replace_non_finite(line), parse_constant=pytest.fail) == expected
 
 
 def test_mending_a_long_broken_line_does_not_take_for_ever() -> None:
-    # Given a line cut off within a string that has JSON in it: once for each of its quotes the rest
+    # given a line cut off within a string that has JSON in it: once for each of its quotes the rest
     # would be searched for the end. In a process of its own, so that a test that hangs can be ended.
     code = (
         "from target_stitch_import.json_codec import replace_non_finite\n"

@@ -119,8 +119,9 @@ class BatchFiles:
         reason = f"no JSON: {error!s:.{_MAX_REASON}}"
         if isinstance(error, RecursionError):
             reason = "nested too deeply"
-        advice = "The tap must write one record in each line"
-        raise _failure(message, f"{where}: it is {reason}. {advice}") from None
+        raise _failure(
+            message, f"{where}: it is {reason}. The tap must write one record in each line"
+        ) from None
 
     def _warn_of_repair(self, stream: str, where: str) -> None:
         if stream not in self._repaired:

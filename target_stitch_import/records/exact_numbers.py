@@ -3,7 +3,7 @@
 ``{"type": ["null", "number"], "multipleOf": 0.01, "minimum": -1e12, "maximum": 1e12}`` permits at
 most two digits after the point and twelve before it, which the JSON text of a number shows. Exact
 arithmetic takes twenty times as long. A number that passes fits its schema; one that does not pass
-may fit, too, which ``verdict.py`` decides.
+may fit, too, which the exact verdict decides.
 """
 
 from __future__ import annotations

@@ -37,9 +37,9 @@ values = st.recursive(
 @settings(deadline=None)
 @given(values)
 def test_what_is_written_is_read_again_to_the_last_digit(value: Any) -> None:
-    # Given any value of JSON, when it is written as Transit
+    # given any value of JSON, when it is written as Transit
     text = encode_transit(value)
-    # Then it is read as what it was, here and by the emulator, which reads Transit its own way
+    # then it is read as what it was, here and by the emulator, which reads Transit its own way
     assert decode_transit(decode_exactly(text)) == value
     assert decode_exactly(emulated.transit_to_json(encode_transit([value]))) == [value]
 

@@ -45,7 +45,7 @@ def test_zero_is_a_multiple_of_everything(zero: int | Decimal, of: int | Decimal
 def test_multiples_are_those_of_integer_arithmetic(
     number: int, of: int, exponent: int, of_exponent: int
 ) -> None:
-    # Given both as decimals, and both times 10 to the 60th as integers
+    # given both as decimals, and both times 10 to the 60th as integers
     value = Decimal((number < 0, tuple(map(int, str(abs(number)))), exponent))
     divisor = Decimal((0, tuple(map(int, str(of))), of_exponent))
     whole = number * 10 ** (exponent + 60) % (of * 10 ** (of_exponent + 60)) == 0

@@ -146,12 +146,12 @@ def accepted(validator: Any) -> list[str]:
 
 @pytest.mark.parametrize(("dialect", "sub"), cases())
 def test_each_keyword_means_the_same_in_draft_4(dialect: str, sub: Any) -> None:
-    # Given a schema that the dialect permits
+    # given a schema that the dialect permits
     declared = {"$schema": dialect, "properties": {"x": sub}}
     before = encode_exactly(declared)
-    # When it is translated
+    # when it is translated
     posted = to_draft4(declared)
-    # Then the verdicts are the same,
+    # then the verdicts are the same,
     assert accepted(Draft4Validator(posted)) == accepted(VALIDATORS[dialect](declared))
     # it is draft 4, that a second translation leaves alone, and that JSON holds exactly,
     Draft4Validator.check_schema(posted)
@@ -191,7 +191,7 @@ def test_what_draft_4_cannot_say_is_left_out_rather_than_guessed(sub: Any) -> No
         accepted(Draft4Validator(posted)),
         accepted(Draft202012Validator(original)),
     )
-    # Then nothing that was good is refused
+    # then nothing that was good is refused
     assert set(strict) <= set(loose)
     Draft4Validator.check_schema(posted)
     assert to_draft4(posted) == posted

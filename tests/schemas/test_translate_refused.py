@@ -42,7 +42,7 @@ def test_whatever_stands_in_a_keyword_it_is_translated_or_refused(keyword: str) 
                 posted = to_draft4(declared)
             except SchemaTranslationError:
                 continue
-            # Then it is draft 4, and can be sent,
+            # then it is draft 4, and can be sent,
             encode_exactly(posted)
             Draft4Validator.check_schema(posted)
             # and is no schema that refuses records only because it was misread.
