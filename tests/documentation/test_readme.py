@@ -18,6 +18,8 @@ from tests.support.pages import PROJECT, blocks, run
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.external
+
 MELTANO = PROJECT / ".venv-meltano" / "bin"
 
 

@@ -7,7 +7,11 @@ import socket
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.pages import PROJECT, Block, blocks, is_as_said, run
+
+pytestmark = pytest.mark.external
 
 PAGE = "docs/tutorial.md"
 TAP = PROJECT / ".venv-tap-jsonfile"

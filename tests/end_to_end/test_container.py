@@ -25,6 +25,8 @@ from tests.support.running import COMMAND, environment
 if TYPE_CHECKING:
     from target_stitch_import.emulator import Emulator
 
+pytestmark = pytest.mark.external
+
 PROJECT = Path(__file__).parents[2]
 EXAMPLES = PROJECT / "examples"
 DOCKERFILE = EXAMPLES / "container" / "Dockerfile"

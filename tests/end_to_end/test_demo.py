@@ -13,6 +13,8 @@ import pytest
 
 from target_stitch_import.emulator import list_tables
 
+pytestmark = pytest.mark.external
+
 PROJECT = Path(__file__).parents[2]
 TAP = PROJECT / ".venv-tap-jsonfile" / "bin" / "tap-jsonfile"
 

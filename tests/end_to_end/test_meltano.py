@@ -21,6 +21,8 @@ from tests.support.meltano import PROJECT, check_capabilities, check_settings, d
 if TYPE_CHECKING:
     from target_stitch_import.emulator import Emulator
 
+pytestmark = pytest.mark.external
+
 MELTANO_ENVIRONMENT = PROJECT / ".venv-meltano"
 TOKEN = "a-token-of-this-test"
 LAST_DAY = Path("flights", "2013-01-03.jsonl")

@@ -40,6 +40,8 @@ from singer_sdk import Stream
 from tap_jsonfile.streams import JsonFileStream
 from tap_jsonfile.tap import TapJsonFile
 
+pytestmark = pytest.mark.external
+
 Stream.STATE_MSG_FREQUENCY = 1
 mark, read = Path(__file__).with_name("was-killed"), JsonFileStream.get_records
 

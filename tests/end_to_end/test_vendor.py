@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from target_stitch_import.emulator import Emulator
 
+pytestmark = pytest.mark.external
+
 VENDOR = Path(__file__).parents[2] / ".venv-vendor"
 FAILURE = VENDOR / "failure"
 
