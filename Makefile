@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test environments chaos bench screenshots docs lint format clean
+.PHONY: demo test unit test-lowest environments chaos bench screenshots docs lint format clean
 
 demo: .venv/.ready .venv-tap-jsonfile/.ready
 	@$(BIN)/python demo/run.py
@@ -13,6 +13,16 @@ demo: .venv/.ready .venv-tap-jsonfile/.ready
 WORKERS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )))
 test: environments
 	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal --cov --cov-report=term
+
+# The tests of single packages, in under a minute; of all environments they need `.venv` alone.
+unit: .venv/.ready
+	$(BIN)/pytest --numprocesses=$(WORKERS) -m 'not slow and not external'
+
+# The delivery, with the lowest versions that pyproject.toml permits: make test-lowest PYTHON=python3.10
+LOWEST := delivery failures reliability push tls states batches batch_messages access_check
+test-lowest: .venv-lowest/.ready
+	.venv-lowest/bin/pytest --numprocesses=$(WORKERS) --dist=worksteal \
+		tests/api $(LOWEST:%=tests/end_to_end/test_%.py)
 
 # All that tests run; `make --jobs=2 environments` makes two at a time.
 environments: .venv/.ready .venv-tap-jsonfile/.ready .venv-tap-jsonl/.ready .venv-tap-postgres/.ready \
@@ -58,6 +68,18 @@ clean:
 	$(call new-environment,.venv)
 	.venv/bin/python $(INSTALL) --editable '.[emulator,parquet,s3]' --group dev
 	.venv/bin/python -m compileall -q target_stitch_import
+	touch $@
+
+# The project with the lowest versions of all that it names itself; what the tests need comes behind it,
+# and changes none of these.
+.venv-lowest/.ready: pyproject.toml Makefile
+	$(call new-environment,.venv-lowest)
+	.venv-lowest/bin/python $(INSTALL) 'uv>=0.5'
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python \
+		--compile-bytecode --resolution lowest-direct --editable '.[emulator,parquet,s3]'
+	.venv-lowest/bin/python -m pip freeze --exclude-editable > .venv-lowest/lowest.txt
+	.venv-lowest/bin/python $(INSTALL) --constraint .venv-lowest/lowest.txt --group test
+	.venv-lowest/bin/python -m compileall -q target_stitch_import
 	touch $@
 
 # A tap has an environment of its own, as Singer users give it.

@@ -1,7 +1,6 @@
-"""Where the command begins.
+"""The entry point of the command, which sets up the process before it imports the rest.
 
-Knows that loading the rest takes most of a second, in which a signal may come; nothing of
-what is loaded.
+Importing the rest takes most of a second, in which a signal may come.
 """
 
 from __future__ import annotations
@@ -14,30 +13,29 @@ import signal
 __all__ = ["keep_freed_memory", "main"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as in glibc's malloc.h
-_LARGEST_KEPT, _MOST_KEPT = 32 << 20, 256 << 20  # bytes
+_MAX_KEPT_BLOCK, _MAX_KEPT = 32 << 20, 256 << 20  # bytes
 
 
 def main() -> None:
-    """Run the command; Ctrl-C before it has begun ends it without a traceback."""
+    """Run the command; Ctrl-C during the import ends it without a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     keep_freed_memory()
-    gc.disable()  # what loading makes stays, so that looking through it takes time for nothing
+    gc.disable()  # what imports create stays: no need to search it for garbage
     from target_stitch_import.target import TargetStitchImport  # noqa: PLC0415
 
     gc.freeze()
-    gc.set_threshold(50_000)  # records make many objects and hardly a cycle
+    gc.set_threshold(50_000)  # records create many objects and hardly a cycle
     gc.enable()
     TargetStitchImport.cli()
 
 
 def keep_freed_memory() -> None:
-    """Have the C library use the memory of what was read and written for what comes next.
+    """Have glibc reuse the memory of large blocks instead of returning it to the system.
 
-    By itself glibc hands large blocks back to the system, which zeroes them page by page for
-    the next one: a tenth of the wall time of a run. A C library without this choice stays as
-    it is.
+    The system zeroes each page before it hands it out again, which takes a tenth of a run. Other
+    C libraries are left as they are.
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT)
-        mallopt(_TRIM_THRESHOLD, _MOST_KEPT)
+        mallopt(_MMAP_THRESHOLD, _MAX_KEPT_BLOCK)
+        mallopt(_TRIM_THRESHOLD, _MAX_KEPT)

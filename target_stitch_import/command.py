@@ -1,7 +1,6 @@
-"""The command line and its settings, as the SDK knows them.
+"""The command line: flags, settings, and each failure as one line on stderr and an exit code.
 
-Turns every failure into one line on stderr and an exit code. Knows the SDK's command and its flags;
-nothing of messages, or of what the service says.
+``CommandTarget`` extends the SDK's target with these. ``target.py`` adds the loading.
 """
 
 from __future__ import annotations
@@ -21,10 +20,11 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabiliti
 from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
-from target_stitch_import import access_check, configuration, settings
-from target_stitch_import.assembly import connection
-from target_stitch_import.dry_run import DryRun
-from target_stitch_import.pipeline import Terminated
+from target_stitch_import.config import access_check, settings
+from target_stitch_import.config import loading as configuration
+from target_stitch_import.delivery.dry_run import DryRun
+from target_stitch_import.delivery.pipeline import Terminated
+from target_stitch_import.factory import create_client
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
@@ -34,7 +34,7 @@ __all__ = ["CommandTarget"]
 
 
 class CommandTarget(Target, abc.ABC):
-    """A target with this project's command line and settings."""
+    """A target with this project's command line and settings, without the loading."""
 
     name = "target-stitch-import"
     config_jsonschema: ClassVar[dict[str, Any]] = copy.deepcopy(
@@ -51,26 +51,30 @@ class CommandTarget(Target, abc.ABC):
     ]
 
     def __init__(self, *, dry_run: DryRun | None = None, **kwargs: Any) -> None:
-        """Take the SDK's own arguments; with ``dry_run``, send nothing."""
+        """Read the settings. ``dry_run`` is used instead of the service; the rest is the SDK's.
+
+        Raises:
+            ConfigValidationError: A setting is missing or wrong.
+        """
         self.dry_run = dry_run
         self._environment = os.environ if kwargs.get("parse_env_config") else {}
         try:
             super().__init__(**kwargs)
         except ValueError:
             raise ConfigValidationError(
-                "Config validation failed", errors=self._unreadable()
+                "Config validation failed", errors=self._find_unreadable()
             ) from None
 
     @abc.abstractmethod
     def load(self, file_input: IO[Any] | None = None) -> None:
-        """Load the input, or raise."""
+        """Load the input; raise if that fails."""
 
-    def rehearse(
+    def load_dry_run(
         self, file_input: IO[Any] | None, dry_run: DryRun, output: str | None = None
     ) -> None:
-        """Do all that ``load`` does but send, and say what came of it; raise where it would.
+        """Do what ``load`` does except sending, log a summary, and raise if a real run would fail.
 
-        The bodies go to the file ``output``, if one is named.
+        The request bodies are written to the file ``output``, if one is named.
         """
         if output is not None:
             dry_run.write_to(output, file_input or self.message_reader.default_input)
@@ -83,18 +87,18 @@ class CommandTarget(Target, abc.ABC):
         dry_run.check_outcome(self.config)
 
     def test(self, *, as_json: bool = False) -> bool:
-        """Check the access to the service and tell what is found; True if ``load`` could do it."""
-        connect = partial(connection, self.config, agent=f"{self.name}/{self.plugin_version}")
-        found = access_check.checks(self.config, connect)
-        return access_check.tell(found, sys.stdout, as_json=as_json)
+        """Check the access to the service and print the result; return True if ``load`` could work."""
+        connect = partial(create_client, self.config, agent=f"{self.name}/{self.plugin_version}")
+        checks = access_check.check_access(self.config, connect)
+        return access_check.print_checks(checks, sys.stdout, as_json=as_json)
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
-        """Add the SDK's settings, but for those that make no sense here."""
+        """Add the SDK's settings, except for those that make no sense here."""
         super().append_builtin_config(config_jsonschema)
-        for name, least in settings.LEAST.items():
-            config_jsonschema["properties"][name]["minimum"] = least
-        for name in settings.NOT_OFFERED:
+        for name, minimum in settings.MINIMUMS.items():
+            config_jsonschema["properties"][name]["minimum"] = minimum
+        for name in settings.OMITTED:
             config_jsonschema["properties"].pop(name, None)
         # The SDK's schema of __else__ has a string among its schemas, which no validator can read.
         other = config_jsonschema["properties"]["stream_maps"]["properties"]["__else__"]
@@ -102,47 +106,50 @@ class CommandTarget(Target, abc.ABC):
 
     @property
     def _env_var_config(self) -> dict[str, Any]:
-        # The SDK looks for a .env file above the place where it is installed, and lets it win.
+        # The SDK looks for a .env file above the place where it is installed, and prefers its values
+        # to those of the environment.
         if path := find_dotenv(usecwd=True):
-            self.logger.info("Settings that the environment lacks are read from %s.", path)
+            self.logger.info("Settings that are not in the environment are read from %s.", path)
             try:
                 load_dotenv(path)
             except (OSError, UnicodeDecodeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-                told = f".env: {path} can't be read: {reason}"
-                raise ConfigValidationError("Config validation failed", errors=[told]) from None
+                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+                message = f".env: {path} can't be read: {reason}"
+                raise ConfigValidationError("Config validation failed", errors=[message]) from None
         self.append_builtin_config(self.config_jsonschema)
         return parse_environment_config(
             self.config_jsonschema, self._env_var_prefix, dotenv_path=os.devnull
         )
 
-    def _unreadable(self) -> list[str]:
-        return configuration.unreadable(
+    def _find_unreadable(self) -> list[str]:
+        return configuration.find_unreadable(
             self._environment, self._env_var_prefix, self.config_jsonschema
         )
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
-        errors = self._unreadable()
-        errors += configuration.prepare(self._config, schema, self.logger)
+        errors = self._find_unreadable()
+        errors += configuration.prepare_config(self._config, schema, self.logger)
         if self.dry_run is not None:
-            schema = {**schema, "required": []}  # it needs no token
+            schema = {**schema, "required": []}  # a dry run needs no token
         validator = JSONSchemaValidator(schema)
-        errors += [configuration.describe(error) for error in validator.iter_errors(self._config)]
+        errors += [
+            configuration.describe_error(error) for error in validator.iter_errors(self._config)
+        ]
         if errors and raise_errors:
             raise ConfigValidationError("Config validation failed", errors=errors)
         return errors
 
     @classmethod
     def cb_config(cls, ctx: Any, param: Any, value: tuple[str, ...]) -> _ConfigInput:
-        """Read the config files, and refuse in one line what is none."""
+        """Read the config files; end with one line if one can't be read."""
         merged = super().cb_config(ctx, param, ())
         for path in value:
             try:
                 read = super().cb_config(ctx, param, (path,))
             except (OSError, ValueError, TypeError, RecursionError) as error:
-                reason = str(error) if isinstance(error, OSError) else "it is no JSON object"
+                reason = str(error) if isinstance(error, OSError) else "it is not a JSON object"
                 cls.logger.critical("Config %s can't be read: %s", path, reason)
                 sys.exit(1)
             merged.config |= read.config
@@ -151,7 +158,7 @@ class CommandTarget(Target, abc.ABC):
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
-        """Return the SDK's command, with more flags."""
+        """Return the SDK's command with ``--test``, ``--dry-run`` and ``--output``."""
         command = super().get_singer_command()
         for param in command.params:
             if isinstance(param, click.Option) and param.name == "about_format":
@@ -166,13 +173,13 @@ class CommandTarget(Target, abc.ABC):
             click.Option(
                 ["--dry-run"],
                 is_flag=True,
-                help="Read and check everything and say what would be sent and what refused; send "
-                "nothing, write no STATE, need no token.",
+                help="Read and check everything, and log what would be sent and what refused; nothing is "
+                "sent, no STATE is written, no token is needed.",
             ),
             click.Option(
                 ["--output"],
                 metavar="FILE",
-                help="With --dry-run: write the request bodies to FILE, one a line.",
+                help="With --dry-run: write the request bodies to FILE, one on each line.",
             ),
         ]
         return command
@@ -189,17 +196,17 @@ class CommandTarget(Target, abc.ABC):
         config: _ConfigInput | None = None,
         file_input: IO[str] | None = None,
     ) -> None:
-        """Load what comes on the input; exit 0 once all of it is acknowledged.
+        """Load the input; exit with 0 once all of it is acknowledged.
 
-        With ``test`` or ``dry_run``, exit 0 if that could be done.
+        With ``test`` or ``dry_run``, exit with 0 if it could be loaded.
         """
         super(Target, cls).invoke(about=about, about_format=about_format)
         if test and about_format not in (None, "json"):
-            raise click.UsageError(f"--test can't be told as {about_format}, only as json.")
+            raise click.UsageError(f"--test prints text or json, not {about_format}.")
         if test and dry_run:
-            raise click.UsageError("--test and --dry-run do not go together.")
+            raise click.UsageError("--test and --dry-run can't be used together.")
         if output is not None and not dry_run:
-            raise click.UsageError("--output goes with --dry-run.")
+            raise click.UsageError("--output needs --dry-run.")
         cls.print_version(print_fn=cls.logger.info)
         try:
             target = cls(
@@ -212,7 +219,7 @@ class CommandTarget(Target, abc.ABC):
             if target.dry_run is None:
                 target.load(file_input)
             else:
-                target.rehearse(file_input, target.dry_run, output)
+                target.load_dry_run(file_input, target.dry_run, output)
         except ConfigValidationError as error:
             for reason in error.errors:
                 cls.logger.critical("Setting %s", reason)

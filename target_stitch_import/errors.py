@@ -1,25 +1,24 @@
-"""The exceptions, by what a user can do about them.
+"""The exceptions that end a run or an attempt, grouped by what a user can do about them.
 
 ::
 
     TargetStitchImportError
-    ├── InputError               mend the tap, or what it reads
+    ├── InputError               correct the tap, or the data that it reads
     │   ├── RecordBeforeSchemaError
     │   ├── InvalidSchemaError
     │   └── InvalidRecordError
     │       └── MissingKeyError
-    ├── QuarantineError          look at the quarantine file, or at why so many records are in it
-    └── DeliveryError            look at the service, or at the access to it
-        ├── TransientError       worth another try; fatal once the retries are spent
-        ├── AccessError          token, region, pause or client ID
+    ├── QuarantineError          check the quarantine file, or why so many records go there
+    └── DeliveryError            check the service, or the access to it
+        ├── TransientError       a retry may help; ends the run when the retries are used up
+        ├── AccessError          check the token, the region, the client ID or the integration
         └── RejectedError        the service refused the request
             ├── RejectedRecordError
-            ├── UnplacedRecordError
+            ├── UnidentifiedRecordError
             └── TooLargeError
 
-A message is one line for the person who reads it at night: what happened, to which stream and
-line, and what to do. No message holds record data (key values excepted) or the token.
-Knows nothing of the rest of the package.
+A message is one line: what happened, to which stream and line, and what to do. It never contains
+the token, and of a record only its key values.
 """
 
 from __future__ import annotations
@@ -46,61 +45,61 @@ __all__ = [
     "TargetStitchImportError",
     "TooLargeError",
     "TransientError",
-    "UnplacedRecordError",
+    "UnidentifiedRecordError",
 ]
 
 
 class TargetStitchImportError(Exception):
-    """Whatever stops this target."""
+    """Base class of every error of this package."""
 
 
 class InputError(TargetStitchImportError, InvalidInputLine):
-    """A line of the input can't be used.
+    """A line of the input is invalid.
 
     Attributes:
-        line: Number of the line, from 1; set by the reader when it is not known before.
+        line: The line's number, from 1; None until the reader sets it.
     """
 
     line: int | None = None
 
     def __str__(self) -> str:
-        """Return the reason behind the line's number."""
+        """Return the reason, after the line's number where that is known."""
         reason = str(self.args[0]) if self.args else type(self).__name__
         return reason if self.line is None else f"Line {self.line} of the input: {reason}"
 
 
 class RecordBeforeSchemaError(InputError, RecordsWithoutSchemaException):
-    """A message of a stream whose SCHEMA has not come yet."""
+    """A message came before the SCHEMA of its stream."""
 
 
 class InvalidSchemaError(InputError, InvalidJSONSchema):
-    """A SCHEMA message that the service would not take."""
+    """A SCHEMA message has a schema or keys that the service would refuse."""
 
 
 class InvalidRecordError(InputError, InvalidRecord):
-    """A record that the service would not take."""
+    """A record that the service would refuse."""
 
     def __init__(self, reason: str) -> None:
         InputError.__init__(self, reason)
 
 
 class MissingKeyError(InvalidRecordError, MissingKeyPropertiesError):
-    """A record without a usable value in one of its key properties."""
+    """A record has no value, or an unusable one, in a key property."""
 
 
 class QuarantineError(TargetStitchImportError):
-    """A record can't be set aside."""
+    """A record can't be written to the quarantine."""
 
 
 class DeliveryError(TargetStitchImportError):
-    """A request that did not end well."""
+    """A request failed."""
 
 
 class TransientError(DeliveryError):
-    """A failure that another try may mend.
+    """A failure that a retry may get past.
 
     Attributes:
-        retry_after: Seconds that the service asked to wait, or None.
+        retry_after: Seconds to wait that the service asked for, or None.
     """
 
     def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
@@ -109,27 +108,27 @@ class TransientError(DeliveryError):
 
 
 class AccessError(DeliveryError):
-    """The service does not let this token in.
+    """The service refused access.
 
     Attributes:
-        look_at: The setting to look at (``token``, ``region``, ``client_id``, ``api_url``), or
-            ``integration``, which is paused or deleted.
+        setting: The setting to check (``token``, ``region``, ``client_id`` or ``api_url``), or
+            ``integration`` if the integration is paused or deleted.
     """
 
-    def __init__(self, reason: str, *, look_at: str = "token") -> None:
+    def __init__(self, reason: str, *, setting: str = "token") -> None:
         super().__init__(reason)
-        self.look_at = look_at
+        self.setting = setting
 
 
 class RejectedError(DeliveryError):
-    """The service refused the request, and would refuse it again."""
+    """The service refused the request and would refuse it again."""
 
 
 class RejectedRecordError(RejectedError):
-    """The service refused one record of the request, and with it the whole.
+    """The service refused the request for one of its records, which it names.
 
     Attributes:
-        index: The record's place in ``messages``, from 0.
+        index: The record's index in ``messages``, from 0.
     """
 
     def __init__(self, reason: str, *, index: int) -> None:
@@ -137,9 +136,9 @@ class RejectedRecordError(RejectedError):
         self.index = index
 
 
-class UnplacedRecordError(RejectedError):
-    """The service refused a record of the request, without a word on which."""
+class UnidentifiedRecordError(RejectedError):
+    """The service refused the request for one of its records, and does not say which."""
 
 
 class TooLargeError(RejectedError):
-    """The request body is larger than the service, or a proxy before it, takes."""
+    """The request body is larger than the service, or a proxy in between, accepts."""

@@ -1,6 +1,6 @@
-"""Every limit that the service documents, each with its source.
+"""The limits that the service documents, each with its source, and the defaults below them.
 
-Knows nothing of the rest of the package. Sizes are in bytes, counts in items.
+Sizes are in bytes.
 """
 
 from __future__ import annotations
@@ -8,31 +8,36 @@ from __future__ import annotations
 from typing import Final
 
 MAX_SEQUENCE: Final = 9_223_372_036_854_775_807
-"""Greatest ``sequence`` of a message (Import API reference, section Sequence)."""
+"""The largest ``sequence`` of a message (Import API reference, section Sequence)."""
 
 MAX_KEY_LENGTH: Final = 255
-"""Characters in a string key value: under 256 (Import API reference, section The batch body)."""
+"""The most characters in a string key value (Import API reference, section The batch body)."""
 
 MAX_DATA_POINTS: Final = 10_000
-"""Leaf values in one ``data`` object (Import API reference, section The batch body)."""
+"""The most leaf values in one ``data`` object (Import API reference, section The batch body)."""
 
 MAX_BATCH_ROWS: Final = 20_000
-"""Messages in one request (Import API reference, section The batch body)."""
+"""The most messages in one request (Import API reference, section The batch body)."""
 
 DEFAULT_BATCH_ROWS: Final = 10_000
-"""Rows a batch is sealed at: safe under the older reading of the limits too."""
+"""Default of ``batch_size_rows``, which the older documentation of the limits permits, too."""
 
 MAX_BATCH_BYTES: Final = 20_000_000
-"""Greatest request body, and so the greatest single record with its envelope."""
+"""The largest request body, and so the largest single record with its envelope."""
 
 DEFAULT_BATCH_BYTES: Final = 4_000_000
-"""Bodies stay below this: the older reading asks for less than 4 MB a request."""
+"""Default of ``max_batch_bytes``; the older documentation asks for less than 4 MB a request."""
 
 RESERVED_PREFIX: Final = "_sdc"
-"""Column names that start with this belong to Stitch (section The batch body)."""
+"""Stitch reserves column names with this prefix (Import API reference, section The batch body)."""
 
 REGIONS: Final = {
     "us": "https://api.stitchdata.com",
     "eu": "https://api.eu-central-1.stitchdata.com",
 }
-"""Base URL of each region (Import API reference, section Base URLs)."""
+"""The base URL of each region (Import API reference, section Base URLs)."""
+
+
+def is_reserved(name: str) -> bool:
+    """Return True if Stitch itself writes a column of this name."""
+    return name.startswith(RESERVED_PREFIX)

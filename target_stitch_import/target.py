@@ -7,35 +7,35 @@ import sys
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
-from target_stitch_import.assembly import pipeline_of, quarantine_of
-from target_stitch_import.batch_files import BatchFiles
+from target_stitch_import.batch_files.loader import BatchFiles
+from target_stitch_import.batches.splitting import as_singer, describe_record
 from target_stitch_import.command import CommandTarget
+from target_stitch_import.delivery.pipeline import StateWriter, Terminated, restore_signal_handlers
 from target_stitch_import.errors import DeliveryError, RejectedError, TargetStitchImportError
-from target_stitch_import.parts import as_singer, describe_record
-from target_stitch_import.pipeline import StateWriter, Terminated, restore_signal_handlers
-from target_stitch_import.places import line_number
-from target_stitch_import.reader import MessageReader
-from target_stitch_import.routing import Router
-from target_stitch_import.run_loader import RunLoader
-from target_stitch_import.sink import StitchSink
-from target_stitch_import.telling import Reporter
+from target_stitch_import.factory import create_pipeline, create_quarantine
+from target_stitch_import.reporting.reporter import Reporter
+from target_stitch_import.singer.positions import line_number
+from target_stitch_import.singer.reader import MessageReader
+from target_stitch_import.streams.router import Router
+from target_stitch_import.streams.run_loader import RunLoader
+from target_stitch_import.streams.sink import StitchSink
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from target_stitch_import.batch import Batch
-    from target_stitch_import.dry_run import DryRun
+    from target_stitch_import.batches.batch import Batch
+    from target_stitch_import.delivery.dry_run import DryRun
+    from target_stitch_import.delivery.pipeline import Pipeline
+    from target_stitch_import.delivery.quarantine import Quarantine
     from target_stitch_import.errors import InvalidRecordError
-    from target_stitch_import.messages import (
+    from target_stitch_import.singer.messages import (
         ActivateVersionMessage,
         BatchMessage,
         RecordMessage,
         SchemaMessage,
     )
-    from target_stitch_import.pipeline import Pipeline
-    from target_stitch_import.quarantine import Quarantine
-    from target_stitch_import.runs import Run
-    from target_stitch_import.streams import Stream
+    from target_stitch_import.singer.runs import Run
+    from target_stitch_import.streams.stream_maps import Stream
 
 __all__ = ["TargetStitchImport"]
 
@@ -56,7 +56,7 @@ class TargetStitchImport(CommandTarget):
 
     @cached_property
     def _pipeline(self) -> Pipeline:
-        pipeline = pipeline_of(
+        pipeline = create_pipeline(
             self.config,
             self._write_state,
             self._set_aside,
@@ -95,7 +95,7 @@ class TargetStitchImport(CommandTarget):
             Terminated: A signal asked to end.
         """
         source = file_input or self.message_reader.default_input
-        self._quarantine = self.dry_run or quarantine_of(self.config, source)
+        self._quarantine = self.dry_run or create_quarantine(self.config, source)
         pipeline = self._pipeline  # there from the start, so that a signal finds it
         try:
             with Reporter(pipeline, self.logger, quiet=self.dry_run is not None):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,11 +12,43 @@ from target_stitch_import.emulator import running_emulator
 from tests.support.service import running_service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from target_stitch_import.emulator import Emulator
     from tests.support.service import Service
+
+
+_LOOPBACK = ("127.", "::1", "localhost")
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test that opens a connection to anything but this machine."""
+
+    def guarded(real: Callable[..., Any]) -> Callable[..., Any]:
+        def connect(sock: socket.socket, address: Any) -> Any:
+            if sock.family in (socket.AF_INET, socket.AF_INET6) and not str(address[0]).startswith(
+                _LOOPBACK
+            ):
+                pytest.fail(f"this test opens a connection to {address}")
+            return real(sock, address)
+
+        return connect
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, guarded(getattr(socket.socket, name)))
+
+
+TESTS = Path(__file__).parent
+SLOW = ("benchmarks", "chaos", "documentation", "emulator", "end_to_end", "fuzz", "properties")
+"""Folders whose tests run processes or servers, or many examples."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of whole folders as slow."""
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in SLOW:
+            item.add_marker("slow")
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def test_nothing_is_lost_whatever_is_killed() -> None:
         env=kept,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     # then no promise was broken

@@ -14,31 +14,32 @@ if TYPE_CHECKING:
 PAGE = PROJECT / "docs" / "troubleshooting.md"
 PACKAGE = PROJECT / "target_stitch_import"
 ROW = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
-HOLE = "\0"  # what an f-string puts in
+HOLE = "\0"  # stands for a value in an f-string
 ENDS_WITH = re.compile(r"Error$|^_bad_line$|^_error$")
 """What makes a message of its first argument."""
-CAUGHT = {"ConfigValidationError", "ValidationError", "ValueError"}
-"""Errors that are caught, and said otherwise."""
+CAUGHT = {"ConfigValidationError", "MapExpressionError", "ValidationError", "ValueError"}
+"""Errors that are caught and reported with another message."""
 LEAST = 8  # letters of its own that a message has, or it only hands another one on
 
 
 def modules() -> Iterator[ast.Module]:
-    for path in sorted(PACKAGE.glob("*.py")):
-        yield ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if "emulator" not in path.parts:
+            yield ast.parse(path.read_text(encoding="utf-8"))
 
 
-def text_of(node: ast.AST) -> str | None:
-    """Return what a literal says, with holes for what it is given."""
+def literal_text(node: ast.AST) -> str | None:
+    """Return the text of a string literal, with a hole for each value of an f-string."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
-        return "".join(text_of(part) or HOLE for part in node.values)
+        return "".join(literal_text(part) or HOLE for part in node.values)
     return None
 
 
 def texts() -> list[str]:
     """Return every text of the package."""
-    found = (text_of(node) for module in modules() for node in ast.walk(module))
+    found = (literal_text(node) for module in modules() for node in ast.walk(module))
     return [text for text in found if text]
 
 
@@ -50,7 +51,7 @@ def messages() -> list[str]:
             if not isinstance(node, ast.Call) or not node.args:
                 continue
             name = ast.unparse(node.func).rpartition(".")[2]
-            text = text_of(node.args[0])
+            text = literal_text(node.args[0])
             if name in CAUGHT or not ENDS_WITH.search(name):
                 continue
             if text and len(re.sub(r"[^a-z]", "", text)) >= LEAST:

@@ -65,9 +65,9 @@ def test_a_config_that_gets_in(guarded: Emulator, tmp_path: Path) -> None:
     assert exit_code == 0
     assert lines == [
         f"Status: ok. {guarded.url} is up.",
-        "Credentials: ok. The service takes the token.",
-        f"Region: ok. The account lives at {guarded.url}.",
-        "Client ID: ok. 4231 is that of the token.",
+        "Credentials: ok. The service accepts the token.",
+        f"Region: ok. The account is at {guarded.url}.",
+        "Client ID: ok. 4231 belongs to the token.",
     ]
 
 
@@ -84,7 +84,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], tuple[str, ...], str]] = [
         {"region": "eu"},
         {"token": "us:secret-token"},
         (OK, NOT_CHECKED, FAILED, NOT_CHECKED),
-        "another region",
+        "The account is not at",
     ),
     ({"active": False}, {}, (OK, FAILED, OK, NOT_CHECKED), "paused or deleted in Stitch"),
     ({"faults": "maintenance=2"}, {}, (FAILED, OK, OK, OK), "Try again later"),
@@ -143,7 +143,7 @@ def test_markdown_is_for_about_alone(guarded: Emulator, tmp_path: Path) -> None:
     config = {"token": TOKEN, "api_url": guarded.url}
     run = piped(config, tmp_path, b"", "--test", "--format", "markdown")
     assert (run.exit_code, run.stdout) == (2, b"")
-    assert "--test can't be told as markdown, only as json." in run.last_line
+    assert "--test prints text or json, not markdown." in run.last_line
 
 
 def test_a_terminal_gets_ticks(guarded: Emulator, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_terminal_gets_ticks(guarded: Emulator, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert lines[:2] == [
         f"✓ Status: {guarded.url} is up.",
-        "✓ Credentials: The service takes the token.",
+        "✓ Credentials: The service accepts the token.",
     ]
     assert lines[3].startswith("✗ Client ID: 403 Forbidden")
 
@@ -185,7 +185,7 @@ def test_settings_come_from_the_environment(guarded: Emulator, tmp_path: Path) -
     )  # fmt: skip
     # then they get in
     assert run.returncode == 0, run.stderr
-    assert "Client ID: ok. 4231 is that of the token." in run.stdout
+    assert "Client ID: ok. 4231 belongs to the token." in run.stdout
     assert TOKEN not in run.stdout + run.stderr
 
 
@@ -234,14 +234,14 @@ def test_a_service_that_says_nothing_is_tried_once(tmp_path: Path) -> None:
         service.status = answer
         # when a config is tested with a short timeout
         try:
-            run = piped(service.config(request_timeout_seconds=0.3), tmp_path, b"", "--test")
+            run = piped(service.config(request_timeout_seconds=2), tmp_path, b"", "--test")
         finally:
             over.set()
         # then it was asked once each, and what could not be checked is told as that
         assert (len(service.status_requests), len(service.requests)) == (1, 1)
     assert run.exit_code == 1
     lines = run.stdout.decode().splitlines()
-    assert lines[0].startswith(f"Status: failed. {service.url} does not say that it is up: ")
+    assert lines[0].startswith(f"Status: failed. {service.url} does not report that it is up: ")
     assert all(": not checked. " in line for line in lines[1:])
 
 

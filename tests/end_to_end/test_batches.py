@@ -133,7 +133,7 @@ def test_what_changes_a_table_waits_until_all_before_it_is_acknowledged(
         if batch["table_name"] == "other":
             others_arrived.set()
         elif not finished:
-            assert others_arrived.wait(10)
+            assert others_arrived.wait(60)
         finished.append(batch["table_name"])
         return ACCEPTED
 

@@ -140,7 +140,7 @@ def test_a_env_file_that_cant_be_read_is_named(tmp_path: Path) -> None:
     run = run_with(tmp_path, "ENV")
     # then it is named, without what is in it
     assert run.exit_code == 1
-    assert f"{tmp_path / '.env'} can't be read: it is no UTF-8 text" in run.last_line
+    assert f"{tmp_path / '.env'} can't be read: it is not UTF-8 text" in run.last_line
     assert "secret" not in run.stderr
 
 

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml  # type: ignore[import-untyped,unused-ignore]
 
+from target_stitch_import.delivery.pipeline import GRACE_SECONDS
 from target_stitch_import.emulator import read_table
-from target_stitch_import.pipeline import GRACE_SECONDS
 from tests.support.running import COMMAND, environment
 
 if TYPE_CHECKING:
     from target_stitch_import.emulator import Emulator
+
+pytestmark = pytest.mark.external
 
 PROJECT = Path(__file__).parents[2]
 EXAMPLES = PROJECT / "examples"

@@ -27,7 +27,7 @@ def records(count: int, stream: str = "orders") -> list[str]:
 @pytest.mark.parametrize("parallel", [1, 3])
 def test_so_many_requests_are_in_flight_over_as_many_connections(parallel: int) -> None:
     # given a service that answers only once as many requests are there as may be
-    together = threading.Barrier(parallel, timeout=10)
+    together = threading.Barrier(parallel, timeout=60)
 
     def answer(_: Request) -> Answer:
         together.wait()
@@ -49,7 +49,7 @@ def test_the_tap_is_slowed_while_the_service_is_slow(tmp_path: Path) -> None:
     may_answer = threading.Event()
 
     def answer(_: Request) -> Answer:
-        may_answer.wait(20)
+        may_answer.wait(120)
         return ACCEPTED
 
     with running_service(answer) as service:
@@ -71,7 +71,7 @@ def test_the_tap_is_slowed_while_the_service_is_slow(tmp_path: Path) -> None:
             os.set_blocking(descriptor, True)
             process.stdin.write(data[written:])
             process.stdin.close()
-            assert process.wait(30) == 0
+            assert process.wait(60) == 0
         assert len(service.ids) == 500
 
 
@@ -93,7 +93,7 @@ def test_a_quiet_tap_is_served_without_its_next_line(service: Service, tmp_path:
         assert process.stdout.readline() == b'{"at": 2}\n'
         assert service.ids == [1, 2]
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_an_input_file_may_stand_in_for_the_pipe(service: Service, tmp_path: Path) -> None:
@@ -144,10 +144,23 @@ def test_a_closed_stdout_does_not_stop_the_delivery(service: Service, tmp_path: 
         process.stdin.close()
         stderr = process.stderr.read().decode()
         # then every record arrives, and the exit code tells of the STATEs
-        assert process.wait(20) == 1
+        assert process.wait(60) == 1
     assert sorted(service.ids) == list(range(5))
     assert "a STATE is lost" in stderr
     assert "BrokenPipeError" not in stderr.replace("([Errno 32] Broken pipe)", "")
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_interim_answer_is_no_acknowledgement(service: Service, taken: bool) -> None:
+    # given a proxy that sends an early hint, and a moment later what the service answers
+    service.interim = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+    service.answer = lambda _: ACCEPTED if taken else (503, b"", {})
+    # when a record is loaded
+    lines = [schema(), record({"id": 1}), state({"at": 1})]
+    states, error = loaded(service.config(max_retry_seconds=0), stream_of(*lines))
+    # then the STATE is written if the service took it, and only then
+    assert (states, error is None) == ([b'{"at": 1}'] if taken else [], taken)
+    assert len(service.requests) == 1
 
 
 def test_large_bodies_arrive_whole_whatever_becomes_of_them(tmp_path: Path) -> None:

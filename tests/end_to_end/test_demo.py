@@ -13,6 +13,8 @@ import pytest
 
 from target_stitch_import.emulator import list_tables
 
+pytestmark = pytest.mark.external
+
 PROJECT = Path(__file__).parents[2]
 TAP = PROJECT / ".venv-tap-jsonfile" / "bin" / "tap-jsonfile"
 
@@ -27,7 +29,7 @@ def run_demo(work: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "TMPDIR": str(work)},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
 

@@ -120,10 +120,10 @@ def test_no_connection_is_opened(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--output", "x.jsonl"], "--output goes with --dry-run"),
+        (["--output", "x.jsonl"], "--output needs --dry-run"),
         (["--dry-run", "--output", "no/such/folder"], "--output can't be written"),
         (["--dry-run", "--output", "config.json", "--input", "config.json"], "input of this run"),
-        (["--dry-run", "--test"], "do not go together"),
+        (["--dry-run", "--test"], "can't be used together"),
     ],
 )
 def test_an_output_that_can_not_be_is_refused(

@@ -21,6 +21,8 @@ from tests.support.meltano import PROJECT, check_capabilities, check_settings, d
 if TYPE_CHECKING:
     from target_stitch_import.emulator import Emulator
 
+pytestmark = pytest.mark.external
+
 MELTANO_ENVIRONMENT = PROJECT / ".venv-meltano"
 TOKEN = "a-token-of-this-test"
 LAST_DAY = Path("flights", "2013-01-03.jsonl")
@@ -70,7 +72,7 @@ def run_demo_job(emulator: Emulator, source: Path, home: Path) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout

@@ -9,14 +9,13 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.messages import record, schema, state, stream_of
-from tests.support.running import COMMAND, environment
+from tests.support.running import COMMAND, environment, wait_for
 from tests.support.service import ACCEPTED, running_service
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def running(
     finally:
         process.terminate()  # which it passes on
         try:
-            process.communicate(timeout=30)
+            process.communicate(timeout=60)
         finally:
             process.kill()
             process.wait()
@@ -72,15 +71,6 @@ def kept(folder: Path) -> object:
     """Return the state that was kept; nothing else may stand beside it."""
     (path,) = (folder / "states").iterdir()
     return json.loads(path.read_text())
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until something holds."""
-    for _ in range(1_500):
-        if condition():
-            return
-        threading.Event().wait(0.02)
-    pytest.fail("it did not come")
 
 
 def write_lines(folder: Path, *lines: str) -> None:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from tests.support.postgres import Postgres
     from tests.support.service import Service
 
+pytestmark = pytest.mark.external
+
 SAMPLES = "tests/end_to_end/postgres/everything.sql"
 NEWER = "'2024-03-05 00:00:00+00'"  # than any row of the samples
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from target_stitch_import.batches.splitting import count_by_table
 from target_stitch_import.emulator import running_emulator
-from target_stitch_import.parts import count_by_table
 from tests.support.messages import activate, record, schema, state, stream_of
 from tests.support.running import COMMAND, environment, piped, started
 from tests.support.service import ACCEPTED, running_service
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.support.service import Answer, Request, Service
 
 OFTEN = """
-from target_stitch_import import telling
+from target_stitch_import.reporting import reporter as telling
 telling.LOG_SECONDS = 0.05
 from target_stitch_import.cli import main
 main()
@@ -246,7 +246,7 @@ def test_a_signal_ends_with_it(service: Service, tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         # then it ends with what it has come to
         stderr = process.stderr.read().decode()
-        assert process.wait(30) == 143
+        assert process.wait(60) == 143
     assert "Run ended by a signal: 1 stream, 1 record, " in stderr
 
 
@@ -261,7 +261,7 @@ def test_lines_come_while_the_service_is_slow(tmp_path: Path) -> None:
     over = threading.Event()
 
     def answer(_: Request) -> Answer:
-        over.wait(30)
+        over.wait(60)
         return ACCEPTED
 
     with (
@@ -280,7 +280,7 @@ def test_lines_come_while_the_service_is_slow(tmp_path: Path) -> None:
             seen.append(json.loads(process.stderr.readline()))
         over.set()
         process.stderr.read()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         assert process.stdout is not None
         assert process.stdout.read() == b'{"at": 1}\n'
     told = seen[-1]["extra"]
@@ -322,7 +322,7 @@ def test_a_terminal_has_a_table_that_lives(width: int, tmp_path: Path) -> None:
 
     def answer(request: Request) -> Answer:
         if b'"id": 99}' in request.body:
-            over.wait(30)
+            over.wait(60)
         return next(answers, ACCEPTED)
 
     lines = [schema(), *(record({"id": place}) for place in range(4)), state({"at": 1})]
@@ -348,7 +348,7 @@ def test_a_terminal_has_a_table_that_lives(width: int, tmp_path: Path) -> None:
             process.stdin.close()
             # and at the end it is gone, the summary is there, and stdout has STATEs alone
             assert process.stdout.read() == b'{"at": 1}\n'
-            assert process.wait(30) == 0
+            assert process.wait(60) == 0
         screen.hang_up()
         left = screen.lines
     assert not any(line.startswith("stream ") for line in left)
@@ -363,7 +363,7 @@ def test_signals_leave_the_terminal_clean(signals: int, tmp_path: Path) -> None:
     over = threading.Event()
 
     def answer(_: Request) -> Answer:
-        over.wait(30)
+        over.wait(60)
         return ACCEPTED
 
     with running_service(answer) as service, terminal() as screen:
@@ -380,7 +380,7 @@ def test_signals_leave_the_terminal_clean(signals: int, tmp_path: Path) -> None:
                 process.terminate()
             else:
                 over.set()
-            assert process.wait(30) == 143
+            assert process.wait(60) == 143
             over.set()
         screen.hang_up()
         # then the table is gone
@@ -390,7 +390,7 @@ def test_signals_leave_the_terminal_clean(signals: int, tmp_path: Path) -> None:
 def test_a_failure_leaves_the_terminal_clean(service: Service, tmp_path: Path) -> None:
     with terminal() as screen:
         with on_terminal(service.config(), tmp_path, screen.theirs) as process:
-            process.communicate(stream_of(schema(), record({"id": 1}), "nonsense"), timeout=30)
+            process.communicate(stream_of(schema(), record({"id": 1}), "nonsense"), timeout=60)
         screen.hang_up()
         left = [line for line in screen.lines if line]
     assert not any(line.startswith("stream ") for line in left)
@@ -403,7 +403,7 @@ def test_a_terminal_may_be_left_alone(
 ) -> None:
     with terminal() as screen:
         with on_terminal(service.config(), tmp_path, screen.theirs, **env) as process:
-            process.communicate(stream_of(*LINES), timeout=30)
+            process.communicate(stream_of(*LINES), timeout=60)
         screen.hang_up()
     assert b"\x1b" not in screen.raw
     assert (b"Run completed" in screen.raw) is ("LOGLEVEL" not in env)
@@ -412,7 +412,7 @@ def test_a_terminal_may_be_left_alone(
 def test_no_colour_is_asked_for(service: Service, tmp_path: Path) -> None:
     with terminal() as screen:
         with on_terminal(service.config(), tmp_path, screen.theirs, NO_COLOR="1") as process:
-            process.communicate(stream_of(*LINES), timeout=30)
+            process.communicate(stream_of(*LINES), timeout=60)
         screen.hang_up()
     assert b"stream" in screen.raw
     assert b"\x1b[3" not in screen.raw  # where a foreground colour begins

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from target_stitch_import.batches.transit import decode_transit
 from target_stitch_import.emulator import read_table
-from target_stitch_import.jsontext import decode_exactly
-from target_stitch_import.transit import from_transit
+from target_stitch_import.json_codec import decode_exactly
 from tests.support.messages import activate, record, schema, state, stream_of
 from tests.support.running import loaded, piped
 from tests.support.service import ACCEPTED, Request, running_service
@@ -102,7 +102,7 @@ def test_in_transit_times_are_instants_and_numbers_exact(service: Service) -> No
         "^ ", "id", "~i9007199254740993", "at", "~t2026-01-01T00:00:00.500000Z",
         "x", "~f1.10", "s", "~~",
     ]  # fmt: skip
-    assert from_transit(message)["key_names"] == ["id"]
+    assert decode_transit(message)["key_names"] == ["id"]
 
 
 def test_a_stream_without_keys_is_refused_with_what_to_do(service: Service) -> None:
@@ -162,7 +162,7 @@ def test_a_body_that_is_too_large_is_split(push_format: str) -> None:
         # Then all of it arrives, with sequences that rise, and the STATE is written
         assert (states, error) == ([b'{"at": 50}'], None)
         taken = [each.body for each in service.requests if len(each.body) <= 1_500]
-    found = [from_transit(each) for body in taken for each in decode_exactly(body)]
+    found = [decode_transit(each) for body in taken for each in decode_exactly(body)]
     assert [each["data"]["id"] for each in found] == list(range(50))
     sequences = [each["sequence"] for each in found]
     assert sequences == sorted(set(sequences))
@@ -182,7 +182,7 @@ def refuses(wrong: int) -> Any:
     """Return a service's rule that refuses bodies with a record of this id, and says not which."""
 
     def answer(request: Request) -> Answer:
-        records = [from_transit(each) for each in decode_exactly(request.body)]
+        records = [decode_transit(each) for each in decode_exactly(request.body)]
         return NO_KEYS if any(each["data"]["id"] == wrong for each in records) else ACCEPTED
 
     return answer

@@ -30,7 +30,7 @@ DEFINITIONS = PROJECT / "examples" / "dagster" / "definitions.py"
 DAGSTER = PROJECT / ".venv-dagster"
 TAP_PYTHON = PROJECT / ".venv-tap-jsonfile" / "bin" / "python"
 RANGES = 4
-PATIENCE_SECONDS = 45
+PATIENCE_SECONDS = 240
 
 # The real tap, with a STATE after each record. Behind one record of one partition it is killed, once.
 TAP = """
@@ -39,6 +39,8 @@ from pathlib import Path
 from singer_sdk import Stream
 from tap_jsonfile.streams import JsonFileStream
 from tap_jsonfile.tap import TapJsonFile
+
+pytestmark = pytest.mark.external
 
 Stream.STATE_MSG_FREQUENCY = 1
 mark, read = Path(__file__).with_name("was-killed"), JsonFileStream.get_records
@@ -125,6 +127,7 @@ def run_job(emulator: Emulator, folder: Path, code: int = 0) -> str:
         LOAD_TAP=f"{TAP_PYTHON} {folder / 'tap.py'}",
         LOAD_TARGET=f"{COMMAND} --config=ENV",
         TARGET_STITCH_IMPORT_API_URL=emulator.url,
+        TARGET_STITCH_IMPORT_REQUEST_TIMEOUT_SECONDS=str(2 * PATIENCE_SECONDS),
         TARGET_STITCH_IMPORT_TOKEN="token-of-the-test",
     )
     command = [str(dagster_command()), "job", "execute", "-f", str(DEFINITIONS), "-j"]
@@ -135,7 +138,7 @@ def run_job(emulator: Emulator, folder: Path, code: int = 0) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == code, done.stdout

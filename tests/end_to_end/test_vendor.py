@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from target_stitch_import.emulator import Emulator
 
+pytestmark = pytest.mark.external
+
 VENDOR = Path(__file__).parents[2] / ".venv-vendor"
 FAILURE = VENDOR / "failure"
 
@@ -76,7 +78,7 @@ def run(command: str, emulator: Emulator, folder: Path, data: bytes, **more: Any
         input=data,
         capture_output=True,
         check=False,
-        timeout=120,
+        timeout=300,
         cwd=folder,
         env=environment(NO_PROXY="127.0.0.1"),
     )

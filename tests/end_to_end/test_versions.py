@@ -312,7 +312,7 @@ def test_other_tables_do_not_wait_for_an_activation(service: Service) -> None:
         if request.batch["table_name"] == "other":
             other.set()
         elif "activation" in what(request):
-            assert other.wait(10)
+            assert other.wait(60)
         return ACCEPTED
 
     service.answer = answer

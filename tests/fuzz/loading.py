@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from target_stitch_import.client import ImportClient
+from target_stitch_import.api.client import ImportClient
 from target_stitch_import.errors import TargetStitchImportError
-from target_stitch_import.reader import CHUNK_BYTES
+from target_stitch_import.singer.reader import CHUNK_BYTES
 from target_stitch_import.target import TargetStitchImport
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from target_stitch_import.errors import InputError
-from target_stitch_import.reader import CHUNK_BYTES
+from target_stitch_import.singer.reader import CHUNK_BYTES
 from tests.fuzz.loading import load
 from tests.fuzz.mutations import mutations
 from tests.fuzz.reading import (

@@ -24,6 +24,7 @@ PUSH_BODY: Final = (
 JSON: Final = "application/json;charset=UTF-8"
 HTML: Final = "text/html"
 TEXT: Final = "text/plain"
+EMPTY: Final = {"Content-Length": "0"}
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,20 @@ ANSWERS: Final[dict[str, Answer]] = {
         '{"status": "Accepted", "message": "The batch is queued to be processed."}',
     ),
     "accepted_200": Answer(200, '{"status": "OK", "message": "Batch Accepted!"}'),
-    "accepted_with_other_fields": Answer(201, '{"anything": [1, 2.5, null]}'),
+    "accepted_with_other_fields": Answer(201, '{"status": "OK", "anything": [1, 2.5, null]}'),
     "success_with_error_status": Answer(200, '{"status": "ERROR", "message": "not really"}'),
-    "success_without_body": Answer(201, ""),
+    "success_with_error_in_small_letters": Answer(200, '{"status": "error"}'),
+    "success_with_rejected_status": Answer(201, '{"status": "REJECTED"}'),
+    "success_with_status_that_is_a_list": Answer(201, '{"status": ["OK"]}'),
+    "success_with_status_null": Answer(202, '{"status": null}'),
+    "success_without_status": Answer(201, '{"message": "Batch Accepted!"}'),
+    "success_that_is_an_empty_object": Answer(201, "{}"),
+    "success_203": Answer(203, '{"status": "OK", "message": "Batch Accepted!"}'),
+    "success_204": Answer(204, ""),
+    "success_205": Answer(205, '{"status": "OK", "message": "Batch Accepted!"}'),
+    "success_206": Answer(206, '{"status": "OK", "message": "Batch Accepted!"}'),
+    "success_299": Answer(299, '{"status": "Accepted"}'),
+    "success_without_body": Answer(201, "", headers=EMPTY),
     "success_that_is_a_login_page": Answer(
         200,
         "<html><head><style>b {}</style></head><body><b>Please log in</b></body></html>",
@@ -145,7 +157,14 @@ ANSWERS: Final[dict[str, Answer]] = {
 PUSH_ANSWERS: Final[dict[str, Answer]] = {
     # section 2: the successes that are not those of a batch
     "push_accepted": Answer(201, '{"status": "OK", "message": "Batch Accepted!"}', endpoint="push"),
-    "push_accepted_without_body": Answer(201, "", endpoint="push"),
+    "push_accepted_without_body": Answer(201, "", headers=EMPTY, endpoint="push"),
+    # and what looks like them
+    "success_of_push_without_length": Answer(201, "", endpoint="push"),
+    "success_of_push_with_a_blank": Answer(201, " ", endpoint="push"),
+    "success_of_push_without_body_200": Answer(200, "", headers=EMPTY, endpoint="push"),
+    "success_of_push_without_body_202": Answer(202, "", headers=EMPTY, endpoint="push"),
+    "success_of_push_that_is_an_empty_object": Answer(201, "{}", endpoint="push"),
+    "success_of_push_with_rejected_status": Answer(201, '{"status": "REJECTED"}', endpoint="push"),
     "validate_valid": Answer(
         200, '{"status": "OK", "message": "Batch is valid!"}', endpoint="validate"
     ),

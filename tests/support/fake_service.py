@@ -6,19 +6,19 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
-from target_stitch_import.body_limit import BodyLimit
-from target_stitch_import.delivery import DeliveryScheduler
-from target_stitch_import.flight import DeliveryOptions
-from target_stitch_import.jsontext import decode_exactly
-from target_stitch_import.posting import WorkerPool
-from target_stitch_import.progress import Metrics
-from target_stitch_import.retries import Retry
-from tests.unit.batches import TableFormat
+from target_stitch_import.batches.body_limit import BodyLimit
+from target_stitch_import.delivery.retry import Retry
+from target_stitch_import.delivery.scheduler import DeliveryScheduler
+from target_stitch_import.delivery.task import DeliveryOptions
+from target_stitch_import.delivery.workers import WorkerPool
+from target_stitch_import.json_codec import decode_exactly
+from target_stitch_import.reporting.metrics import Metrics
+from tests.support.tables import TableFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_stitch_import.batch import Batch
+    from target_stitch_import.batches.batch import Batch
 
 TEST_TIMEOUT = 30.0
 """Seconds after which a test that hangs fails."""

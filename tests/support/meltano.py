@@ -37,7 +37,7 @@ def hub_definition() -> dict[str, Any]:
 def about_target() -> dict[str, Any]:
     """What the target says of itself."""
     command = [COMMAND, "--about", "--format", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     return dict(json.loads(done.stdout))
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 PORT = "8787"  # what the pages write; another program may have it
-SECONDS = 300
+SECONDS = 900
 
 _BLOCK = re.compile(
     r"^```sh\n(?P<commands>.*?)^```\n(?:\n```text\n(?P<says>.*?)^```\n)?", re.MULTILINE | re.DOTALL

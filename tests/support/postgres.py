@@ -1,7 +1,4 @@
-"""A PostgreSQL server of a test's own: a new cluster in a temporary folder, gone with the test.
-
-Knows how to start one, as which user, and how to ask it. Knows nothing of taps and of this target.
-"""
+"""A PostgreSQL server of a test's own: a new cluster in a temporary folder, gone with the test."""
 
 from __future__ import annotations
 
@@ -36,6 +33,9 @@ SETTINGS = {
     "fsync": "off",
     "timezone": "Asia/Kathmandu",  # 05:45, so that a zone that is forgotten is seen
 }
+# PostgreSQL 15.19 and later use only the plugins that this setting names; 15.18 does not know the
+# setting, and does not start with it.
+ALLOWED_PLUGINS = {"output_plugin_libraries": "wal2json"}
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,13 @@ def has_wal2json(binaries: Path) -> bool:
     return any(binaries.parent.glob("lib/**/wal2json.so"))
 
 
+def has_setting(binaries: Path, name: str) -> bool:
+    """Say whether the server has a setting of this name."""
+    command = [str(binaries / "postgres"), "--describe-config"]
+    described = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    return any(line.split("\t", 1)[0] == name for line in described.stdout.splitlines())
+
+
 @contextlib.contextmanager
 def running_postgres(binaries: Path) -> Iterator[Postgres]:
     """Make a cluster and run a server on it, until the block ends."""
@@ -104,10 +111,11 @@ def running_postgres(binaries: Path) -> Iterator[Postgres]:
 
 def _start(binaries: Path, home: Path) -> int:
     """Start the server on a free port; another one if somebody was quicker to take it."""
+    known = {name: value for name, value in ALLOWED_PLUGINS.items() if has_setting(binaries, name)}
     for left in reversed(range(TRIES)):
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = int(free.getsockname()[1])
-        settings = {**SETTINGS, "port": str(port)}
+        settings = {**SETTINGS, **known, "port": str(port)}
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
         log = home / "server.log"
         try:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from target_stitch_import.errors import TargetStitchImportError
 from target_stitch_import.target import TargetStitchImport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 COMMAND = str(Path(sys.executable).with_name("target-stitch-import"))
 
@@ -91,7 +92,7 @@ def piped(
 ) -> Run:
     """Run the target as a process and pipe ``data`` into it."""
     with started(config, folder, *arguments, starter=starter, **env) as process:
-        stdout, stderr = process.communicate(data, timeout=60)
+        stdout, stderr = process.communicate(data, timeout=180)
         return Run(process.returncode, stdout, stderr.decode())
 
 
@@ -101,6 +102,15 @@ class LineByLine(io.BytesIO):
     def read(self, _size: int | None = -1) -> bytes:
         """Return the next line."""
         return self.readline()
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until something holds; fail the test when it does not come for a minute."""
+    for _ in range(3_000):
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not come")
 
 
 def loaded(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,8 @@ class Service:
     status: Callable[[Request], Answer] = lambda _: UP
     """How to answer the next look at the status."""
     status_requests: list[Request] = field(default_factory=list)
+    interim: bytes = b""
+    """What is sent a moment before each answer."""
     most_at_once: int = 0
 
     @property
@@ -114,6 +117,9 @@ def running_service(
 
         def _send(self, answer: Answer) -> None:
             status, body, headers = answer
+            if service.interim:
+                self.wfile.write(service.interim)
+                time.sleep(0.1)
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
                 self.send_header(name, value)

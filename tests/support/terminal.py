@@ -41,7 +41,7 @@ class Terminal:
     def wait_for(self, text: str) -> list[str]:
         """Wait until a text stands on the screen, in a line or two; return its lines."""
         with self._changed:
-            came = self._changed.wait_for(lambda: text in "".join(self._screen.display), 30)
+            came = self._changed.wait_for(lambda: text in "".join(self._screen.display), 60)
             assert came, "\n".join(self._shown())
             return self._shown()
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import expect
 
 from target_stitch_import.emulator import running_emulator
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from target_stitch_import.emulator import Emulator
+
+pytestmark = pytest.mark.external
 
 HOSTILE: Final = "<img src=x onerror=\"document.title='broken in'\"><script>alert(1)</script>"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.emulator.client import ID, Api, batch, load, upsert
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from playwright.sync_api import Locator, Page
+
+pytestmark = pytest.mark.external
 
 PHONE: Final[Any] = {"width": 390, "height": 844}
 FITS = "document.documentElement.scrollWidth <= innerWidth"

@@ -1,0 +1,128 @@
+"""Reads the rows of a Parquet file as JSON, exactly, and a few at a time to limit the memory.
+
+It needs ``pyarrow``, from the extra ``parquet``.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from target_stitch_import.batch_files.arrow import ColumnConverter, UnsupportedColumnError
+from target_stitch_import.batch_files.storage import MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["read_rows"]
+
+MAX_ROWS: Final = 1_000
+"""The most rows that are in memory as Python values."""
+MAX_CELLS: Final = 500_000
+"""The most values that are in memory as Python values, unless one row has more."""
+MAX_ROWS_BYTES: Final = 4_000_000
+"""The most bytes of rows that are in memory as Python values, unless one row is larger."""
+
+_SAMPLE_ROWS: Final = 16
+"""The rows that are read first to measure their size, if the metadata may understate it."""
+_COLUMN_BUFFER_BYTES: Final = 1 << 18
+"""The read buffer for each column of a local file."""
+_BUFFERS_BYTES: Final = 1 << 25
+"""The most bytes of such buffers for all columns together."""
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def read_rows(file: io.BufferedIOBase) -> Iterator[list[bytes]]:
+    """Yield the rows of a file as JSON objects, several at a time.
+
+    NaN and infinity are written as ``NaN``, ``Infinity`` and ``-Infinity``, which is not JSON.
+
+    Raises:
+        MissingExtraError: ``pyarrow`` is not installed.
+        UnsupportedColumnError: A column can't be written as JSON.
+        Exception: ``pyarrow`` can't read the file.
+    """
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - imported only if needed
+        from pyarrow import parquet  # noqa: PLC0415
+    except ImportError:
+        raise MissingExtraError("a BATCH message of Parquet files", "parquet") from None
+    with _open_parquet(parquet, file) as source:
+        schema = source.schema_arrow
+        names: list[str] = schema.names
+        if duplicates := sorted(name for name, count in Counter(names).items() if count > 1):
+            raise UnsupportedColumnError(f"it has two columns named {duplicates[0]!r}")
+        converters = [ColumnConverter(pa, field.type, field.name) for field in schema]
+        for part in _slices(source):
+            columns = [
+                converter.convert(column)
+                for converter, column in zip(converters, part.columns, strict=True)
+            ]
+            # A file without columns has only a number of rows.
+            rows = zip(*columns, strict=True) if columns else [()] * part.num_rows
+            yield [_encode(dict(zip(names, row, strict=True))) for row in rows]
+
+
+def _open_parquet(parquet: Any, file: io.BufferedIOBase) -> Any:
+    """Open a file with little of it in memory.
+
+    A local file has a buffer for each column. In S3 each read is a request, so a row group is read
+    as a whole, with few requests.
+    """
+    if not isinstance(file, io.BufferedReader):
+        return parquet.ParquetFile(file, pre_buffer=True)
+    metadata = parquet.read_metadata(file)
+    buffer = min(_COLUMN_BUFFER_BYTES, _BUFFERS_BYTES // max(1, metadata.num_columns))
+    return parquet.ParquetFile(
+        file, metadata=metadata, pre_buffer=False, buffer_size=max(1, buffer)
+    )
+
+
+def _slices(source: Any) -> Iterator[Any]:
+    """Yield the rows as Arrow batches that are small enough to be converted to Python values."""
+    # One group at a time, as Arrow keeps what it has read until it has yielded all that was asked for.
+    for group in range(source.num_row_groups):
+        metadata = source.metadata.row_group(group)
+        max_rows = _max_rows_by_metadata(metadata)
+        batches = partial(source.iter_batches, row_groups=[group], use_threads=False)
+        if _may_be_larger(metadata):
+            sample = islice(batches(min(max_rows, _SAMPLE_ROWS)), 1)
+            max_rows = min([max_rows, *map(_max_rows_by_size, sample)])
+        for batch in batches(max_rows):
+            rows = min(max_rows, _max_rows_by_size(batch))
+            for start in range(0, batch.num_rows, rows):
+                yield batch.slice(start, rows)
+
+
+def _max_rows_by_size(batch: Any) -> int:
+    """Return how many rows may be in memory as values if they are as large as those of a batch."""
+    return int(max(1, batch.num_rows * MAX_ROWS_BYTES // max(1, batch.nbytes)))
+
+
+def _may_be_larger(group: Any) -> bool:
+    """Return True if the rows of a row group may be much larger than its metadata says.
+
+    The metadata counts a value in a dictionary once, however many rows have it. A column of long
+    values has no statistics.
+    """
+    columns = map(group.column, range(group.num_columns))
+    return any(
+        column.physical_type == "BYTE_ARRAY"
+        and column.has_dictionary_page
+        and not (column.statistics and column.statistics.has_min_max)
+        for column in columns
+    )
+
+
+def _max_rows_by_metadata(group: Any) -> int:
+    """Return how many rows of a row group may be in memory as values, by its metadata."""
+    cells: int = sum(group.column(index).num_values for index in range(group.num_columns))
+    by_cells: int = MAX_CELLS * group.num_rows // max(1, cells)
+    by_bytes: int = MAX_ROWS_BYTES * group.num_rows // max(1, group.total_byte_size)
+    return max(1, min(MAX_ROWS, by_cells, by_bytes))

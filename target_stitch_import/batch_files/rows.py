@@ -1,0 +1,130 @@
+"""Reads the records of a BATCH message's file: JSON lines, plain or gzip, or Parquet."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from typing import IO, TYPE_CHECKING, Final, TypeAlias, cast
+
+from target_stitch_import.batch_files import parquet
+from target_stitch_import.batch_files.storage import open_file
+from target_stitch_import.singer.lines import BYTE_ORDER_MARK, LineTooLongError, split_lines
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Iterable, Iterator, Sequence
+
+    NumberedRecords: TypeAlias = tuple[Sequence[int], list[bytes]]
+    """The number of each record's line or row in the file, from 1, and the records as JSON."""
+
+__all__ = ["COMPRESSIONS", "FileReadError", "read_rows"]
+
+COMPRESSIONS: Final = {
+    "jsonl": frozenset({"none", "gzip"}),
+    "parquet": frozenset({"none", "brotli", "gzip", "lz4", "snappy", "zstd"}),
+}
+"""The compressions that can be read, by format."""
+
+CHUNK_BYTES: Final = 1 << 18
+"""The most bytes that are read at a time."""
+
+_GZIP: Final = b"\x1f\x8b"
+
+
+class FileReadError(Exception):
+    """A file can't be read to its end. The message says why and what to do."""
+
+
+def read_rows(address: str, file_format: str, compression: str) -> Iterator[NumberedRecords]:
+    """Yield the records of a file of any size, several at a time.
+
+    Args:
+        address: The file, as ``open_file`` takes it.
+        file_format: ``jsonl`` or ``parquet``.
+        compression: One of ``COMPRESSIONS`` for that format.
+
+    Raises:
+        FileReadError: The file can't be read to its end.
+    """
+    try:
+        with open_file(address) as file:
+            if file_format == "parquet":  # the file itself names its compression
+                yield from _read_parquet(file)
+            else:
+                yield from _read_json_lines(file, must_be_gzip=compression == "gzip")
+    except Exception as error:
+        raise FileReadError(_describe(error)) from error
+
+
+def _read_parquet(file: io.BufferedIOBase) -> Iterator[NumberedRecords]:
+    first = 1
+    for records in parquet.read_rows(file):
+        yield range(first, first + len(records)), records
+        first += len(records)
+
+
+def _read_json_lines(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterator[NumberedRecords]:
+    first = 1
+    for lines in split_lines(_read_chunks(file, must_be_gzip=must_be_gzip)):
+        if first == 1:
+            lines[0] = lines[0].removeprefix(BYTE_ORDER_MARK)
+        records = [line.strip() for line in lines]
+        numbers: Sequence[int] = range(first, first + len(lines))
+        first += len(lines)
+        if not all(records):
+            pairs = zip(numbers, records, strict=True)
+            numbers = [number for number, record in pairs if record]
+            records = [record for record in records if record]
+        yield numbers, records
+
+
+def _read_chunks(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterable[bytes]:
+    """Yield the content of a file, decompressed if it is gzip.
+
+    The file decides whether it is gzip, as the SDK's taps write gzip even if the message says none.
+    """
+    start = file.read(len(_GZIP))
+    if not start and must_be_gzip:
+        raise EOFError("it is empty, so it is not gzip")
+    peeked = _PeekedFile(start, file)
+    read = peeked.read1
+    if start == _GZIP:
+        read = gzip.GzipFile(mode="rb", fileobj=cast("IO[bytes]", peeked)).read1
+    while chunk := read(CHUNK_BYTES):
+        yield chunk
+
+
+class _PeekedFile:
+    """A file whose first bytes are already read; it need not support ``seek``."""
+
+    def __init__(self, start: bytes, file: io.BufferedIOBase) -> None:
+        self._start = start
+        self._file = file
+
+    def read1(self, size: int) -> bytes:
+        """Return the bytes that are there, without waiting for more; none only at the end."""
+        start, self._start = self._start, b""
+        return start or self._file.read1(size)
+
+    def read(self, size: int) -> bytes:
+        """Return up to ``size`` bytes; exactly ``size`` if that is 2 or less, as ``gzip`` needs."""
+        data = self.read1(size)
+        while len(data) < min(size, len(_GZIP)) and (more := self.read1(size - len(data))):
+            data += more
+        return data
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return (
+            "it does not exist; the tap must keep its files until the run has ended, where this "
+            "target can read them"
+        )
+    if isinstance(error, PermissionError):
+        return "the user that runs this target has no permission to read it"
+    if isinstance(error, EOFError | gzip.BadGzipFile | zlib.error):
+        return f"its gzip data is cut off or damaged ({error}); let the tap write it again"
+    if isinstance(error, LineTooLongError):
+        return f"its next line {error}"
+    reason = error.strerror if isinstance(error, OSError) else None
+    return reason or str(error) or type(error).__name__

@@ -1,0 +1,71 @@
+"""Opens a file of a BATCH message: a path, a ``file://`` URL or, with the extra ``s3``, an ``s3://`` one."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    import io
+
+__all__ = ["MissingExtraError", "UnknownStorageError", "open_file"]
+
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+class MissingExtraError(ImportError):
+    """A library of an extra is not installed."""
+
+    def __init__(self, needed_for: str, extra: str) -> None:
+        super().__init__(
+            f"{needed_for} needs the extra {extra}: pip install 'target-stitch-import[{extra}]'"
+        )
+
+
+class UnknownStorageError(ValueError):
+    """An address names no file that this target can read."""
+
+
+def open_file(address: str) -> io.BufferedIOBase:
+    """Open a file for reading; it supports ``seek`` unless it is a pipe. The caller closes it.
+
+    Raises:
+        UnknownStorageError: The address names no file that this target can read.
+        MissingExtraError: The library for it is not installed.
+        Exception: The system or that library can't open it.
+    """
+    if (match := _SCHEME.match(address)) is None:
+        return _open_path(address)
+    scheme, rest = match[1].lower(), address[match.end() :]
+    if scheme == "file":
+        return _open_path(_local_path(rest))
+    if scheme == "s3":
+        return _open_s3(rest)
+    raise UnknownStorageError(
+        f"this target can't read from {scheme}://: let the tap write to a local folder or to s3://"
+    )
+
+
+def _open_path(path: str) -> io.BufferedIOBase:
+    return open(path, "rb")  # noqa: PTH123 - the path stays as it is written
+
+
+def _local_path(rest: str) -> str:
+    """Return the path of a file URL whose scheme is removed; ``file://folder/x`` is relative."""
+    path = rest.removeprefix("localhost") if rest.startswith("localhost/") else rest
+    decoded = unquote(path)
+    # Some taps do not encode a % in a name.
+    return path if path != decoded and os.path.lexists(path) else decoded
+
+
+def _open_s3(rest: str) -> io.BufferedIOBase:
+    bucket, _, key = rest.partition("/")
+    if not bucket or not key:
+        raise UnknownStorageError("an address in S3 has to be s3://BUCKET/KEY")
+    try:
+        from smart_open import s3  # noqa: PLC0415 - imported only if needed
+    except ImportError:
+        raise MissingExtraError("a BATCH message with files in S3", "s3") from None
+    return s3.open(bucket, key, "rb", defer_seek=True)

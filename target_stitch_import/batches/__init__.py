@@ -1,0 +1,1 @@
+"""Builds request bodies of records, and takes them apart."""

@@ -1,0 +1,171 @@
+"""The formats of a request body: what stands around the records.
+
+Import API reference, sections The batch body and The push and validate body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from target_stitch_import.batches.transit import encode_transit
+from target_stitch_import.errors import InvalidRecordError, InvalidSchemaError
+from target_stitch_import.json_codec import decode_exactly, encode_exactly
+from target_stitch_import.limits import MAX_SEQUENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = [
+    "BATCH_TAIL",
+    "PUSH_HEAD",
+    "PUSH_TAIL",
+    "BodyFormat",
+    "batch_format",
+    "batch_head",
+    "body_format",
+    "push_format",
+]
+
+BATCH_TAIL: Final = b"]}"
+PUSH_HEAD: Final = b"["
+PUSH_TAIL: Final = b"]"
+
+
+@dataclass(frozen=True, eq=False)
+class BodyFormat:
+    """How the records of one table are written into a body."""
+
+    head: Callable[[int | None], bytes]
+    """Returns the start of a body whose records have this version, up to the first message."""
+    tail: bytes
+    """Takes the place of the last comma."""
+    untimed: bytes
+    """A message with its comma: places for the sequence and the record."""
+    timed: bytes | None
+    """The same with a place for the time between both; None where a message has no time."""
+    is_shared: bool = False
+    """Whether tables share a body; it has no versions then, and nothing waits for it."""
+    encode: Callable[[bytes], bytes] | None = None
+    """Returns a record as it is written, where that is not its JSON; may raise
+    ``InvalidRecordError``."""
+
+    def messages(
+        self, sequences: Sequence[int], times: Sequence[bytes], records: Sequence[bytes]
+    ) -> bytes:
+        """Return the messages of records, with a comma behind each.
+
+        Args:
+            sequences: Of each record.
+            times: As ``TimestampReader.read`` returns them.
+            records: Each as it is written.
+        """
+        count = len(records)
+        columns: tuple[Sequence[Any], ...]
+        if self.timed is None or not any(times):
+            template, columns = self.untimed, (sequences, records)
+        elif all(times):
+            template, columns = self.timed, (sequences, times, records)
+        else:
+            each = zip(sequences, times, records, strict=True)
+            return b"".join([self.messages([s], [t], [r]) for s, t, r in each])
+        values: list[Any] = [None] * (count * len(columns))
+        for place, column in enumerate(columns):
+            values[place :: len(columns)] = column
+        return template * count % tuple(values)
+
+    def overhead(self, *, timed: bool) -> int:
+        """Return how many bytes a message has besides its record, at most."""
+        if timed and self.timed is not None:
+            return len(self.timed % (MAX_SEQUENCE, bytes(26), b""))
+        return len(self.untimed % (MAX_SEQUENCE, b""))
+
+
+def body_format(
+    config: Mapping[str, Any],
+    table_name: str,
+    schema: Mapping[str, Any],
+    key_names: Sequence[str],
+    bookmark_names: Sequence[str],
+) -> BodyFormat:
+    """Return how the records of a table are written into a body, as the settings want it.
+
+    Raises:
+        InvalidSchemaError: It has no keys, and the endpoint takes no record without.
+    """
+    if config["endpoint"] == "batch":
+        return batch_format(table_name, schema, key_names, bookmark_names)
+    if not key_names:
+        raise InvalidSchemaError(
+            f"stream {table_name!r} has no key properties, and push takes no record without: "
+            "set endpoint to 'batch', which appends such records"
+        )
+    transit = config["push_format"] == "transit"
+    return push_format(config["client_id"], table_name, schema, key_names, transit=transit)
+
+
+def batch_format(
+    table_name: str,
+    schema: Mapping[str, Any],
+    key_names: Sequence[str],
+    bookmark_names: Sequence[str] = (),
+) -> BodyFormat:
+    """Return the format of a batch body, which holds one table."""
+    return BodyFormat(
+        head=partial(batch_head, table_name, schema, key_names, bookmark_names),
+        tail=BATCH_TAIL,
+        untimed=b'{"action":"upsert","sequence":%d,"data":%b},',
+        timed=b'{"action":"upsert","sequence":%d,"time_extracted":"%.26bZ","data":%b},',
+    )
+
+
+def batch_head(
+    table_name: str,
+    schema: Mapping[str, Any],
+    key_names: Sequence[str],
+    bookmark_names: Sequence[str] = (),
+    version: int | None = None,
+) -> bytes:
+    """Return the start of a batch body, up to the first message."""
+    start: dict[str, Any] = {"table_name": table_name, "schema": schema, "key_names": key_names}
+    if bookmark_names:
+        start["bookmark_names"] = bookmark_names
+    if version is not None:
+        start["table_version"] = version
+    return encode_exactly(start)[:-1] + b',"messages":['
+
+
+def push_format(
+    client_id: int,
+    table_name: str,
+    schema: Mapping[str, Any],
+    key_names: Sequence[str],
+    *,
+    transit: bool = False,
+) -> BodyFormat:
+    """Return the format of a table's records in a push body, of JSON or of Transit."""
+    arguments = {
+        "client_id": client_id,
+        "table_name": table_name,
+        "action": "upsert",
+        "key_names": list(key_names),
+    }
+    if not transit:
+        start = _escape(encode_exactly(arguments)[:-1])
+        message = start + b',"sequence":%d,"data":%b},'
+        return BodyFormat(lambda _: PUSH_HEAD, PUSH_TAIL, message, None, is_shared=True)
+
+    def encode(record: bytes) -> bytes:
+        try:
+            return encode_transit(decode_exactly(record), schema)
+        except (ValueError, RecursionError) as error:
+            raise InvalidRecordError(f"can't be written as Transit: {error}") from None
+
+    message = _escape(encode_transit(arguments)[:-1]) + b',"sequence","~i%d","data",%b],'
+    return BodyFormat(lambda _: PUSH_HEAD, PUSH_TAIL, message, None, is_shared=True, encode=encode)
+
+
+def _escape(text: bytes) -> bytes:
+    """Return text as a template that yields it."""
+    return text.replace(b"%", b"%%")

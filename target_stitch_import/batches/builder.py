@@ -1,0 +1,187 @@
+"""Builds batches: the open ones of all tables, how old they are, and how much memory they take."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from target_stitch_import.batches.batch import OpenBatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_stitch_import.batches.batch import Batch, PreparedBlock
+    from target_stitch_import.batches.body_formats import BodyFormat
+    from target_stitch_import.batches.body_limit import BodyLimit
+    from target_stitch_import.singer.messages import SchemaMessage
+
+__all__ = ["MAX_OPEN_BYTES", "BatchBuilder"]
+
+MAX_OPEN_BYTES: Final = 64_000_000
+"""Bytes of all open batches together, so that thousands of streams fit into the memory."""
+
+_SHARED: Final = "*"
+"""The key of the one body that all tables share."""
+
+
+@dataclass
+class _Open:
+    """An open batch."""
+
+    batch: OpenBatch
+    table_name: str | None
+    """None where tables share the body."""
+    number: int
+    version: int | None
+    generation: int
+    deadline: float
+    """When it is sealed at the latest, by the clock."""
+
+
+class BatchBuilder:
+    """Puts records into the open batch of their table, and seals it when it is full or old.
+
+    What is read at once comes to ``MAX_OPEN_BYTES`` before the next ``seal_due``.
+    """
+
+    def __init__(
+        self,
+        deliver: Callable[[Batch], None],
+        *,
+        next_number: Callable[[], int],
+        limit: BodyLimit,
+        max_rows: int,
+        max_age: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Hand sealed batches to ``deliver``.
+
+        Args:
+            deliver: May wait until there is room for another batch.
+            next_number: Numbers a batch when it opens.
+            limit: What bodies stay below, a lone record apart.
+            max_rows: Messages in a batch, at most.
+            max_age: Seconds of ``clock`` after which a batch is sealed.
+            clock: Seconds.
+        """
+        self._deliver = deliver
+        self._next_number = next_number
+        self._limit = limit
+        self._max_rows = max_rows
+        self._max_age = max_age
+        self._clock = clock
+        self._open: dict[object, _Open] = {}
+        """By the format of the records in it, which is that of one schema; the oldest first."""
+        self._open_bytes = 0
+
+    def add(
+        self, block: PreparedBlock, schema: SchemaMessage, body_format: BodyFormat, generation: int
+    ) -> None:
+        """Add the records of the table that ``schema`` describes."""
+        key: object = body_format
+        version = block.version
+        name: str | None = schema.stream
+        if body_format.is_shared:
+            key, version, name, generation = _SHARED, None, None, 0
+        while block.records:
+            opened = self._open.get(key)
+            if opened is not None and opened.version != version:
+                self._seal(key)
+                opened = None
+            if opened is None:
+                opened = self._open_batch(key, body_format, name, version, generation)
+            before = opened.batch.size
+            count = opened.batch.add(block, schema, body_format)
+            self._open_bytes += opened.batch.size - before
+            if count < len(block.records) or opened.batch.is_full:
+                self._seal(key)
+            block = block[count:]
+
+    def add_activation(
+        self,
+        sequence: int,
+        position: int,
+        schema: SchemaMessage,
+        body_format: BodyFormat,
+        version: int,
+        generation: int,
+    ) -> bool:
+        """Add an activation to the open batch of its table and version, and seal that.
+
+        Without an open batch of that table, open one. Return False, and do nothing, if an open one
+        is of another version or schema, or has no room.
+        """
+        table_name = schema.stream
+        opened = self._open.get(body_format)
+        others = [each for each in self._open.values() if each.table_name == table_name]
+        if opened is None and not others:
+            opened = self._open_batch(body_format, body_format, table_name, version, generation)
+        elif opened is None or len(others) > 1 or opened.version != version:
+            return False
+        before = opened.batch.size
+        if not opened.batch.add_activation(sequence, position, schema):
+            return False
+        self._open_bytes += opened.batch.size - before
+        self._seal(body_format)
+        return True
+
+    def seal_table(self, table_name: str) -> None:
+        """Seal the open batches that may have records of a table."""
+        for key, opened in list(self._open.items()):
+            if opened.table_name in (table_name, None):
+                self._seal(key)
+
+    def seal_due(self) -> float | None:
+        """Seal what is old enough, and the largest where all take too much memory together.
+
+        Returns:
+            Seconds until the next is old enough; None if none is open.
+        """
+        if self._open_bytes > MAX_OPEN_BYTES:
+            self._seal_largest()
+        while self._open:
+            key, opened = next(iter(self._open.items()))
+            seconds = opened.deadline - self._clock()
+            if seconds > 0:
+                return seconds
+            self._seal(key)
+        return None
+
+    def seal_all(self) -> None:
+        """Seal every batch, in the order of opening."""
+        for key in list(self._open):
+            self._seal(key)
+
+    def _open_batch(
+        self,
+        key: object,
+        body_format: BodyFormat,
+        table_name: str | None,
+        version: int | None,
+        generation: int,
+    ) -> _Open:
+        batch = OpenBatch(
+            body_format.head(version),
+            body_format.tail,
+            max_bytes=self._limit.max_bytes,
+            max_rows=self._max_rows,
+        )
+        deadline = self._clock() + self._max_age
+        opened = _Open(batch, table_name, self._next_number(), version, generation, deadline)
+        self._open[key] = opened
+        self._open_bytes += batch.size
+        return opened
+
+    def _seal(self, key: object) -> None:
+        opened = self._open.pop(key)
+        self._open_bytes -= opened.batch.size
+        self._deliver(opened.batch.seal(opened.number, opened.generation))
+
+    def _seal_largest(self) -> None:
+        # Down to well below the limit: one by one, each would mean to look through them all.
+        by_size = sorted(self._open, key=lambda key: self._open[key].batch.size, reverse=True)
+        for key in by_size:
+            if self._open_bytes <= MAX_OPEN_BYTES * 3 // 4:
+                return
+            self._seal(key)

@@ -1,0 +1,192 @@
+"""Splits a sealed batch, removes one message of it, or describes one.
+
+It reads the body back (Import API reference, sections The batch body and The push and validate
+body). That is rare, so batches keep no second copy of their messages. Each message keeps its bytes,
+and so its sequence.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import replace
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from target_stitch_import.batches.body_formats import BATCH_TAIL, PUSH_HEAD, PUSH_TAIL
+from target_stitch_import.batches.transit import decode_transit
+from target_stitch_import.json_codec import decode_exactly, encode_exactly, json_excerpt
+from target_stitch_import.sequences.timestamps import format_timestamp
+from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
+from target_stitch_import.singer.positions import described, line_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from target_stitch_import.batches.batch import Batch
+
+__all__ = [
+    "as_singer",
+    "count_by_table",
+    "describe_record",
+    "split_in_half",
+    "table_name_at",
+    "without_message",
+]
+
+_ACTIVATION: Final = b'{"action":"activate_version",'
+
+
+class _Body(msgspec.Struct):
+    """A batch body."""
+
+    table_name: str
+    messages: list[msgspec.Raw]
+    table_version: int | None = None
+
+
+class _Message(msgspec.Struct):
+    """A message of either body."""
+
+    sequence: int
+    data: msgspec.Raw = msgspec.Raw()
+    time_extracted: str | None = None
+    table_name: str | None = None
+
+
+_decode_body = msgspec.json.Decoder(_Body).decode
+_decode_message = msgspec.json.Decoder(_Message).decode
+_decode_messages = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def split_in_half(batch: Batch) -> list[Batch]:
+    """Return the two halves of a batch of several messages, in order, cut by bytes.
+
+    So an activation that is the last message is in the last part, behind all rows.
+    """
+    head, messages, tail = _split_body(batch.body)
+    ends = list(accumulate(map(len, messages)))
+    cut = min(max(1, bisect_left(ends, ends[-1] / 2)), len(messages) - 1)
+    return [
+        _join(batch, head, messages[:cut], tail, batch.positions[:cut]),
+        _join(batch, head, messages[cut:], tail, batch.positions[cut:]),
+    ]
+
+
+def without_message(batch: Batch, index: int) -> list[Batch]:
+    """Return a batch without one of its messages; an empty list if it has no other."""
+    head, messages, tail = _split_body(batch.body)
+    del messages[index]
+    lines = [*batch.positions[:index], *batch.positions[index + 1 :]]
+    return [_join(batch, head, messages, tail, lines)] if messages else []
+
+
+def as_singer(batch: Batch, index: int) -> tuple[SchemaMessage, RecordMessage] | None:
+    """Return a record of a batch, and its schema, as Singer messages.
+
+    None if there is no record at ``index``. A record without ``time_extracted`` gets the time of its
+    sequence, so that it has the same sequence when it is loaded later.
+    """
+    if not 0 <= index < batch.rows:
+        return None
+    message = _message_at(batch, index)
+    if message.data == msgspec.Raw():
+        return None
+    time = message.time_extracted or format_timestamp(message.sequence)
+    if origin := batch.originals.get(batch.positions[index]):
+        schema, record = origin
+        return schema, msgspec.structs.replace(record, time_extracted=record.time_extracted or time)
+    schema = _schema(batch, message)
+    return schema, RecordMessage(schema.stream, message.data, _version(batch), time)
+
+
+def describe_record(batch: Batch, index: int, where: str | None = None) -> str:
+    """Return a sentence that says which record of the input a message is: its line and its keys.
+
+    ``where`` is its place in a file of a BATCH message. The sentence is empty if there is no message
+    at ``index``.
+    """
+    if not 0 <= index < batch.rows:
+        return ""
+    place = described(batch.positions[index])
+    if where:
+        place = f"{where}, of the BATCH message in line {line_number(batch.positions[index]):,}"
+    return f" That record is {place} of the input{_describe_key(batch, index)}."
+
+
+def table_name_at(batch: Batch, index: int) -> str:
+    """Return the name of the table that a message of a batch goes to."""
+    return _message_at(batch, index).table_name or batch.table_name
+
+
+def count_by_table(body: bytes) -> dict[str, tuple[int, int]]:
+    """Return the number of records of each table in a body, and their bytes.
+
+    A batch body is all its table's; in a push body each table has the bytes of its messages.
+    """
+    if not _is_push(body):
+        batch = _decode_body(body)
+        records = sum(_decode_message(each).data != msgspec.Raw() for each in batch.messages)
+        return {batch.table_name: (records, len(body))}
+    found: dict[str, tuple[int, int]] = {}
+    for text in _decode_messages(body):
+        name = str(_read_message(bytes(text)).table_name)
+        records, size = found.get(name, (0, 0))
+        found[name] = records + 1, size + len(bytes(text))
+    return found
+
+
+def _describe_key(batch: Batch, index: int) -> str:
+    try:
+        message = _message_at(batch, index)
+        data = decode_exactly(bytes(message.data))
+        keys = {name: data.get(name) for name in _schema(batch, message).key_properties or ()}
+        return f" (key {json_excerpt(keys)})" if keys else ""
+    except (AttributeError, ValueError, msgspec.MsgspecError):
+        return ""  # an activation, or a record that was not validated
+
+
+def _schema(batch: Batch, message: _Message) -> SchemaMessage:
+    return batch.schemas[message.table_name or batch.table_name]
+
+
+def _version(batch: Batch) -> int | None:
+    return None if _is_push(batch.body) else _decode_body(batch.body).table_version
+
+
+def _message_at(batch: Batch, index: int) -> _Message:
+    return _read_message(_split_body(batch.body)[1][index])
+
+
+def _read_message(text: bytes) -> _Message:
+    if text.startswith(b"["):
+        arguments = decode_transit(decode_exactly(text))
+        text = encode_exactly(arguments)
+    return _decode_message(text)
+
+
+def _is_push(body: bytes) -> bool:
+    return body[: len(PUSH_HEAD)] == PUSH_HEAD
+
+
+def _split_body(body: bytes) -> tuple[bytes, list[bytes], bytes]:
+    """Return a body's start, up to the first message, each message, and its end."""
+    if _is_push(body):
+        return PUSH_HEAD, [bytes(each) for each in _decode_messages(body)], PUSH_TAIL
+    messages = [bytes(message) for message in _decode_body(body).messages]
+    size = len(b",".join(messages)) + len(BATCH_TAIL)
+    return bytes(body[:-size]), messages, BATCH_TAIL
+
+
+def _join(
+    batch: Batch, head: bytes, messages: list[bytes], tail: bytes, lines: Sequence[int]
+) -> Batch:
+    body = b"".join([head, b",".join(messages), tail])
+    if len(batch.contents) > 1:
+        contents = count_by_table(body)
+    else:  # no message need be decoded
+        size = len(body) if tail == BATCH_TAIL else sum(map(len, messages))
+        records = sum(not message.startswith(_ACTIVATION) for message in messages)
+        contents = dict.fromkeys(batch.contents, (records, size))
+    return replace(batch, body=body, positions=lines, contents=contents)

@@ -1,0 +1,1 @@
+"""The settings: what may be set, where they come from, and whether the access works."""

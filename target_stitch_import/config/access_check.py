@@ -1,0 +1,225 @@
+"""Checks the access that a config gives, for ``--test``: status, credentials, region, client ID.
+
+It asks the service for its status, and has it validate one record, which the service does not keep.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import time
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+
+from target_stitch_import.config.urls import base_url
+from target_stitch_import.errors import AccessError, DeliveryError, TransientError
+from target_stitch_import.limits import REGIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+__all__ = ["Check", "can_load", "check_access", "print_checks"]
+
+OK: Final = "ok"
+FAILED: Final = "failed"
+NOT_CHECKED: Final = "not checked"
+
+TABLE: Final = "target_stitch_import_test"
+"""The record's table. The service never creates it."""
+
+CLIENT_ID_HINT: Final = (
+    "It is the number between client and pipeline in the address of the Stitch app."
+)
+
+UNKNOWN_YET: Final = "This can only be checked with a token that the service accepts."
+
+_TITLES: Final = {
+    "status": "Status",
+    "credentials": "Credentials",
+    "region": "Region",
+    "client_id": "Client ID",
+}
+_TICKS: Final = {OK: "✓", FAILED: "✗", NOT_CHECKED: "\N{EN DASH}"}
+
+
+class Client(Protocol):
+    """A connection to the service."""
+
+    def check_status(self) -> None:
+        """Return if the service reports that it is up; else raise a ``DeliveryError``."""
+
+    def validate(self, body: bytes) -> None:
+        """Return if the service finds a push body valid; else raise a ``DeliveryError``."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """The result of one check."""
+
+    name: str
+    """``status``, ``credentials``, ``region`` or ``client_id``."""
+    result: str
+    """``ok``, ``failed`` or ``not checked``."""
+    message: str
+    """What was found and what to do."""
+
+
+def check_access(config: Mapping[str, Any], connect: Callable[[str], Client]) -> Iterator[Check]:
+    """Check the access that a config gives. No request is retried.
+
+    Args:
+        config: The settings.
+        connect: Returns a client for a base URL.
+
+    Yields:
+        Each check when it is done.
+    """
+    url = base_url(config)
+    with contextlib.closing(connect(url)) as client:
+        yield _check_status(client, url)
+        refusal = _validate_record(client, config.get("client_id"))
+    yield _check_credentials(refusal)
+    yield _check_region(refusal, config, connect)
+    yield _check_client_id(refusal, config)
+
+
+def can_load(checks: Iterable[Check]) -> bool:
+    """Return True if nothing failed and the credentials are good; a client ID is not needed."""
+    results = {check.name: check.result for check in checks}
+    return FAILED not in results.values() and results["credentials"] == OK
+
+
+def print_checks(checks: Iterable[Check], out: IO[str] | None, *, as_json: bool = False) -> bool:
+    """Print checks, one line each or all as one JSON object; return ``can_load`` of them."""
+    encoding = getattr(out, "encoding", None) or "utf-8"
+    ticks = _TICKS if out is not None and out.isatty() and _can_encode_ticks(encoding) else None
+    done = []
+    for check in checks:
+        done.append(check)
+        if not as_json:
+            line = _format_line(check, ticks).encode(encoding, "replace").decode(encoding)
+            print(line, file=out, flush=True)
+    ok = can_load(done)
+    if as_json:
+        result = {"ok": ok, "checks": [dataclasses.asdict(check) for check in done]}
+        print(json.dumps(result), file=out, flush=True)
+    return ok
+
+
+def _format_line(check: Check, ticks: Mapping[str, str] | None) -> str:
+    title = _TITLES[check.name]
+    if ticks is None:
+        return f"{title}: {check.result}. {check.message}"
+    return f"{ticks[check.result]} {title}: {check.message}"
+
+
+def _can_encode_ticks(encoding: str) -> bool:
+    try:
+        "".join(_TICKS.values()).encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_status(client: Client, url: str) -> Check:
+    try:
+        client.check_status()
+    except TransientError as error:
+        message = f"{url} reports that it is not up: {_without_period(error)}. Try again later."
+    except DeliveryError as error:
+        message = (
+            f"{url} does not report that it is up: {_without_period(error)}. Check the network, "
+            "any proxy in between, and the setting api_url, if it is set."
+        )
+    else:
+        return Check("status", OK, f"{url} is up.")
+    return Check("status", FAILED, message)
+
+
+def _without_period(error: Exception) -> str:
+    return str(error).rstrip(".")
+
+
+def _validate_record(client: Client, client_id: int | None) -> DeliveryError | None:
+    """Have the service validate one record; return why it refused it, None if it did not.
+
+    The service does not keep the record (Import API reference, section The push and validate body).
+    """
+    record = {
+        "table_name": TABLE,
+        "sequence": time.time_ns(),
+        "action": "upsert",
+        "key_names": ["id"],
+        "data": {"id": 1},
+    }
+    if client_id is not None:
+        record["client_id"] = client_id
+    try:
+        client.validate(json.dumps([record]).encode())
+    except DeliveryError as error:
+        return error
+    return None
+
+
+def _wrong_setting(refusal: DeliveryError | None) -> str | None:
+    """Return the setting that is wrong; None if none is, ``""`` if the refusal does not say."""
+    if refusal is None:
+        return None
+    return refusal.setting if isinstance(refusal, AccessError) else ""
+
+
+def _check_credentials(refusal: DeliveryError | None) -> Check:
+    setting = _wrong_setting(refusal)
+    if setting in (None, "client_id"):  # a service that asks for it has accepted the token
+        return Check("credentials", OK, "The service accepts the token.")
+    if setting == "token":
+        return Check("credentials", FAILED, f"{refusal}")
+    if setting == "integration":
+        advice = "Resume it there, or use the token of another one."
+        return Check("credentials", FAILED, f"{refusal} {advice}")
+    if setting == "region":
+        return Check("credentials", NOT_CHECKED, "Only the account's own region can check them.")
+    return Check("credentials", NOT_CHECKED, f"The service did not check them. {refusal}")
+
+
+def _check_region(
+    refusal: DeliveryError | None, config: Mapping[str, Any], connect: Callable[[str], Client]
+) -> Check:
+    setting = _wrong_setting(refusal)
+    if setting in (None, "client_id", "integration"):
+        return Check("region", OK, f"The account is at {base_url(config)}.")
+    if setting == "region":
+        return Check("region", FAILED, _advise_region(config, connect))
+    return Check("region", NOT_CHECKED, UNKNOWN_YET)
+
+
+def _advise_region(config: Mapping[str, Any], connect: Callable[[str], Client]) -> str:
+    """Return which setting to change and to what."""
+    url = base_url(config)
+    other_regions = {name: known for name, known in REGIONS.items() if known != url.lower()}
+    if len(other_regions) == len(REGIONS):
+        choices = " or ".join(f"{other} ({name})" for name, other in REGIONS.items())
+        return f"The account is not at {url}. Set api_url to {choices}."
+    ((name, other),) = other_regions.items()
+    change = f"api_url to {other}" if config.get("api_url") else f"region to {name}"
+    with contextlib.closing(connect(other)) as client:
+        status = _check_status(client, other)
+    return f"The account is in the other region. Set {change}. {status.message}"
+
+
+def _check_client_id(refusal: DeliveryError | None, config: Mapping[str, Any]) -> Check:
+    client_id = config.get("client_id")
+    if client_id is None:
+        message = (
+            f"The setting client_id is not set; endpoint batch does not need it. {CLIENT_ID_HINT}"
+        )
+        return Check("client_id", NOT_CHECKED, message)
+    setting = _wrong_setting(refusal)
+    if setting is None:
+        return Check("client_id", OK, f"{client_id} belongs to the token.")
+    if setting == "client_id":
+        return Check("client_id", FAILED, f"{refusal} Correct client_id. {CLIENT_ID_HINT}")
+    return Check("client_id", NOT_CHECKED, UNKNOWN_YET)

@@ -1,0 +1,185 @@
+"""Brings a config into the form of the settings' schema, and explains what is wrong with it.
+
+The config may be the vendor target's, and values from the environment are text.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final
+
+from target_stitch_import.config.urls import PRINTABLE_ASCII, find_url_error
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Mapping
+
+    from jsonschema import ValidationError
+
+__all__ = ["describe_error", "find_unreadable", "prepare_config"]
+
+_VENDOR_SETTINGS: Final = {
+    "batch_size_preferences": "is not needed: every table goes to one endpoint",
+    "big_batch_url": "is not needed: every batch goes to one endpoint",
+    "disable_collection": "is not needed: nothing is collected",
+    "small_batch_url": "gives the API URL",
+    "turbo_boost_factor": "is not needed: see max_parallel_requests",
+}
+
+_BOOLEANS: Final = ("true", "1", "yes", "on", "false", "0", "no", "off")
+"""What a variable of the environment may be. The SDK reads all but the first four as false."""
+
+_UNSUPPORTED: Final = {
+    ("load_method", "overwrite"): (
+        "load_method: 'overwrite' is not offered. A target can't distinguish a tap that ended "
+        "from one that crashed, and would replace good rows by half a table; ACTIVATE_VERSION "
+        "messages of the tap replace a table safely."
+    ),
+    ("add_record_metadata", True): (
+        "add_record_metadata: is not offered. Stitch reserves column names that start with _sdc, "
+        "and adds such columns itself."
+    ),
+}
+
+
+class Secret(str):
+    """A string that logs and tracebacks don't show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return a placeholder, as for a config that is printed."""
+        return "'***'"
+
+
+def prepare_config(
+    config: dict[str, Any], schema: Mapping[str, Any], logger: logging.Logger
+) -> list[str]:
+    """Bring a config into the form that the settings' schema describes, in place.
+
+    Settings of the vendor's target are translated, and unknown ones logged. Returns what is wrong
+    beyond what the schema can check, one line each.
+    """
+    _translate_vendor_settings(config, logger)
+    for name in [name for name, value in config.items() if value is None]:
+        del config[name]  # null stands for the default
+    for name, value in config.items():
+        if name in _VENDOR_SETTINGS:
+            logger.info("Setting %s of the vendor's target %s.", name, _VENDOR_SETTINGS[name])
+        elif name not in schema["properties"] and name != "add_record_metadata":
+            near = get_close_matches(name, schema["properties"], 1)
+            hint = f"; did you mean {near[0]}?" if near else "."
+            logger.warning("Setting %s is not known and is ignored%s", name, hint)
+        elif schema["properties"].get(name, {}).get("secret") and isinstance(value, str):
+            config[name] = Secret(value)
+    _convert_numbers(config, schema)
+    return _find_errors(config, logger)
+
+
+def _find_errors(config: dict[str, Any], logger: logging.Logger) -> list[str]:
+    errors = []
+    for (name, value), message in _UNSUPPORTED.items():
+        if config.get(name) == value:
+            errors.append(message)
+            del config[name]
+    if isinstance(token := config.get("token"), str) and not PRINTABLE_ASCII.fullmatch(token):
+        errors.append("token: must be printable ASCII characters, without spaces and line ends")
+    if isinstance(url := config.get("api_url"), str) and (reason := find_url_error(url)):
+        errors.append(f"api_url: {reason}")
+    errors += _find_push_errors(config, logger)
+    if config.get("on_invalid_record") == "quarantine":
+        if "quarantine_path" not in config:
+            errors.append("quarantine_path: must be set with on_invalid_record 'quarantine'")
+    elif "quarantine_path" in config or "max_quarantined" in config:
+        logger.warning(
+            "Settings quarantine_path and max_quarantined have no effect while on_invalid_record is "
+            "'fail'."
+        )
+    return errors
+
+
+def _find_push_errors(config: Mapping[str, Any], logger: logging.Logger) -> list[str]:
+    if config.get("endpoint") != "push":
+        if config.get("push_format") == "transit":
+            logger.warning("Setting push_format has no effect while endpoint is 'batch'.")
+        return []
+    errors = []
+    if "client_id" not in config:
+        errors.append(
+            "client_id: must be set with endpoint 'push'. It is the number between client and "
+            "pipeline in the address of the Stitch app"
+        )
+    if config.get("load_method") == "append-only":
+        errors.append(
+            "load_method: 'append-only' needs endpoint 'batch', as push needs key properties"
+        )
+    return errors
+
+
+def find_unreadable(
+    environment: Mapping[str, str], prefix: str, schema: Mapping[str, Any]
+) -> list[str]:
+    """Return which settings have a text in the environment that is not of their type, a line each."""
+    errors = []
+    for name, setting in schema["properties"].items():
+        variable = prefix + name.upper()
+        text = environment.get(variable)
+        if text is None:
+            continue
+        try:
+            if "integer" in setting["type"]:
+                int(text)
+            elif "object" in setting["type"]:
+                json.loads(text)
+            elif "boolean" in setting["type"]:
+                _BOOLEANS.index(text.lower())
+        except ValueError:
+            errors.append(f"{name}: {variable} can't be read as {setting['type'][0]}")
+    return errors
+
+
+def describe_error(error: ValidationError) -> str:
+    """Return which setting is wrong and what it may be, without the value of a secret."""
+    place = ".".join(map(str, error.absolute_path))
+    if error.validator == "required":
+        return (
+            f"{error.message}: set it in the config file, or in the environment with --config=ENV"
+        )
+    if isinstance(error.schema, dict) and error.schema.get("secret"):
+        return f"{place}: must satisfy {error.validator} {error.validator_value}"
+    return f"{place}: {error.message}"
+
+
+def _translate_vendor_settings(config: dict[str, Any], logger: logging.Logger) -> None:
+    url = config.get("small_batch_url")
+    if not isinstance(url, str) or config.get("api_url") or config.get("region"):
+        return
+    match = re.match(r"\w+://[^/?#]*", url)
+    config["api_url"] = match[0] if match else url
+    if find_url_error(config["api_url"]) is None:
+        logger.info("Setting api_url is %s, from small_batch_url.", config["api_url"])
+
+
+def _convert_numbers(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
+    """Convert numbers that are text, as all values from the environment are."""
+    client_id: Any = config.get("client_id")
+    if _is_integer(client_id):
+        with contextlib.suppress(ValueError):  # more digits than Python converts
+            config["client_id"] = int(client_id)
+    for name, value in config.items():
+        if isinstance(value, str) and "number" in schema["properties"].get(name, {}).get(
+            "type", ()
+        ):
+            with contextlib.suppress(ValueError):  # the schema refuses it
+                config[name] = float(value) if math.isfinite(float(value)) else value
+
+
+def _is_integer(value: Any) -> bool:
+    """Return True for an integer as text, as the vendor's config may have it, or as a float."""
+    if isinstance(value, str):
+        return re.fullmatch(r"[0-9]+", value) is not None
+    return isinstance(value, float) and value.is_integer()

@@ -1,0 +1,227 @@
+"""The settings as a JSON schema: name, type, range, default and description of each."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from singer_sdk import typing as th
+from singer_sdk.helpers.capabilities import TargetLoadMethods
+
+from target_stitch_import.limits import (
+    DEFAULT_BATCH_BYTES,
+    DEFAULT_BATCH_ROWS,
+    MAX_BATCH_BYTES,
+    MAX_BATCH_ROWS,
+    REGIONS,
+)
+
+__all__ = ["MINIMUMS", "OMITTED", "SETTINGS"]
+
+MAX_SECONDS: Final = 7 * 24 * 3600
+"""The longest wait that can be set: a week. A larger number is a mistake."""
+
+SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
+    th.Property(
+        "token",
+        th.StringType(min_length=1),
+        required=True,
+        secret=True,
+        title="Access token",
+        description="Import API access token of the Stitch integration.",
+    ),
+    th.Property(
+        "client_id",
+        th.IntegerType,
+        title="Client ID",
+        description=(
+            "Client ID of the Stitch account, for `endpoint: push` and `--test` only: the number "
+            "between client and pipeline in the address of the Stitch app."
+        ),
+    ),
+    th.Property(
+        "region",
+        th.StringType,
+        allowed_values=sorted(REGIONS, reverse=True),
+        default="us",
+        title="Region",
+        description="Region of the Stitch account: us (North America) or eu (Europe).",
+    ),
+    th.Property(
+        "api_url",
+        th.StringType,
+        title="API URL",
+        description=(
+            "Base URL to use instead of the region's: https, or http to a loopback address "
+            "(the emulator)."
+        ),
+    ),
+    th.Property(
+        "endpoint",
+        th.StringType,
+        allowed_values=["batch", "push"],
+        default="batch",
+        title="Endpoint",
+        description=(
+            "batch sends each table's records with their schema; push sends records of several "
+            "tables in one request, needs key properties, and lets Stitch infer types from "
+            "values."
+        ),
+    ),
+    th.Property(
+        "push_format",
+        th.StringType,
+        allowed_values=["json", "transit"],
+        default="json",
+        title="Format of push",
+        description=(
+            "Format of push bodies. transit sends decimals exactly, and strings of the format "
+            "date-time as instants."
+        ),
+    ),
+    th.Property(
+        "batch_size_rows",
+        th.IntegerType(minimum=1, maximum=MAX_BATCH_ROWS),
+        default=DEFAULT_BATCH_ROWS,
+        title="Batch size in rows",
+        description=f"The most records in one request, up to {MAX_BATCH_ROWS:,}.",
+    ),
+    th.Property(
+        "max_batch_bytes",
+        th.IntegerType(minimum=1_000, maximum=MAX_BATCH_BYTES),
+        default=DEFAULT_BATCH_BYTES,
+        title="Batch size in bytes",
+        description=(
+            "Request bodies are smaller than this number of bytes, which is at most "
+            f"{MAX_BATCH_BYTES:,}; a single larger record is sent alone."
+        ),
+    ),
+    th.Property(
+        "max_batch_age_seconds",
+        th.NumberType(exclusive_minimum=0, maximum=MAX_SECONDS),
+        default=30,
+        title="Batch age",
+        description=(
+            "Seconds after which a batch is sent although it is not full, even while the tap "
+            "writes nothing; a STATE waits no longer than this for the records before it to be "
+            "sent."
+        ),
+    ),
+    th.Property(
+        "max_parallel_requests",
+        th.IntegerType(minimum=1, maximum=64),
+        default=4,
+        title="Parallel requests",
+        description=(
+            "The most requests at a time; when the service is slower than the tap, the tap has "
+            "to wait."
+        ),
+    ),
+    th.Property(
+        "request_timeout_seconds",
+        th.NumberType(exclusive_minimum=0, maximum=MAX_SECONDS),
+        default=60,
+        title="Request timeout",
+        description=(
+            "Seconds to wait for the service to connect or to send something, after which a "
+            "request is retried."
+        ),
+    ),
+    th.Property(
+        "max_retry_seconds",
+        th.NumberType(minimum=0, maximum=MAX_SECONDS),
+        default=900,
+        title="Retry budget",
+        description="Seconds for which a batch is retried before the run fails.",
+    ),
+    th.Property(
+        "validate_records",
+        th.BooleanType,
+        default=True,
+        title="Validate records",
+        description=(
+            "Whether to validate each record against its schema before it is sent; the service "
+            "refuses a whole batch for one invalid record."
+        ),
+    ),
+    th.Property(
+        "on_invalid_record",
+        th.StringType,
+        allowed_values=["fail", "quarantine"],
+        default="fail",
+        title="On an invalid record",
+        description=(
+            "What to do with a record that is invalid, or that the service has refused: fail "
+            "ends the run, quarantine writes the record to quarantine_path and goes on."
+        ),
+    ),
+    th.Property(
+        "quarantine_path",
+        th.StringType(min_length=1),
+        title="Quarantine file",
+        description=(
+            "File that invalid records are appended to, as Singer messages that can be loaded "
+            "once the cause is corrected. Required with `on_invalid_record: quarantine`."
+        ),
+    ),
+    th.Property(
+        "max_quarantined",
+        th.IntegerType(minimum=0),
+        title="Most records in quarantine",
+        description=(
+            "The most records that one run may write to the quarantine file before it fails; no "
+            "limit by default."
+        ),
+    ),
+    th.Property(
+        "sequence_source",
+        th.StringType,
+        allowed_values=["time_extracted", "replication_key", "received_at"],
+        default="time_extracted",
+        title="Sequence source",
+        description=(
+            "Where sequences come from, which decide which of two versions of a row is newer: "
+            "time_extracted is the tap's time of the record, or the time of receipt if there is "
+            "none; replication_key is the record's value of the first bookmark property, a "
+            "timestamp or an integer; received_at is always the time of receipt."
+        ),
+    ),
+    th.Property(
+        "check_status",
+        th.BooleanType,
+        default=True,
+        title="Check the status first",
+        description=(
+            "Whether to ask the service if it is up before the first batch is sent, and to wait "
+            "while it is down."
+        ),
+    ),
+    th.Property(
+        "load_method",
+        th.StringType,
+        allowed_values=[TargetLoadMethods.UPSERT.value, TargetLoadMethods.APPEND_ONLY.value],
+        default=TargetLoadMethods.UPSERT.value,
+        title="Load method",
+        description=(
+            "upsert replaces the row with the same key; append-only sends no keys, so that "
+            "every record becomes a new row."
+        ),
+    ),
+    th.Property(
+        "process_activate_version_messages",
+        th.BooleanType,
+        default=True,
+        title="Process ACTIVATE_VERSION messages",
+        description=(
+            "Whether ACTIVATE_VERSION messages of the tap are applied: Stitch then hides all "
+            "other versions of the table's rows."
+        ),
+    ),
+).to_dict()
+
+OMITTED: Final = frozenset({"add_record_metadata", "batch_config", "faker_config"})
+"""Settings of the SDK that have no effect here, or need a package that is not a dependency.
+
+``batch_config`` is not needed, as a BATCH message names its files."""
+
+MINIMUMS: Final = {"flattening_max_depth": 0, "flattening_max_key_length": 1}
+"""Minimum values of settings of the SDK, which sets none."""

@@ -1,0 +1,1 @@
+"""Delivers batches, and writes the STATEs that this allows."""

@@ -1,0 +1,234 @@
+"""Connects the open batches, the delivery and the checkpoint; handles signals.
+
+All of it runs in the thread that reads the input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from target_stitch_import.batches.body_limit import BodyLimit
+from target_stitch_import.batches.builder import BatchBuilder
+from target_stitch_import.delivery.checkpoint import Checkpoint
+from target_stitch_import.delivery.scheduler import DeliveryScheduler
+from target_stitch_import.delivery.task import DeliveryOptions
+from target_stitch_import.delivery.workers import WorkerPool
+from target_stitch_import.reporting.metrics import Metrics
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Mapping
+    from types import FrameType
+    from typing import TypeAlias
+
+    from target_stitch_import.batches.batch import Batch
+    from target_stitch_import.delivery.retry import Retry
+    from target_stitch_import.delivery.workers import Client
+
+    SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
+
+__all__ = ["Pipeline", "StateWriter", "Terminated", "restore_signal_handlers"]
+
+
+GRACE_SECONDS: Final = 20.0
+"""Seconds for delivery after a signal: less than the 30 that container platforms give."""
+
+
+class Terminated(Exception):  # noqa: N818 - it is no error
+    """The run ends because of a signal.
+
+    Attributes:
+        exit_code: The exit code that a shell expects after this signal.
+    """
+
+    def __init__(self, signum: int, *, lost: str = "all that came before it is delivered") -> None:
+        super().__init__(f"Ended by signal {signum}: {lost}")
+        self.exit_code = 128 + signum
+
+
+class Pipeline:
+    """From sealed batches to written STATEs."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Client],
+        write_state: Callable[[bytes], None],
+        *,
+        create_retry: Callable[[], Retry],
+        max_rows: int,
+        max_bytes: int,
+        max_age: float,
+        parallel: int,
+        set_aside: Callable[[Batch, int, str], None] | None = None,
+        check_status: bool = False,
+    ) -> None:
+        """Post over the clients that ``connect`` returns; write STATEs with ``write_state``.
+
+        Bodies have at most ``max_rows`` messages and stay below ``max_bytes`` bytes. An open batch is
+        sealed after ``max_age`` seconds. The other arguments are those of ``DeliveryOptions`` and
+        ``DeliveryScheduler``.
+        """
+        self.metrics = Metrics()
+        """The numbers of the run so far."""
+        self.checkpoint = Checkpoint(write_state)
+        limit = BodyLimit(max_bytes)
+        self._workers = WorkerPool(connect)
+        self.delivery = DeliveryScheduler(
+            self._workers,
+            self._handle_acknowledged,
+            DeliveryOptions(create_retry, limit, set_aside, self.metrics),
+            parallel=parallel,
+            check_status=check_status,
+        )
+        self.builder = BatchBuilder(
+            self.delivery.submit,
+            next_number=self.checkpoint.open_batch,
+            limit=limit,
+            max_rows=max_rows,
+            max_age=max_age,
+        )
+        self.signum: int | None = None
+        """The signal that asked the run to end, or None."""
+        self.before_abort: Callable[[], None] = lambda: None
+        """Called, in a signal handler, before the process ends at once."""
+        self._alarm_before: tuple[SignalHandler, tuple[float, float]] | None = None
+
+    @property
+    def wake_fd(self) -> int:
+        """A file descriptor that is readable when ``tick`` has something to do.
+
+        It stays so until ``clear_wakeup`` is called.
+        """
+        return self._workers.wake_fd
+
+    def clear_wakeup(self) -> None:
+        """Make ``wake_fd`` unreadable; call it before ``tick``."""
+        self._workers.clear_wakeup()
+
+    def wait(self, descriptor: int | None) -> None:
+        """Go on with the delivery until a descriptor is readable; without one, as far as that goes now.
+
+        Raises:
+            DeliveryError: A batch can't be delivered.
+            Terminated: A signal has asked to end.
+        """
+        while True:
+            timeout = self.tick()
+            if descriptor is None:
+                return
+            readable, _, _ = select.select([descriptor, self.wake_fd], [], [], timeout)
+            if descriptor in readable:
+                return
+            if readable:
+                self.clear_wakeup()
+
+    def tick(self) -> float | None:
+        """Handle acknowledgements, seal old batches, start retries, write the STATE that may go.
+
+        Return the seconds until there is more to do; None if only ``wake_fd`` can tell.
+
+        Raises:
+            DeliveryError: A batch can't be delivered.
+            Terminated: A signal has asked the run to end.
+        """
+        self.delivery.collect()
+        seconds_to_seal = self.builder.seal_due()
+        self.checkpoint.release()
+        if self.signum is not None:
+            raise Terminated(self.signum)
+        waits = [seconds_to_seal, self.delivery.seconds_to_next]
+        return min((seconds for seconds in waits if seconds is not None), default=None)
+
+    def finish(self) -> None:
+        """Deliver every batch, and write the last STATE.
+
+        Raises:
+            DeliveryError: A batch can't be delivered.
+        """
+        self.builder.seal_all()
+        self.delivery.finish()
+        self.checkpoint.release()
+
+    def close(self) -> None:
+        """Post nothing more; wait for the posts in flight, and write the STATE that they allow."""
+        self.delivery.close()
+        self.checkpoint.release()
+
+    def terminate(self, signum: int) -> None:
+        """Ask the run to end after a signal; a second signal ends the process at once.
+
+        What is read is delivered for at most ``GRACE_SECONDS``. An alarm ends the process shortly
+        after that, until ``cancel_alarm`` is called.
+        """
+        if self.signum is not None:
+            self._abort(signum)
+        self.signum = signum
+        self.delivery.set_deadline(time.monotonic() + GRACE_SECONDS)
+        # In case something blocks for longer: a stdout that nobody reads, a disk.
+        handler = signal.signal(signal.SIGALRM, lambda *_: self._abort(signum))
+        timer = signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS + 1)
+        self._alarm_before = handler, timer
+
+    def cancel_alarm(self) -> None:
+        """Take back the alarm of ``terminate``, which ends the process should it not end by itself.
+
+        The process may go on after the run: another program may use the target as a library.
+        """
+        if self._alarm_before is None:
+            return
+        (handler, timer), self._alarm_before = self._alarm_before, None
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGALRM, handler or signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
+
+    def _abort(self, signum: int) -> None:
+        self.before_abort()
+        os._exit(128 + signum)
+
+    def _handle_acknowledged(self, number: int) -> None:
+        self.checkpoint.acknowledge(number)
+        self.checkpoint.release()
+
+
+def restore_signal_handlers(
+    ours: SignalHandler, before: Mapping[signal.Signals, SignalHandler]
+) -> None:
+    """Set the handlers again that signals had ``before``, where they have ``ours`` now.
+
+    Only the main thread may change handlers; another one leaves them as they are.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for signum, handler in before.items():
+        if signal.getsignal(signum) == ours:
+            signal.signal(signum, handler or signal.SIG_DFL)
+
+
+class StateWriter:
+    """Writes STATEs to stdout, and drops them once stdout is closed."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self.lost = False
+        """True once a STATE could not be written."""
+
+    def __call__(self, value: bytes) -> None:
+        """Write one STATE, as the tap's own bytes."""
+        try:
+            sys.stdout.buffer.write(value + b"\n")
+            sys.stdout.buffer.flush()
+        except (OSError, ValueError, AttributeError) as error:
+            if not self.lost:
+                self._logger.error("stdout is closed (%s); delivery goes on.", error)  # noqa: TRY400
+            self.lost = True
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                # or the interpreter's last flush would fail, too
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

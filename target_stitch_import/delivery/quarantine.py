@@ -1,0 +1,192 @@
+"""Keeps records that can't be delivered in a file: a Singer stream that can be loaded again.
+
+``sync`` is called before a STATE is written, so no STATE passes a record that is not on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from pathlib import Path
+from time import time_ns as now_ns
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from target_stitch_import.errors import QuarantineError
+from target_stitch_import.sequences.timestamps import format_timestamp
+from target_stitch_import.text import counted
+
+if TYPE_CHECKING:
+    from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
+
+__all__ = ["Quarantine"]
+
+logger = logging.getLogger("target-stitch-import")
+
+_LINE_START: Final = b'{"type":"'  # of each line that this target writes
+_READ_BYTES: Final = 1 << 16
+
+_encode = msgspec.json.encode
+
+
+class _Quarantined(msgspec.Struct, tag_field="type", tag="RECORD", omit_defaults=True):
+    stream: str
+    record: msgspec.Raw
+    error: str
+    line: int
+    time_extracted: object = None
+    version: int | None = None
+
+
+class Quarantine:
+    """A file that refused records are added to, each with the reason and its line in the input."""
+
+    def __init__(
+        self, path: str, *, max_records: int | None = None, input_fd: int | None = None
+    ) -> None:
+        """Add to the file at ``path``, and fail above ``max_records`` records.
+
+        ``input_fd`` is the file descriptor of the input, which must not be that same file.
+
+        Raises:
+            QuarantineError: The file could not be written.
+        """
+        self.path = Path(path).absolute()
+        self.counts: Counter[str] = Counter()
+        """Records that were set aside, by stream."""
+        self._max_records = max_records
+        self._input_fd = input_fd
+        self._schemas: dict[str, SchemaMessage] = {}
+        self._file: int | None = None
+        self._is_dirty = False
+        self._failure: QuarantineError | None = None
+        self._check()
+
+    def add(self, schema: SchemaMessage, record: RecordMessage, reason: str, line: int) -> None:
+        """Set a record aside; ``schema`` declares its stream, ``line`` is its line in the input.
+
+        A record without ``time_extracted`` gets the time of now. So it replaces no newer row when it
+        is loaded later.
+
+        Raises:
+            QuarantineError: It can't be written, or is one too many.
+        """
+        if self._max_records is not None and self.counts.total() >= self._max_records:
+            raise QuarantineError(
+                f"Line {line} of the input: {reason}. And {self._max_records:,} records are set aside "
+                "already, as many as max_quarantined permits"
+            )
+        lines = b""
+        known = self._schemas.get(schema.stream)
+        if known is None or not schema.equals(known):
+            lines = _encode(schema) + b"\n"
+        time = record.time_extracted
+        if time is None:
+            time = format_timestamp(now_ns())
+        quarantined = _Quarantined(record.stream, record.record, reason, line, time, record.version)
+        self._write(lines + _encode(quarantined) + b"\n")
+        self._schemas[schema.stream] = schema
+        if not self.counts[record.stream]:
+            logger.warning("Set aside in %s: %s", self.path, reason)
+        self.counts[record.stream] += 1
+
+    def sync(self) -> None:
+        """Return once every record that was set aside is on disk.
+
+        Raises:
+            QuarantineError: The disk can't be written.
+        """
+        if self._file is None or not self._is_dirty:
+            return
+        if self._failure is None:
+            try:
+                os.fsync(self._file)
+            except OSError as error:
+                # Kept: the system may report success when it is asked again.
+                self._failure = self._error(error)
+        if self._failure is not None:
+            raise self._failure
+        self._is_dirty = False
+
+    def close(self) -> None:
+        """Close the file, and log how many records of which stream were set aside."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        if self.counts:
+            by_stream = ", ".join(
+                f"{count:,} of {stream!r}" for stream, count in self.counts.items()
+            )
+            logger.warning(
+                "%s set aside (%s) in %s. Once the cause is mended, load them with "
+                "that file as the input.",
+                counted(self.counts.total(), "record was", "records were"),
+                by_stream,
+                self.path,
+            )
+
+    def _check(self) -> None:
+        """Raise at the start of a run what would fail at the first record, where that is known."""
+        try:
+            folder = self.path.parent
+            if not folder.is_dir():
+                raise self._error(f"the folder {folder} is not there")
+            is_new = not self.path.exists()
+            if not is_new and not self.path.is_file():
+                raise self._error("it is no regular file")
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666))
+            if is_new:
+                self.path.unlink()  # created only to see that it can be
+        except (OSError, ValueError) as error:
+            raise self._error(error) from error
+
+    def _error(self, reason: object) -> QuarantineError:
+        return QuarantineError(
+            f"the quarantine file {self.path} can't be written: {reason}. "
+            "Check the setting quarantine_path"
+        )
+
+    def _write(self, lines: bytes) -> None:
+        self._is_dirty = True
+        try:
+            if self._file is None:
+                self._file = self._open()
+            rest = memoryview(lines)
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError as error:
+            raise self._error(error) from error
+
+    def _open(self) -> int:
+        is_new = not self.path.exists()
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        if self._input_fd is not None and os.path.sameopenfile(self._input_fd, file):
+            os.close(file)
+            raise self._error("it is the input of this run, and would never end")
+        if is_new:
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            os.fsync(folder)  # or the file's name might not survive a power cut
+            os.close(folder)
+        _end_last_line(file)
+        return file
+
+
+def _end_last_line(file: int) -> None:
+    """Cut off the part of a line that a crash left; no STATE passes it, so its record comes again."""
+    size = start = os.fstat(file).st_size
+    tail = b""
+    while start > 0 and b"\n" not in tail:
+        start = max(0, start - _READ_BYTES)
+        tail = os.pread(file, size - start, start)
+    tail = tail[tail.rfind(b"\n") + 1 :]
+    if not tail:
+        return
+    try:
+        msgspec.json.decode(tail)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        if tail.startswith(_LINE_START) or _LINE_START.startswith(tail):
+            os.ftruncate(file, size - len(tail))
+            return
+    os.write(file, b"\n")

@@ -1,0 +1,101 @@
+"""When a request is tried again.
+
+The waits grow exponentially, with full jitter; a longer ``Retry-After`` is honoured. All attempts lie
+within a budget of seconds that begins with the first failure.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Final
+
+import backoff
+
+from target_stitch_import.errors import TransientError
+from target_stitch_import.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Retry"]
+
+MAX_WAIT: Final = 60.0
+"""Seconds that the wait between two attempts grows to; a ``Retry-After`` may ask for more."""
+
+MAX_WAIT_BEFORE_DEADLINE: Final = 1.0
+"""Seconds between two attempts once there is a deadline, whatever a ``Retry-After`` asks for."""
+
+
+class Retry:
+    """The attempts of one request.
+
+    It plans when the next one starts; the caller waits, for it has other work and may be woken by a
+    signal.
+    """
+
+    def __init__(
+        self, budget: float, timeout: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Try again for ``budget`` seconds after the first failure.
+
+        One attempt may last ``timeout`` seconds. ``clock`` returns seconds.
+        """
+        self._budget = budget
+        self._timeout = timeout
+        self._clock = clock
+        self._waits = backoff.expo(max_value=MAX_WAIT)
+        next(self._waits)  # the generator's first value is no wait
+        self._first_failure: float | None = None
+        self.attempts = 0
+        """Attempts so far."""
+        self.in_flight = False
+        """True while an attempt waits for its answer."""
+        self.next_at = 0.0
+        """When the next attempt may start, by the clock; 0 before the first.
+
+        While an attempt is in flight: when it times out.
+        """
+
+    def start_attempt(self) -> None:
+        """Count an attempt that starts now."""
+        self.attempts += 1
+        self.in_flight = True
+        self.next_at = self._clock() + self._timeout
+
+    @property
+    def timed_out(self) -> bool:
+        """True if an attempt is in flight for longer than it may last."""
+        return self.in_flight and self._clock() >= self.next_at
+
+    def schedule(self, error: TransientError, deadline: float = math.inf) -> float:
+        """Plan the attempt that follows a failed one; return the seconds until then.
+
+        It starts at the ``deadline`` at the latest, which is a time by the clock.
+
+        Raises:
+            TransientError: The budget is spent, or the deadline has passed.
+        """
+        now = self._clock()
+        self.in_flight = False
+        if self._first_failure is None:
+            self._first_failure = now
+        left = min(self._first_failure + self._budget, deadline) - now
+        if left <= 0:
+            raise TransientError(
+                f"given up after {counted(self.attempts, 'attempt')} "
+                f"in {now - self._first_failure:,.0f} s; the last ended with: {error}"
+            )
+        wait = backoff.full_jitter(next(self._waits))
+        if deadline == math.inf:
+            wait = max(wait, error.retry_after or 0.0)
+        else:  # the process is asked to end: try as often as is decent
+            wait = min(wait, MAX_WAIT_BEFORE_DEADLINE)
+        wait = min(wait, left)
+        self.next_at = now + wait
+        return wait
+
+    def retry_now(self) -> None:
+        """Cut the wait for the next attempt short; one that is in flight goes on."""
+        if not self.in_flight:
+            self.next_at = min(self.next_at, self._clock())

@@ -1,0 +1,245 @@
+"""Schedules sealed batches: parallel posts, backpressure, barriers, the first failure ends the run.
+
+Everything here runs in the thread that reads the input; only the posts themselves run in worker
+threads. So no thread sleeps between two attempts: the scheduler knows when the next one starts.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from operator import methodcaller
+from typing import TYPE_CHECKING, Final
+
+from target_stitch_import.delivery.task import DeliveryTask, schedule_retry
+from target_stitch_import.errors import DeliveryError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from target_stitch_import.batches.batch import Batch
+    from target_stitch_import.delivery.retry import Retry
+    from target_stitch_import.delivery.task import DeliveryOptions
+    from target_stitch_import.delivery.workers import WorkerPool
+
+__all__ = ["READY", "DeliveryScheduler"]
+
+logger = logging.getLogger("target-stitch-import")
+
+READY: Final = 2
+"""Batches that wait for a free worker, so that none is idle while another batch fills."""
+
+_STATUS: Final = 0  # the key of the status check; batches are numbered from 1
+
+
+class DeliveryScheduler:
+    """Delivers sealed batches, ``parallel`` of them at once, until they are acknowledged."""
+
+    def __init__(
+        self,
+        workers: WorkerPool,
+        on_acknowledged: Callable[[int], None],
+        options: DeliveryOptions,
+        *,
+        parallel: int,
+        check_status: bool = False,
+    ) -> None:
+        """Call ``on_acknowledged`` with the number of each batch that is acknowledged.
+
+        With ``check_status``, nothing is posted before the service was asked if it is up.
+        """
+        self._workers = workers
+        self._on_acknowledged = on_acknowledged
+        self._options = options
+        self._parallel = parallel
+        self._status = options.create_retry() if check_status else None
+        self._tasks: dict[int, DeliveryTask] = {}
+        self._deadline = math.inf
+        self._deadline_seen = False
+        self._stopping = False
+        self._failure: DeliveryError | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """The number of batches that are sealed and not acknowledged."""
+        return len(self._tasks)
+
+    @property
+    def seconds_to_next(self) -> float | None:
+        """Seconds until the next retry or timeout, or None."""
+        posts = self._requests_in_flight()
+        # While all workers are busy, nothing starts: only timeouts count.
+        is_full = len(posts) >= self._parallel
+        return self._seconds_to_first(posts.values() if is_full else self._all_retries())
+
+    def has_unacknowledged(self, table_name: str, generation: int) -> bool:
+        """Return True if a sealed batch of a table's generation is not acknowledged yet.
+
+        Batches of an earlier generation don't count: nothing of this one is posted before they are
+        acknowledged.
+        """
+        batches = [task.batch for task in self._tasks.values()]
+        return any(
+            batch.table_name == table_name and batch.generation == generation for batch in batches
+        )
+
+    def submit(self, batch: Batch) -> None:
+        """Add a sealed batch; wait first, and so slow the tap, while too many are in flight."""
+        while len(self._tasks) >= self._parallel + READY:
+            self.collect(block=True)
+        self._tasks[batch.number] = DeliveryTask(batch, self._options)
+        self._post_what_may_start()
+
+    def collect(self, *, block: bool = False) -> None:
+        """Handle the outcomes of posts; with ``block``, wait for one, or for the next retry.
+
+        Raises:
+            DeliveryError: A batch can't be delivered; nothing is sent any more.
+        """
+        if block and self._failure is None:
+            self._workers.wait(self.seconds_to_next)
+        self._handle_outcomes()
+        if self._tasks and self._is_past_deadline():
+            self._fail(
+                "the batches in flight", DeliveryError("the time that a signal leaves is over")
+            )
+        if self._failure is not None:
+            raise self._failure
+        self._post_what_may_start()
+
+    def set_deadline(self, deadline: float) -> None:
+        """Retry all at once, and give up at ``deadline``, a time by the monotonic clock.
+
+        May be called from a signal handler.
+        """
+        self._deadline = deadline
+        self._workers.wake()
+
+    def finish(self) -> None:
+        """Wait until every batch is acknowledged.
+
+        Raises:
+            DeliveryError: A batch can't be delivered.
+        """
+        while self._tasks:
+            self.collect(block=True)
+
+    def close(self) -> None:
+        """Post nothing more; wait for the posts in flight, and close the connections."""
+        self._stopping = True
+        self._handle_outcomes()
+        while (posts := self._requests_in_flight()) and not self._is_past_deadline():
+            self._workers.wait(self._seconds_to_first(posts.values()))
+            self._handle_outcomes()
+        self._workers.close()
+
+    # Time
+
+    def _all_retries(self) -> list[Retry]:
+        status = [self._status] if self._status else []
+        return [*status, *(task.retry for task in self._tasks.values())]
+
+    def _requests_in_flight(self) -> dict[int, Retry]:
+        found = {number: task.retry for number, task in self._tasks.items()}
+        if self._status is not None:
+            found[_STATUS] = self._status
+        return {key: retry for key, retry in found.items() if retry.in_flight}
+
+    def _seconds_to_first(self, retries: Iterable[Retry]) -> float | None:
+        first = min([self._deadline, *(retry.next_at for retry in retries if retry.next_at)])
+        return None if first == math.inf else max(0.0, first - time.monotonic())
+
+    def _is_past_deadline(self) -> bool:
+        return time.monotonic() >= self._deadline
+
+    def _notice_deadline(self) -> None:
+        if self._deadline == math.inf or self._deadline_seen:
+            return
+        self._deadline_seen = True
+        # Not logged by the signal handler: it may have interrupted one that writes to the log.
+        logger.info(
+            "A signal asks to end: the batches in flight are delivered, for at most %.0f s. "
+            "A second signal stops at once.",
+            self._deadline - time.monotonic(),
+        )
+        for retry in self._all_retries():
+            retry.retry_now()
+
+    # Posting
+
+    def _post_what_may_start(self) -> None:
+        """Post each batch that need not wait: for a retry, a barrier or a free worker.
+
+        A barrier: of each table, only batches of the smallest generation are posted.
+        """
+        if self._stopping:
+            return
+        self._notice_deadline()
+        now = time.monotonic()
+        if self._status is not None:
+            if self._tasks and not self._status.in_flight and self._status.next_at <= now:
+                self._workers.start(_STATUS, methodcaller("check_status"))
+                self._status.start_attempt()
+            return
+        smallest: dict[str, int] = {}
+        for task in self._tasks.values():
+            batch = task.batch
+            known = smallest.setdefault(batch.table_name, batch.generation)
+            smallest[batch.table_name] = min(known, batch.generation)
+        free = self._parallel - len(self._requests_in_flight())
+        for task in self._tasks.values():
+            if task.retry.in_flight or task.retry.next_at > now:
+                continue
+            if free and task.batch.generation == smallest[task.batch.table_name]:
+                task.post(self._workers)
+                free -= 1
+
+    # Outcomes
+
+    def _handle_outcomes(self) -> None:
+        for key, error in self._workers.outcomes():
+            self._handle_outcome(key, error)
+        for key, retry in self._requests_in_flight().items():
+            if retry.timed_out:
+                self._workers.abandon(key)
+                kind = DeliveryError if key == _STATUS else TransientError
+                self._handle_outcome(key, kind("the answer had no end, and was given up"))
+
+    def _handle_outcome(self, key: int, error: Exception | None) -> None:
+        if key == _STATUS:
+            self._handle_status(error)
+            return
+        task = self._tasks[key]
+        if self._stopping and error is not None:
+            task.retry.in_flight = False
+            return
+        try:
+            is_acknowledged = task.handle_outcome(error, self._deadline, self.in_flight)
+        except Exception as failure:  # noqa: BLE001 - the first of any kind is raised
+            self._fail(task, failure)
+            return
+        if is_acknowledged:
+            del self._tasks[key]
+            self._on_acknowledged(key)
+
+    def _handle_status(self, error: Exception | None) -> None:
+        status, self._status = self._status, None
+        if status is not None and isinstance(error, TransientError):
+            self._status = status
+            try:
+                schedule_retry(status, "the status check", error, self._deadline, self.in_flight)
+            except TransientError as failure:
+                self._fail("the batches in flight", failure)
+            return
+        if error is not None:
+            logger.warning(
+                "The status of the Import API is unknown (%s); batches are posted all the same.",
+                error,
+            )
+
+    def _fail(self, subject: object, error: Exception) -> None:
+        self._stopping = True
+        if self._failure is None:
+            self._failure = DeliveryError(f"{subject} could not be delivered: {error}")
+            self._failure.__cause__ = error

@@ -1,0 +1,156 @@
+"""One batch on its way to the service: attempts, splitting, records that are set aside."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from operator import methodcaller
+from typing import TYPE_CHECKING
+
+from target_stitch_import.batches.splitting import (
+    describe_record,
+    split_in_half,
+    table_name_at,
+    without_message,
+)
+from target_stitch_import.errors import (
+    RejectedError,
+    RejectedRecordError,
+    TooLargeError,
+    TransientError,
+    UnidentifiedRecordError,
+)
+from target_stitch_import.reporting.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_stitch_import.batches.batch import Batch
+    from target_stitch_import.batches.body_limit import BodyLimit
+    from target_stitch_import.delivery.retry import Retry
+    from target_stitch_import.delivery.workers import WorkerPool
+
+__all__ = ["DeliveryOptions", "DeliveryTask", "schedule_retry"]
+
+logger = logging.getLogger("target-stitch-import")
+
+
+@dataclass(frozen=True)
+class DeliveryOptions:
+    """What all batches of a run share."""
+
+    create_retry: Callable[[], Retry]
+    """Returns the retries of a new request."""
+    body_limit: BodyLimit
+    """How large bodies may be; it changes with the answers."""
+    set_aside: Callable[[Batch, int, str], None] | None = None
+    """Called with a batch, the index of a message that the service refuses, and its reason.
+
+    None: a refused record fails the batch.
+    """
+    metrics: Metrics = field(default_factory=Metrics)
+    """Counts requests, acknowledged records and records that are set aside."""
+
+
+class DeliveryTask:
+    """One batch on its way, in as many parts as it takes, one after the other."""
+
+    def __init__(self, batch: Batch, options: DeliveryOptions) -> None:
+        """Start with the whole ``batch`` as the only part."""
+        self.batch = batch
+        self.retry = options.create_retry()
+        """The attempts of the next part."""
+        self._parts = [batch]
+        self._options = options
+        self._sealed_at = options.metrics.clock()
+
+    def __str__(self) -> str:
+        """Describe the next part in a message for people."""
+        return str(self._parts[0])
+
+    def post(self, workers: WorkerPool) -> None:
+        """Post the next part."""
+        while self._options.body_limit.must_split(self._parts[0]):
+            self._parts[:1] = split_in_half(self._parts[0])
+        part = self._parts[0]
+        workers.start(self.batch.number, methodcaller("post", part.body))
+        self._options.metrics.request_sent(part.contents, is_retry=self.retry.attempts > 0)
+        self.retry.start_attempt()
+
+    def handle_outcome(self, error: Exception | None, deadline: float, in_flight: int) -> bool:
+        """Handle the outcome of an attempt; return True once the whole batch is acknowledged.
+
+        A transient failure is tried again until ``deadline``, a time by the monotonic clock. A part
+        that is too large is split. A refused record is set aside, and the rest is sent again.
+        ``in_flight`` is the number of batches in flight, for the log.
+
+        Raises:
+            Exception: The batch can't be delivered.
+        """
+        self.retry.in_flight = False
+        part = self._parts[0]
+        if error is None:
+            self._options.metrics.acknowledged(part.contents, len(part.body))
+            self._options.body_limit.handle_accepted(part)
+            self._replace_part([])
+        elif isinstance(error, TransientError):
+            schedule_retry(self.retry, part, error, deadline, in_flight)
+        elif isinstance(error, TooLargeError):
+            self._handle_too_large(part, error)
+        elif isinstance(error, RejectedRecordError):
+            self._refuse(part, error.index, error)
+        elif isinstance(error, UnidentifiedRecordError):
+            if part.rows == 1:
+                self._refuse(part, 0, error)
+            else:  # the half that is refused again has the record
+                self._replace_part(split_in_half(part))
+        else:
+            raise error
+        if self._parts:
+            return False
+        self._options.metrics.batch_acknowledged(self.batch.contents, self._sealed_at)
+        return True
+
+    def _handle_too_large(self, part: Batch, error: TooLargeError) -> None:
+        self._options.body_limit.handle_refused(part)
+        if part.rows == 1:
+            self._refuse(part, 0, error)
+            return
+        max_bytes = f"{self._options.body_limit.max_bytes:,}"
+        logger.warning("%s: %s. Split; later ones stay below %s bytes.", part, error, max_bytes)
+        self._replace_part(split_in_half(part))
+
+    def _refuse(self, part: Batch, index: int, error: RejectedError) -> None:
+        """Set a record aside, and send the rest; or raise which record it is."""
+        if self._options.set_aside is None:
+            raise RejectedError(f"{error}{describe_record(part, index)}") from error
+        self._options.set_aside(part, index, str(error))
+        self._options.metrics.set_aside(table_name_at(part, index))
+        self._replace_part(without_message(part, index))
+
+    def _replace_part(self, parts: list[Batch]) -> None:
+        """Put ``parts`` in the place of the one that was answered."""
+        self._parts[:1] = parts
+        self.retry = self._options.create_retry()
+
+
+def schedule_retry(
+    retry: Retry, subject: object, error: TransientError, deadline: float, in_flight: int
+) -> None:
+    """Plan the next attempt, and log the wait.
+
+    ``subject`` names the request in the log, ``deadline`` is a time by the monotonic clock, and
+    ``in_flight`` is the number of batches in flight.
+
+    Raises:
+        TransientError: There is no next attempt.
+    """
+    seconds = retry.schedule(error, deadline)
+    logger.warning(
+        "Attempt %d of %s failed: %s. Next attempt in %.1f s; batches in flight: %d.",
+        retry.attempts,
+        subject,
+        str(error).rstrip("."),
+        seconds,
+        in_flight,
+    )

@@ -1,0 +1,92 @@
+"""Creates the client, the pipeline and the quarantine from the settings."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from target_stitch_import.api.client import BATCH, PUSH, PUSH_TRANSIT, Endpoint, ImportClient
+from target_stitch_import.config.urls import base_url
+from target_stitch_import.delivery.pipeline import Pipeline
+from target_stitch_import.delivery.quarantine import Quarantine
+from target_stitch_import.delivery.retry import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from target_stitch_import.batches.batch import Batch
+    from target_stitch_import.delivery.dry_run import DryRun
+    from target_stitch_import.delivery.workers import Client
+
+__all__ = ["create_client", "create_pipeline", "create_quarantine"]
+
+MAX_TIMEOUTS: Final = 5
+"""A request is given up after this many timeouts, even if bytes of an answer still arrive."""
+
+
+def create_client(config: Mapping[str, Any], url: str, *, agent: str) -> ImportClient:
+    """Return a client for the service at the base URL ``url``; ``agent`` is the user agent."""
+    return ImportClient(
+        url,
+        config["token"],
+        endpoint=choose_endpoint(config),
+        timeout=float(config["request_timeout_seconds"]),
+        agent=agent,
+    )
+
+
+def create_pipeline(
+    config: Mapping[str, Any],
+    write_state: Callable[[bytes], None],
+    set_aside: Callable[[Batch, int, str], None],
+    *,
+    agent: str,
+    dry_run: DryRun | None = None,
+) -> Pipeline:
+    """Return a pipeline to the service, or to ``dry_run`` if one is given.
+
+    Args:
+        config: The settings.
+        write_state: Called with the bytes of each STATE that may be written.
+        set_aside: Called with a batch, the index of a record in it that the service has refused,
+            and the reason; it puts the record into the quarantine, or raises.
+        agent: The user agent of requests.
+        dry_run: Used instead of the service.
+    """
+    max_seconds = MAX_TIMEOUTS * float(config["request_timeout_seconds"])
+    connect: Callable[[], Client] = partial(create_client, config, base_url(config), agent=agent)
+    return Pipeline(
+        connect if dry_run is None else lambda: dry_run,
+        write_state,
+        create_retry=partial(Retry, float(config["max_retry_seconds"]), max_seconds),
+        max_rows=config["batch_size_rows"],
+        max_bytes=config["max_batch_bytes"],
+        max_age=float(config["max_batch_age_seconds"]),
+        parallel=1 if dry_run else config["max_parallel_requests"],  # keeps the order of bodies
+        set_aside=set_aside,
+        check_status=config["check_status"] and dry_run is None,
+    )
+
+
+def choose_endpoint(config: Mapping[str, Any]) -> Endpoint:
+    """Return the endpoint that bodies are posted to."""
+    if config["endpoint"] == "batch":
+        return BATCH
+    return PUSH_TRANSIT if config["push_format"] == "transit" else PUSH
+
+
+def create_quarantine(config: Mapping[str, Any], source: IO[Any]) -> Quarantine | None:
+    """Return the quarantine of a run that reads from ``source``; None if it is not asked for.
+
+    Raises:
+        QuarantineError: The quarantine file can't be written.
+    """
+    if config["on_invalid_record"] != "quarantine":
+        return None
+    try:
+        input_fd = source.fileno()
+    except OSError:  # a file in memory
+        input_fd = None
+    return Quarantine(
+        config["quarantine_path"], max_records=config.get("max_quarantined"), input_fd=input_fd
+    )

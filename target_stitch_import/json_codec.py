@@ -1,0 +1,108 @@
+"""Decodes and encodes JSON without rounding, and repairs text that is almost JSON.
+
+Numbers are ``int`` or ``Decimal``, never ``float``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import msgspec
+
+__all__ = [
+    "decode_exactly",
+    "encode_exactly",
+    "has_lone_surrogate",
+    "json_excerpt",
+    "replace_lone_surrogates",
+    "replace_non_finite",
+]
+
+_MAX_EXCERPT: Final = 300  # characters
+_MAX_INT_DIGITS: Final = 4_300  # more take Python too long to read or write
+
+# A string need not end, so that a broken line is scanned once, and not once for each quote.
+_NON_FINITE = re.compile(rb'(?s)"[^"\\]*(?:\\.[^"\\]*)*"?|-?\bInfinity\b|-?\bNaN\b')
+
+_HIGH_SURROGATE_AT_END: Final = re.compile(rb'\\u[dD][89abAB][0-9a-fA-F]{2}"')
+_LONE_SURROGATES: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+
+
+def _read_int(digits: str) -> int:
+    if len(digits) > _MAX_INT_DIGITS:
+        message = f"it has an integer of {len(digits):,} digits"
+        raise ValueError(message)
+    return int(digits)
+
+
+def _refuse_constant(name: str) -> None:
+    message = f"{name} is not JSON"
+    raise ValueError(message)
+
+
+def decode_exactly(text: bytes) -> Any:
+    """Decode JSON with every number exact: ``int``, or ``Decimal`` where the text has a fraction.
+
+    Raises:
+        ValueError: The text is not JSON, is nested too deeply, or has an integer of more than 4,300
+            digits or an exponent that is too large for a ``Decimal``.
+    """
+    try:
+        return _decode(text)
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
+        pass  # decoded again below, with exact errors
+    try:
+        return json.loads(
+            text.decode(), parse_float=Decimal, parse_int=_read_int, parse_constant=_refuse_constant
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except InvalidOperation:
+        raise ValueError("it has a number whose exponent is too large") from None
+
+
+def encode_exactly(value: Any) -> bytes:
+    """Encode to JSON with all digits of every ``int`` and ``Decimal``; NaN and infinity become null.
+
+    Raises:
+        ValueError: A string has a lone surrogate.
+    """
+    text = _encode(value)
+    # A single byte is found a dozen times as fast as a word, and by ``find`` twice as fast as by ``in``.
+    if (text.find(b"N") >= 0 and b"NaN" in text) or (text.find(b"I") >= 0 and b"Infinity" in text):
+        return replace_non_finite(text)
+    return text
+
+
+def json_excerpt(value: Any) -> str:
+    """Return a value as JSON for a message, cut after 300 characters.
+
+    Raises:
+        ValueError: As ``encode_exactly`` does.
+    """
+    text = encode_exactly(value).decode()
+    return text if len(text) <= _MAX_EXCERPT else f"{text[:_MAX_EXCERPT]}..."
+
+
+def replace_non_finite(text: bytes) -> bytes:
+    """Replace NaN, Infinity and -Infinity, which some taps write, by null."""
+    return _NON_FINITE.sub(lambda match: match[0] if match[0].startswith(b'"') else b"null", text)
+
+
+def has_lone_surrogate(text: bytes, error: Exception) -> bool:
+    """Return True if a lone surrogate in ``text`` is the cause of ``error`` of the decoder."""
+    return "utf-16" in str(error) or bool(_HIGH_SURROGATE_AT_END.search(text))
+
+
+def replace_lone_surrogates(text: bytes) -> bytes:
+    """Replace each escaped lone surrogate by U+FFFD; the text keeps its length."""
+    return _LONE_SURROGATES.sub(rb"\\ufffd", text)

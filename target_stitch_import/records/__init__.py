@@ -1,0 +1,1 @@
+"""Judges records, as the bytes that the tap wrote."""

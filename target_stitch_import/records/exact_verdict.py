@@ -1,0 +1,100 @@
+"""The exact validation of a record: slow, and final.
+
+It is ``jsonschema`` on exactly decoded numbers, with ``multipleOf``, which ``jsonschema`` rounds,
+replaced by an exact one. Messages quote no value of the record.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from jsonschema import Draft4Validator, ValidationError
+from jsonschema.exceptions import best_match
+from jsonschema.validators import extend
+
+from target_stitch_import.json_codec import encode_exactly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from jsonschema.protocols import Validator
+
+__all__ = ["exact_verdict", "json_type"]
+
+_JSON_TYPES: Final = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    Decimal: "number",
+    type(None): "null",
+}
+
+_SAFE_MESSAGES: Final = frozenset({"required", "additionalProperties", "dependencies"})
+"""Keywords whose message names properties, and quotes no value of the record."""
+
+_MAX_QUOTED: Final = 200  # characters of a rule
+
+
+def exact_verdict(schema: Mapping[str, Any]) -> Callable[[Any], str | None]:
+    """Return a function that returns which rule of a draft 4 schema a record breaks; None if none.
+
+    The record has to be decoded exactly, with ``int`` and ``Decimal`` for numbers.
+    """
+    validator = _ExactValidator(schema)
+
+    def find_violation(record: Any) -> str | None:
+        error = best_match(validator.iter_errors(record))
+        return None if error is None else _describe(error)
+
+    return find_violation
+
+
+def json_type(value: Any) -> str:
+    """Return the name of the JSON type of an exactly decoded value."""
+    return _JSON_TYPES[type(value)]
+
+
+def _describe(error: ValidationError) -> str:
+    """Return a message in the form of the service's own answer."""
+    place = "/".join(["#", *map(str, error.absolute_path)])
+    if error.validator == "type":
+        expected = error.validator_value
+        names = ", ".join(expected) if isinstance(expected, list) else expected
+        return f"{place}: expected: {names}, found: {json_type(error.instance)}"
+    if error.validator in _SAFE_MESSAGES:
+        return f"{place}: {error.message}"
+    rule = encode_exactly(error.validator_value).decode()
+    return f"{place}: breaks {error.validator} {rule:.{_MAX_QUOTED}}"
+
+
+def _is_multiple(value: Decimal, base: Decimal) -> bool:
+    """Divide exactly, for any digits and exponents, and without building huge numbers."""
+    _, digits, exponent = value.as_tuple()
+    _, base_digits, base_exponent = base.as_tuple()
+    number, divisor = int(Decimal((0, digits, 0))), int(Decimal((0, base_digits, 0)))
+    shift = int(exponent) - int(base_exponent)
+    if number == 0:
+        return True
+    if shift < -len(digits):
+        return False  # the number has too few trailing zeros
+    if shift < 0:
+        divisor *= int(10**-shift)
+        shift = 0
+    remainder: int = number * pow(10, shift, divisor) % divisor
+    return remainder == 0
+
+
+def _multiple_of(
+    _validator: Any, divisor: int | Decimal, instance: Any, _schema: Any
+) -> Iterator[ValidationError]:
+    is_number = type(instance) in (int, Decimal)
+    if is_number and not _is_multiple(Decimal(instance), Decimal(divisor)):
+        yield ValidationError("not a multiple")
+
+
+_ExactValidator: type[Validator] = extend(  # type: ignore[no-untyped-call]
+    Draft4Validator, {"multipleOf": _multiple_of}
+)

@@ -1,0 +1,324 @@
+"""Is this record one that the service accepts?
+
+A record is accepted by the quickest test that can be trusted: decoding it into a type made from the
+schema or, where the schema says more, ``jsonschema-rs``. What no quick test accepts is judged by
+``jsonschema`` on the exactly decoded record, and that verdict and its message count (Import API
+reference, section The batch body).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from decimal import Decimal
+from functools import cached_property
+from operator import length_hint
+from typing import TYPE_CHECKING, Any, Final
+
+import jsonschema_rs
+import msgspec
+
+from target_stitch_import.errors import InvalidRecordError, MissingKeyError
+from target_stitch_import.json_codec import decode_exactly, encode_exactly
+from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, is_reserved
+from target_stitch_import.records.exact_verdict import exact_verdict, json_type
+from target_stitch_import.records.reserved_columns import ReservedColumns, may_have_reserved
+from target_stitch_import.records.struct_decoder import InDoubtError, key_decoder, record_decoder
+from target_stitch_import.schemas.keywords import declared_types
+from target_stitch_import.schemas.translate import subschemas
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import TypeAlias
+
+    QuickTest: TypeAlias = Callable[[bytes], object]
+    """Returns for a record that is sure to be accepted; raises one of ``_IN_DOUBT`` for any other."""
+
+__all__ = ["RecordValidator"]
+
+_IN_DOUBT: Final = (InDoubtError, msgspec.MsgspecError, ValueError, RecursionError)
+
+_EXACT_KEYWORDS: Final = frozenset({"enum", "maximum", "minimum", "multipleOf", "uniqueItems"})
+"""Where a float would be rounded before it is judged, numbers are decoded as decimals."""
+
+_REGEX_KEYWORDS: Final = frozenset({"pattern", "patternProperties"})
+"""The two libraries read some patterns differently, so only the exact one may judge them."""
+
+_MAY_HOLD_TOO_MANY: Final = 2 * MAX_DATA_POINTS  # bytes: a value and its comma take two
+
+_decode_any = msgspec.json.Decoder().decode
+
+
+class RecordValidator:
+    """Judges the records of one stream, as the bytes that the tap wrote."""
+
+    def __init__(
+        self, schema: Mapping[str, Any], key_properties: Sequence[str], *, validate: bool
+    ) -> None:
+        """Judge by a draft 4 ``schema``; with ``validate`` off, only by what the service needs."""
+        self.reserved = ReservedColumns()
+        self._keys = tuple(key_properties)
+        self._known = frozenset(schema["properties"])
+        self._schema = schema
+        self._validate = validate
+        self._quick_tests = (
+            iter([self._struct_test, self._open_struct_test, self._decoded_test])
+            if validate
+            else iter([self._keys_test])
+        )
+        """Makes each with the first record that needs it, for that takes long."""
+        self._made_tests: list[QuickTest] = []
+        self._quick_test = self._next_quick_test()
+
+    def check(self, records: Iterable[bytes]) -> tuple[list[bytes], InvalidRecordError | None]:
+        """Return records as they may be posted, up to the first invalid one, and what is wrong there.
+
+        They are the ones given, without the columns that Stitch itself writes.
+        """
+        checked = self.reserved.remove_known(list(records))
+        waiting = iter(checked)
+        while not _accepts_all(self._quick_test, waiting):
+            at = len(checked) - length_hint(waiting) - 1
+            try:
+                checked[at] = self._judge(checked[at])
+            except InvalidRecordError as error:
+                return checked[:at], error
+        return checked, None
+
+    def key_values(self, record: bytes) -> dict[str, Any]:
+        """Return what a record has in its key properties, to name it in a message."""
+        try:
+            values = _decode_object(record)
+        except InvalidRecordError:
+            return {}
+        return {key: values[key] for key in self._keys if key in values}
+
+    # Quick tests
+
+    def _next_quick_test(self) -> QuickTest:
+        """Return one more quick test, or at the end one that accepts nothing."""
+        for make in self._quick_tests:
+            if (test := make()) is not None:
+                self._made_tests.append(test)
+                return test
+        return _accept_nothing
+
+    def _struct_test(self) -> QuickTest | None:
+        decode = record_decoder(self._schema, self._keys)
+        if decode is None or not _may_hold_too_many(self._schema):
+            return decode
+
+        def accept(record: bytes) -> None:
+            decode(record)
+            if is_large(record):
+                raise InDoubtError
+
+        return accept
+
+    def _open_struct_test(self) -> QuickTest | None:
+        """Return a test for records with columns that the schema permits and does not name."""
+        decode = record_decoder(self._schema, self._keys, with_unnamed=True)
+        if decode is None:
+            return None
+
+        def accept(record: bytes) -> None:
+            decode(record)
+            _decode_any(record)  # the unnamed columns have to be JSON, too
+            if may_have_reserved(record) or is_large(record):
+                raise InDoubtError
+
+        return accept
+
+    def _keys_test(self) -> QuickTest | None:
+        decode = key_decoder(self._keys)
+        if decode is None:
+            return None
+
+        def accept(record: bytes) -> None:
+            decode(record)
+            if not record.isascii():
+                record.decode()
+            if may_have_reserved(record) or is_large(record):
+                raise InDoubtError
+
+        return accept
+
+    def _decoded_test(self) -> QuickTest | None:
+        is_valid = _fast_validator(self._schema)
+        if is_valid is None:
+            return None
+        exact = any(_EXACT_KEYWORDS & part.keys() for part in subschemas(self._schema))
+        float_hook = _decode_decimal if exact else None
+        decode = msgspec.json.Decoder(dict[str, Any], float_hook=float_hook).decode
+        known, keys = self._known, self._keys
+
+        def accept(record: bytes) -> None:
+            try:
+                values = decode(record)
+            except ArithmeticError:
+                raise InDoubtError from None
+            if (
+                (not known.issuperset(values) and any(map(is_reserved, values)))
+                or any(_is_no_key(values.get(key)) for key in keys)
+                or not is_valid(values)
+                or is_large(record)
+            ):
+                raise InDoubtError
+
+        return accept
+
+    # What the quick test did not accept
+
+    def _judge(self, record: bytes) -> bytes:
+        """Return a record as it may be posted, or raise why not."""
+        if self._passes_another_test(record):
+            return record
+        if (rest := self.reserved.remove(record)) is not None:
+            return self._judge(rest)
+        return self._judge_exactly(record)
+
+    def _passes_another_test(self, record: bytes) -> bool:
+        """Try the other quick tests; the one that accepts the record is the first from here on."""
+        tried = 0
+        while True:
+            if tried == len(self._made_tests) and self._next_quick_test() is _accept_nothing:
+                return False
+            test = self._made_tests[tried]
+            tried += 1
+            try:
+                test(record)
+            except _IN_DOUBT:
+                continue
+            self._quick_test = test
+            return True
+
+    @cached_property
+    def _exact_verdict(self) -> Callable[[Any], str | None]:
+        return exact_verdict(self._schema)
+
+    def _judge_exactly(self, record: bytes) -> bytes:
+        """Give the exact verdict: slow, and final."""
+        values = _decode_object(record)
+        if reserved := [*filter(is_reserved, values)]:  # only the exact decoding could read it
+            self.reserved.note(reserved)
+            return self._judge(
+                encode_exactly({k: v for k, v in values.items() if k not in reserved})
+            )
+        for key in self._keys:
+            _check_key(key, values.get(key))
+        if self._validate and (broken := self._exact_verdict(values)):
+            raise InvalidRecordError(f"does not fit its schema: {broken}")
+        _check_data_points(record)
+        return record
+
+
+def _accepts_all(test: QuickTest, records: Iterator[bytes]) -> bool:
+    """Return True if a quick test accepts all records; else go no further than the one in doubt."""
+    try:
+        deque(map(test, records), maxlen=0)
+    except _IN_DOUBT:
+        return False
+    return True
+
+
+def _accept_nothing(_record: bytes) -> None:
+    raise InDoubtError
+
+
+def _is_no_key(value: Any) -> bool:
+    return value is None or (type(value) is str and len(value) > MAX_KEY_LENGTH)
+
+
+def _check_key(key: str, value: Any) -> None:
+    if not _is_no_key(value):
+        return
+    if value is None:
+        raise MissingKeyError(f"lacks key property {key!r}, or has null in it")
+    raise MissingKeyError(
+        f"has {len(value)} characters in key property {key!r}, "
+        f"and the service takes at most {MAX_KEY_LENGTH}"
+    )
+
+
+def _fast_validator(schema: Mapping[str, Any]) -> Callable[[Any], bool] | None:
+    """Return the fast accept test, or None where it might accept what draft 4 does not."""
+    if any(_REGEX_KEYWORDS & part.keys() or _is_rounded(part) for part in subschemas(schema)):
+        return None
+    try:
+        # The text, not the object: the library then reads the schema's numbers without rounding.
+        return jsonschema_rs.Draft4Validator(
+            encode_exactly(schema).decode(), validate_formats=False, offline=True
+        ).is_valid
+    except ValueError:
+        return None
+
+
+def _is_rounded(schema: Mapping[str, Any]) -> bool:
+    """Return True if the library may round a number with a fraction to see if it is a multiple."""
+    of = schema.get("multipleOf")
+    return of is not None and of >= 1 and "number" in declared_types(schema, "number")
+
+
+def _decode_decimal(text: str) -> Decimal:
+    """Return a number with a fraction; not one with an exponent, which ``jsonschema-rs`` may round."""
+    if "e" in text or "E" in text:
+        raise InDoubtError
+    return Decimal(text)
+
+
+def _decode_object(text: bytes) -> dict[str, Any]:
+    try:
+        record = decode_exactly(text)
+    except ValueError as error:
+        raise InvalidRecordError(f"can't be read: {_reason(error)}") from None
+    if not isinstance(record, dict):
+        raise InvalidRecordError(f"is no JSON object but {json_type(record)}")
+    if b"\\ud" in text or b"\\uD" in text:
+        try:
+            encode_exactly(record)
+        except ValueError:
+            raise InvalidRecordError(
+                "has half of a surrogate pair, which is no character"
+            ) from None
+    return record
+
+
+def _reason(error: ValueError) -> str:
+    if isinstance(error, UnicodeError):
+        return "it is not UTF-8"
+    return re.sub(r": line \d+ column \d+", "", str(error))
+
+
+def is_large(record: bytes) -> bool:
+    """Return False if a record can't have too many data points: n leaves need n - 1 commas."""
+    return len(record) >= _MAY_HOLD_TOO_MANY and record.count(b",") >= MAX_DATA_POINTS
+
+
+def _may_hold_too_many(schema: Mapping[str, Any]) -> bool:
+    """Return False if a record that decodes as its type can't have too many data points."""
+    properties = schema["properties"].values()
+    return len(properties) > MAX_DATA_POINTS or any(
+        not {"array", "object"}.isdisjoint(declared_types(part, "object")) for part in properties
+    )
+
+
+def _check_data_points(record: bytes) -> None:
+    if not is_large(record):
+        return
+    points = sum(1 for _ in _leaves(_decode_object(record)))
+    if points > MAX_DATA_POINTS:
+        raise InvalidRecordError(
+            f"has {points:,} data points, and the service takes at most {MAX_DATA_POINTS:,}"
+        )
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting.extend(part.values())
+        elif isinstance(part, list):
+            waiting.extend(part)
+        else:
+            yield part

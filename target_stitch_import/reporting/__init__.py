@@ -1,0 +1,1 @@
+"""Counts what a run does, and reports it."""

@@ -1,0 +1,229 @@
+"""The live table on a terminal while a run goes on.
+
+The table is drawn below the cursor, which stays above it at the beginning of an empty line. So a line
+of the tap, which writes to the same terminal, takes that line and is whole. What this target logs is
+written there, too, and the table is drawn again behind it. (A table above the cursor, as ``rich`` draws
+one, would wipe the tap's lines away.) No setting of the terminal is changed, so a process that is
+killed leaves nothing but the drawing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import select
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.console import Console, Group
+from rich.filesize import decimal
+from rich.table import Table
+from rich.text import Text
+
+from target_stitch_import.reporting.metrics import top_streams
+from target_stitch_import.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import RenderableType
+
+    from target_stitch_import.reporting.metrics import Metrics, Rate, StreamCounts
+
+__all__ = ["LiveTable", "render"]
+
+MAX_STREAMS: Final = 8
+"""Streams in the table: those that were posted or acknowledged last; the others share a line."""
+
+ERASE: Final = "\x1b[J"  # from the cursor on
+_OTHER_LINES: Final = 8  # of the screen: not for streams
+
+_COLUMNS: Final[tuple[tuple[str, int, Callable[[StreamCounts], str]], ...]] = (
+    # heading, width of the narrowest screen that shows it, text
+    ("records", 0, lambda counts: f"{counts.records:,}"),
+    ("bytes", 36, lambda counts: decimal(counts.size)),
+    ("requests", 52, lambda counts: f"{counts.requests:,}"),
+    ("retries", 62, lambda counts: f"{counts.retries:,}"),
+    ("quarantined", 76, lambda counts: f"{counts.quarantined:,}"),
+)
+
+
+def render(
+    metrics: Metrics, rate: float, in_flight: int, width: int, max_streams: int
+) -> RenderableType:
+    """Return the table, and a line on the run, for a screen of ``width`` columns.
+
+    ``rate`` is in records a second, ``in_flight`` is the number of batches in flight.
+    """
+    columns = [column for column in _COLUMNS if width >= column[1]]
+    table = Table(box=None, expand=True, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("stream", ratio=1, no_wrap=True, overflow="ellipsis")
+    for heading, _, _ in columns:
+        table.add_column(heading, justify="right", no_wrap=True)
+
+    def add(name: Text, counts: StreamCounts, style: str | None = None) -> None:
+        table.add_row(name, *(text(counts) for _, _, text in columns), style=style)
+
+    streams = metrics.streams
+    shown, rest = top_streams(streams, max_streams, _last_change)
+    for name, counts in shown.items():
+        add(Text(_printable(name), "cyan"), counts)
+    if len(shown) < len(streams):
+        add(Text(f"{len(streams) - len(shown):,} others", "dim"), rest)
+    if len(streams) != 1:
+        add(Text("all"), metrics.total, "bold")
+    return Group(table, _render_run(metrics, rate, in_flight, width))
+
+
+def _last_change(counts: StreamCounts) -> tuple[float, int]:
+    return max(counts.began or 0.0, counts.ended or 0.0), counts.size
+
+
+def _render_run(metrics: Metrics, rate: float, in_flight: int, width: int) -> Text:
+    """Return the numbers of the whole run, on as many lines as they need."""
+    retries, states = metrics.total.retries, metrics.states
+    numbers = [
+        (f"{rate:,.0f} records/s", "green"),
+        (f"{in_flight:,} in flight", ""),
+        (counted(retries, "retry", "retries"), "yellow" if retries else ""),
+    ]
+    if metrics.total.quarantined:
+        numbers.append((f"{metrics.total.quarantined:,} quarantined", "yellow"))
+    if metrics.last_state is None:
+        numbers.append(("no STATE yet", ""))
+    else:
+        ago = metrics.clock() - metrics.last_state
+        numbers.append((f"STATE {states:,} ({_period(ago)} ago)", ""))
+    numbers.append((_period(metrics.clock() - metrics.began), "dim"))
+    lines = [Text()]
+    for text, style in numbers:  # none is broken at the end of a line
+        if lines[-1] and len(lines[-1]) + 2 + len(text) > width:
+            lines.append(Text())
+        lines[-1].append("  " if lines[-1] else "").append(text, style)
+    return Text("\n").join(lines)
+
+
+def _period(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _printable(name: str) -> str:
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
+
+
+class LiveTable:
+    """Draws the table on a terminal, and shows what is logged above it."""
+
+    def __init__(
+        self, terminal: Any, metrics: Metrics, rate: Rate, in_flight: Callable[[], int]
+    ) -> None:
+        """Draw on ``terminal``, a text stream; ``in_flight`` returns the batches in flight."""
+        self._terminal = terminal
+        self._metrics = metrics
+        self._rate = rate
+        self._in_flight = in_flight
+        self._lock = threading.RLock()
+        self._frame = ""
+        self._handlers: list[logging.StreamHandler[Any]] = []
+
+    def start(self) -> None:
+        """Draw the table, and redirect every log handler of the terminal to ``write_above``."""
+        for handler in _handlers_on(self._terminal):
+            handler.setStream(_LogStream(self))
+            self._handlers.append(handler)
+        self.draw()
+
+    def stop(self) -> None:
+        """Erase the table, and let log handlers write to the terminal again."""
+        for handler in self._handlers:
+            handler.setStream(self._terminal)
+        self._handlers.clear()
+        if self._is_in_foreground():
+            with self._lock, contextlib.suppress(OSError, ValueError):
+                self._write(ERASE)
+
+    def abort(self) -> None:
+        """Erase the table, from a signal handler: without a lock, a buffer, or a wait.
+
+        A terminal that is stopped takes nothing, and must not delay the end.
+        """
+        with contextlib.suppress(OSError, ValueError):
+            descriptor = self._terminal.fileno()
+            if self._is_in_foreground() and select.select([], [descriptor], [], 0)[1]:
+                os.write(descriptor, ERASE.encode())
+
+    def draw(self) -> None:
+        """Draw the table with the numbers of now; nothing if the run is in the background."""
+        if not self._is_in_foreground():
+            self._frame = ""
+            return
+        width, height = self._size()
+        max_streams = max(0, min(MAX_STREAMS, height - _OTHER_LINES))
+        rate, in_flight = self._rate.now(), self._in_flight()
+        table = render(self._metrics, rate, in_flight, width - 1, max_streams)
+        frame = self._as_frame(table, width - 1, height)
+        with self._lock, contextlib.suppress(OSError, ValueError):  # a terminal may go away
+            self._frame = frame
+            self._write(ERASE + frame)
+
+    def write_above(self, text: str) -> None:
+        """Write whole lines, and the table again below them; in the background the lines alone."""
+        with self._lock:
+            self._write(ERASE + text + self._frame if self._is_in_foreground() else text)
+
+    def _write(self, text: str) -> None:
+        encoding = self._terminal.encoding or "utf-8"
+        self._terminal.write(text.encode(encoding, "replace").decode(encoding))
+        self._terminal.flush()
+
+    def _as_frame(self, table: RenderableType, width: int, height: int) -> str:
+        """Return the text that draws the table below the cursor and moves the cursor back."""
+        console = Console(
+            file=io.StringIO(), width=width, force_terminal=True, highlight=False, markup=False
+        )
+        with console.capture() as capture:
+            console.print(table)
+        lines = capture.get().splitlines()[: max(0, height - 2)]
+        return "\n" + "".join(f"{line}\n" for line in lines) + f"\x1b[{len(lines) + 1}A\r"
+
+    def _size(self) -> tuple[int, int]:
+        with contextlib.suppress(OSError, ValueError):
+            width, height = os.get_terminal_size(self._terminal.fileno())
+            return width or 80, height or 24
+        return 80, 24
+
+    def _is_in_foreground(self) -> bool:
+        try:
+            return os.tcgetpgrp(self._terminal.fileno()) == os.getpgrp()
+        except (OSError, ValueError):  # not the terminal that controls this process
+            return True
+
+
+class _LogStream:
+    """The stream that log handlers write to while there is a table."""
+
+    def __init__(self, table: LiveTable) -> None:
+        self._table = table
+
+    def write(self, text: str) -> None:
+        self._table.write_above(text)
+
+    def flush(self) -> None:
+        """Do nothing: each write is flushed."""
+
+
+def _handlers_on(terminal: Any) -> list[logging.StreamHandler[Any]]:
+    """Return the handlers, of whichever logger, that write to a terminal."""
+    loggers: list[Any] = [logging.getLogger(), *logging.root.manager.loggerDict.values()]
+    handlers = [each for logger in loggers for each in getattr(logger, "handlers", ())]
+    return [
+        each
+        for each in dict.fromkeys(handlers)
+        if isinstance(each, logging.StreamHandler) and each.stream is terminal
+    ]

@@ -1,0 +1,173 @@
+"""Reports a run: its progress while it goes on, and a summary at its end.
+
+On a terminal it shows a live table. Elsewhere it logs a line every 30 seconds, from a thread of its
+own, so that the line also comes while the tap is quiet or the service is slow. Each line has its
+numbers as fields, too, for a formatter that writes JSON.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from singer_sdk.metrics import Metric, Point, Status, Tag, Timer, log
+
+from target_stitch_import.reporting.metrics import Rate, top_streams
+from target_stitch_import.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from target_stitch_import.delivery.pipeline import Pipeline
+    from target_stitch_import.reporting.metrics import StreamCounts
+
+__all__ = ["Reporter"]
+
+LOG_SECONDS: Final = 30.0
+"""Seconds between two lines in the log."""
+
+DRAW_SECONDS: Final = 0.5
+"""Seconds between two drawings of the live table."""
+
+MAX_SUMMARIES: Final = 100
+"""Streams that have a line of their own in the summary; the others share one."""
+
+
+class Reporter:
+    """Reports a run while its ``with`` block lasts, and sums it up at the end."""
+
+    def __init__(self, pipeline: Pipeline, logger: logging.Logger, *, quiet: bool = False) -> None:
+        """Report the run of a ``pipeline``.
+
+        Nothing is reported if ``logger`` lets no INFO pass, or with ``quiet``.
+        """
+        self._pipeline = pipeline
+        self._metrics = pipeline.metrics
+        self._logger = logger
+        self._is_on = logger.isEnabledFor(logging.INFO) and not quiet
+        self._rate = Rate(self._metrics)
+        self._is_over = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._stop: Callable[[], None] = lambda: None
+        if not _is_terminal():  # a line for each batch would push all else off the screen
+            self._metrics.on_batch = _log_batch_time
+
+    def __enter__(self) -> None:
+        """Start to report."""
+        if not self._is_on:
+            return
+        report, seconds = self._log_progress, LOG_SECONDS
+        if _is_terminal():
+            from target_stitch_import.reporting.live_table import LiveTable  # noqa: PLC0415 - slow to import
+
+            table = LiveTable(sys.stderr, self._metrics, self._rate, self._in_flight)
+            table.start()
+            self._pipeline.before_abort = table.abort
+            report, seconds, self._stop = table.draw, DRAW_SECONDS, table.stop
+
+        def repeat() -> None:
+            while not self._is_over.wait(seconds):
+                report()
+
+        self._thread = threading.Thread(target=repeat, name="progress", daemon=True)
+        self._thread.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop, and log the summary."""
+        if self._thread is None:
+            return
+        self._is_over.set()
+        self._thread.join()
+        self._stop()
+        outcome = "failed" if error else "completed"
+        self._log_summary("ended by a signal" if self._pipeline.signum is not None else outcome)
+
+    def _in_flight(self) -> int:
+        return self._pipeline.delivery.in_flight
+
+    def _log_progress(self) -> None:
+        metrics, now = self._metrics, self._metrics.clock()
+        rate, in_flight, last = self._rate.now(), self._in_flight(), metrics.last_state
+        ago = None if last is None else now - last
+        state = "no STATE yet" if ago is None else f"STATE {metrics.states:,} ({ago:,.0f} s ago)"
+        fields = {
+            **_fields(metrics.total, now - metrics.began),
+            "records_per_second": round(rate, 1),
+            "in_flight": in_flight,
+            "states": metrics.states,
+            "seconds_since_state": None if ago is None else round(ago, 3),
+        }
+        batches = counted(in_flight, "batch", "batches")
+        text = f"{_describe(metrics.total)}, {batches} in flight, {rate:,.0f} records/s, {state}"
+        self._log(f"Progress: {text}.", "progress", fields)
+
+    def _log_summary(self, outcome: str) -> None:
+        """Log a line for each stream, and one for all."""
+        metrics = self._metrics
+        streams = metrics.streams
+        shown, rest = top_streams(
+            streams, MAX_SUMMARIES, lambda counts: (counts.quarantined, counts.size)
+        )
+        for name, counts in shown.items():
+            fields = {"stream_name": name, **_fields(counts, counts.seconds)}
+            text = f"{_describe(counts)}, {counts.seconds:,.1f} s"
+            self._log(f"Stream {name!r}: {text}.", "stream_summary", fields)
+        hidden = len(streams) - len(shown)
+        if hidden:
+            fields = {"streams": hidden, **_fields(rest, rest.seconds)}
+            text = f"{_describe(rest)}, {rest.seconds:,.1f} s"
+            self._log(f"{counted(hidden, 'other stream')}: {text}.", "other_streams", fields)
+        seconds = metrics.clock() - metrics.began
+        fields = {
+            "outcome": outcome,
+            "streams": len(streams),
+            **_fields(metrics.total, seconds),
+            "states": metrics.states,
+        }
+        text = f"{counted(len(streams), 'stream')}, {_describe(metrics.total)}"
+        text = f"{text}, {counted(metrics.states, 'STATE')}, {seconds:,.1f} s"
+        self._log(f"Run {outcome}: {text}.", "run_summary", fields)
+
+    def _log(self, text: str, event: str, fields: dict[str, Any]) -> None:
+        self._logger.info("%s", text, extra={"event_name": event, **fields})
+
+
+def _log_batch_time(stream: str, seconds: float) -> None:
+    """Log the SDK's metric of a batch, as its own targets do."""
+    tags = {Tag.STREAM: stream, Tag.STATUS: Status.SUCCEEDED}
+    timer = Timer(Metric.BATCH_PROCESSING_TIME, tags)
+    log(timer.logger, Point("timer", timer.metric, round(seconds, 6), timer.tags))
+
+
+def _is_terminal() -> bool:
+    """Return True if stderr is a terminal that can show a live table."""
+    is_dumb = os.environ.get("TERM", "dumb").lower() in ("", "dumb", "unknown")
+    return not is_dumb and sys.stderr is not None and sys.stderr.isatty()
+
+
+def _fields(counts: StreamCounts, seconds: float) -> dict[str, Any]:
+    return {
+        "records": counts.records,
+        "bytes": counts.size,
+        "requests": counts.requests,
+        "retries": counts.retries,
+        "quarantined": counts.quarantined,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _describe(counts: StreamCounts) -> str:
+    retries = counted(counts.retries, "retry", "retries")
+    return (
+        f"{counted(counts.records, 'record')}, {counted(counts.size, 'byte')}, "
+        f"{counted(counts.requests, 'request')}, {retries}, {counts.quarantined:,} quarantined"
+    )

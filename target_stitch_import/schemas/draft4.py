@@ -1,0 +1,227 @@
+"""Translates the keywords that contain schemas, and references, into draft 4."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202012
+
+from target_stitch_import.schemas.keywords import is_valid_pattern, set_or_drop, translate_values
+
+if TYPE_CHECKING:
+    from referencing import Specification
+
+__all__ = ["UNKNOWN_KEYWORDS", "SchemaTranslationError", "Translator"]
+
+MAX_SUBSCHEMAS: Final = 20_000
+"""The most subschemas in one schema. More are refused, as nested references could fill the memory."""
+
+_APPLICATORS: Final = frozenset(
+    {"additionalItems", "additionalProperties", "items", "patternProperties", "properties"}
+)
+"""The meaning of each of these depends on the others in the same schema."""
+
+_SINCE_6: Final = frozenset({"const", "contains", "propertyNames"})
+_SINCE_7: Final = frozenset({"else", "if", "then"})
+_SINCE_2019: Final = frozenset(
+    {
+        "$recursiveRef", "dependentRequired", "dependentSchemas", "maxContains", "minContains",
+        "unevaluatedItems", "unevaluatedProperties",
+    }
+)  # fmt: skip
+_SINCE_2020: Final = frozenset({"$dynamicRef", "prefixItems"})
+UNKNOWN_KEYWORDS: Final[dict[str, frozenset[str]]] = {
+    DRAFT4.name: _SINCE_6 | _SINCE_7 | _SINCE_2019 | _SINCE_2020,
+    DRAFT6.name: _SINCE_7 | _SINCE_2019 | _SINCE_2020,
+    DRAFT7.name: _SINCE_2019 | _SINCE_2020,
+    DRAFT201909.name: _SINCE_2020 | {"dependencies"},
+    DRAFT202012.name: frozenset({"$recursiveRef", "additionalItems", "dependencies"}),
+}
+"""The keywords that have no meaning in a schema of a draft, by the draft's name."""
+
+_NOT_EXPRESSIBLE: Final = frozenset(
+    {
+        "$dynamicRef", "$recursiveRef", "maxContains", "minContains", "propertyNames",
+        "unevaluatedItems", "unevaluatedProperties",
+    }
+)  # fmt: skip
+
+
+class SchemaTranslationError(ValueError):
+    """A schema is not valid, or has no form in draft 4 that can be posted."""
+
+
+class Translator:
+    """Translates one schema. Create a new one for each schema."""
+
+    def __init__(self, dialect: Specification[Any], unknown: frozenset[str]) -> None:
+        """Read the schema as ``dialect`` defines it, and ignore the keywords in ``unknown``."""
+        self._dialect = dialect
+        self._unknown = unknown
+        self._subschemas = 0
+        self._omissions = 0
+        self._open_refs: set[int] = set()  # ids of the schemas that are being translated
+
+    def translate(self, schema: Any, resolver: Any) -> dict[str, Any]:
+        """Return the draft 4 form of a schema, whose references ``resolver`` resolves.
+
+        Raises:
+            SchemaTranslationError: It is not a valid schema, is too large, or has a reference that
+                can't be resolved.
+        """
+        self._subschemas += 1
+        if self._subschemas > MAX_SUBSCHEMAS:
+            raise SchemaTranslationError(f"it has more than {MAX_SUBSCHEMAS:,} subschemas")
+        if isinstance(schema, bool):
+            return {} if schema else {"not": {}}
+        if not isinstance(schema, dict):
+            raise SchemaTranslationError(f"it has {schema!r:.40} in the place of a schema")
+        if not self._unknown.isdisjoint(schema):
+            schema = {word: part for word, part in schema.items() if word not in self._unknown}
+        resolver = resolver.in_subresource(self._dialect.create_resource(schema))
+        if "$ref" in schema:
+            return self._translate_ref(schema, resolver)
+        return self._translate_keywords(schema, resolver)
+
+    def _translate_ref(self, schema: dict[str, Any], resolver: Any) -> dict[str, Any]:
+        reference = schema["$ref"]
+        if not isinstance(reference, str):
+            raise SchemaTranslationError("it has a $ref that is not a string")
+        try:
+            resolved = resolver.lookup(reference)
+        except Unresolvable:
+            raise SchemaTranslationError(
+                f"its $ref {reference!r} can't be resolved within it"
+            ) from None
+        place = id(resolved.contents)
+        if place in self._open_refs:
+            self._omissions += 1
+            return {}
+        self._open_refs.add(place)
+        referred = self.translate(resolved.contents, resolved.resolver)
+        self._open_refs.remove(place)
+        if self._dialect in (DRAFT4, DRAFT6, DRAFT7):
+            return referred  # keywords beside a $ref had no meaning before 2019-09
+        beside = {word: value for word, value in schema.items() if word != "$ref"}
+        siblings = self._translate_keywords(beside, resolver)
+        if referred.keys() & siblings.keys() or (
+            _APPLICATORS & referred.keys() and _APPLICATORS & siblings.keys()
+        ):
+            return {**referred, "allOf": [*referred.get("allOf", ()), siblings]}
+        return {**referred, **siblings}
+
+    def _translate_keywords(self, schema: dict[str, Any], resolver: Any) -> dict[str, Any]:
+        self._omissions += len(_NOT_EXPRESSIBLE & schema.keys())
+        result, extra = translate_values(schema)
+        if not is_valid_pattern(result.get("pattern", "")):
+            del result["pattern"]
+            self._omissions += 1
+        for keyword in ("allOf", "anyOf"):
+            if keyword in schema:
+                result[keyword] = self._translate_list(schema[keyword], resolver)
+        self._translate_properties(schema, result, resolver)
+        self._translate_items(schema, result, resolver)
+        self._translate_dependencies(schema, result, resolver)
+        extra += self._translate_negations(schema, result, resolver)
+        set_or_drop(result, "allOf", [*result.get("allOf", ()), *extra])
+        return result
+
+    def _translate_properties(
+        self, schema: dict[str, Any], result: dict[str, Any], resolver: Any
+    ) -> None:
+        for keyword in ("properties", "patternProperties"):
+            if keyword in schema:
+                parts = _require_object(schema[keyword]).items()
+                result[keyword] = {name: self.translate(part, resolver) for name, part in parts}
+        patterns = result.get("patternProperties", {})
+        unreadable = [name for name in patterns if not is_valid_pattern(name)]
+        for name in unreadable:
+            del patterns[name]
+            self._omissions += 1
+        additional = schema.get("additionalProperties")
+        if (
+            additional is not None and not unreadable
+        ):  # else it would apply to their properties, too
+            result["additionalProperties"] = self._translate_flag_or_schema(additional, resolver)
+
+    def _translate_items(
+        self, schema: dict[str, Any], result: dict[str, Any], resolver: Any
+    ) -> None:
+        """Translate prefixItems and items of 2020-12 into items and additionalItems."""
+        first, rest = schema.get("items"), schema.get("additionalItems")
+        if "prefixItems" in schema:
+            first, rest = schema["prefixItems"], schema.get("items")
+        if first == [] and rest is not None:
+            first = rest
+        if isinstance(first, list):
+            set_or_drop(result, "items", self._translate_list(first, resolver))
+            if rest is not None:
+                result["additionalItems"] = self._translate_flag_or_schema(rest, resolver)
+        elif first is not None:
+            result["items"] = self.translate(first, resolver)
+
+    def _translate_dependencies(
+        self, schema: dict[str, Any], result: dict[str, Any], resolver: Any
+    ) -> None:
+        dependencies: dict[str, Any] = {}
+        for keyword in ("dependencies", "dependentSchemas", "dependentRequired"):
+            for name, needed in _require_object(schema.get(keyword, {})).items():
+                if not isinstance(needed, list):
+                    needed = self.translate(needed, resolver)  # noqa: PLW2901 - its draft 4 form
+                if name in dependencies:
+                    self._omissions += 1
+                elif needed or isinstance(needed, dict):
+                    dependencies[name] = needed
+        set_or_drop(result, "dependencies", dependencies)
+
+    def _translate_negations(
+        self, schema: dict[str, Any], result: dict[str, Any], resolver: Any
+    ) -> list[dict[str, Any]]:
+        """Translate the keywords that would refuse more if a part of them were left out.
+
+        Return the schemas that have to be added to ``allOf``.
+        """
+        before, extra = self._omissions, []
+        if "not" in schema:
+            refused = self.translate(schema["not"], resolver)
+            if self._omissions == before:
+                result["not"] = refused
+        if "oneOf" in schema:
+            before = self._omissions
+            choices = self._translate_list(schema["oneOf"], resolver)
+            if self._omissions == before:
+                result["oneOf"] = choices
+            else:
+                extra.append({"anyOf": choices})
+        if "contains" in schema and "minContains" not in schema:
+            before = self._omissions
+            wanted = self.translate(schema["contains"], resolver)
+            if self._omissions == before:
+                no_array, one_at_least = {"type": "array"}, {"items": {"not": wanted}}
+                extra.append({"anyOf": [{"not": no_array}, {"not": one_at_least}]})
+        if "if" in schema:
+            before = self._omissions
+            condition = self.translate(schema["if"], resolver)
+            if self._omissions == before:
+                then = self.translate(schema.get("then", True), resolver)
+                otherwise = self.translate(schema.get("else", True), resolver)
+                extra.append({"anyOf": [{"not": condition}, then]})
+                extra.append({"anyOf": [condition, otherwise]})
+        return extra
+
+    def _translate_list(self, schemas: Any, resolver: Any) -> list[dict[str, Any]]:
+        if not isinstance(schemas, list):
+            raise SchemaTranslationError(
+                f"it has {schemas!r:.40} in the place of a list of schemas"
+            )
+        return [self.translate(part, resolver) for part in schemas]
+
+    def _translate_flag_or_schema(self, value: Any, resolver: Any) -> bool | dict[str, Any]:
+        return value if isinstance(value, bool) else self.translate(value, resolver)
+
+
+def _require_object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise SchemaTranslationError(f"it has {value!r:.40} in the place of schemas by name")
+    return value

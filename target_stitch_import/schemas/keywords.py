@@ -1,0 +1,133 @@
+"""Translates the keywords that contain values, not schemas, into draft 4."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "ANNOTATIONS",
+    "declared_types",
+    "distinct",
+    "is_valid_pattern",
+    "set_or_drop",
+    "translate_bounds",
+    "translate_values",
+]
+
+ANNOTATIONS: Final = frozenset({"default", "description", "format", "title"})
+"""Keywords that no value can violate."""
+
+_COPIED: Final = (
+    "default", "description", "exclusiveMaximum", "exclusiveMinimum", "format", "maxItems",
+    "maxLength", "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum",
+    "multipleOf", "pattern", "title", "type", "uniqueItems",
+)  # fmt: skip
+_COUNTS: Final = (
+    "maxItems", "maxLength", "maxProperties", "minItems", "minLength", "minProperties",
+)  # fmt: skip
+_STRINGS: Final = ("description", "format", "title")
+
+
+def declared_types(schema: Mapping[str, Any], *default: str) -> tuple[str, ...]:
+    """Return the types that a schema declares; ``default`` if it declares none."""
+    types = schema.get("type", default)
+    return (types,) if isinstance(types, str) else tuple(types)
+
+
+def set_or_drop(schema: dict[str, Any], keyword: str, value: Any) -> None:
+    """Set a keyword to a value, or remove it if the value is empty.
+
+    Draft 4 does not permit an empty ``required``, ``dependencies`` and the like.
+    """
+    schema.pop(keyword, None)
+    if value:
+        schema[keyword] = value
+
+
+def is_valid_pattern(text: Any) -> bool:
+    """Return True for a regular expression that Python can read."""
+    try:
+        re.compile(text)
+    except (re.error, TypeError, RecursionError, OverflowError):
+        return False
+    return True
+
+
+def distinct(values: list[Any]) -> list[Any]:
+    """Return the values without those that JSON Schema calls equal, which draft 4 does not permit."""
+    return list({_canonical(value): value for value in reversed(values)}.values())[::-1]
+
+
+def translate_values(schema: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the translated keywords, and the schemas that have to be added to ``allOf``."""
+    result = {word: _to_exact(schema[word]) for word in _COPIED if schema.get(word) is not None}
+    for word in _STRINGS:
+        if not isinstance(result.get(word, ""), str):
+            del result[word]
+    for word in _COUNTS:
+        if isinstance(count := result.get(word), Decimal) and count == count.to_integral_value():
+            result[word] = int(count)  # since draft 6, 2.0 is an integer
+    if isinstance(result.get("type"), list):
+        result["type"] = distinct(result["type"])
+    translate_bounds(result)
+    return result, _translate_choices(schema, result)
+
+
+def translate_bounds(result: dict[str, Any]) -> None:
+    """Translate exclusive bounds in place: numbers since draft 6, flags beside the bound in draft 4."""
+    for bound, exclusive, tighter in (
+        ("minimum", "exclusiveMinimum", max),
+        ("maximum", "exclusiveMaximum", min),
+    ):
+        limit = result.get(exclusive)
+        if isinstance(limit, bool):
+            if bound not in result:
+                del result[exclusive]  # a flag without its bound has no meaning
+        elif _is_number(limit) and _is_number(inclusive := result.get(bound, limit)):
+            result[bound] = tighter(limit, inclusive)
+            set_or_drop(result, exclusive, result[bound] == limit)
+
+
+def _translate_choices(schema: dict[str, Any], result: dict[str, Any]) -> list[dict[str, Any]]:
+    extra: list[dict[str, Any]] = []
+    required = schema.get("required")
+    if isinstance(required, list):
+        set_or_drop(result, "required", distinct(required))
+    elif required is not None and not isinstance(required, bool):
+        result["required"] = required  # invalid; a flag on the property itself is draft 3
+    if "enum" in schema:
+        values = schema["enum"]
+        if values == []:
+            extra.append({"not": {}})
+        else:
+            result["enum"] = distinct(values) if isinstance(values, list) else values
+    if "const" in schema:
+        only = {"enum": [schema["const"]]}
+        if "enum" in result or extra:
+            extra.append(only)
+        else:
+            result.update(only)
+    return extra
+
+
+def _to_exact(value: Any) -> Any:
+    """Return a float, which only a stream map can bring in, as the decimal that it is written as."""
+    return Decimal(repr(value)) if isinstance(value, float) else value
+
+
+def _is_number(value: Any) -> TypeGuard[int | Decimal]:
+    return isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+
+
+def _canonical(value: Any) -> Any:
+    """Return a hashable value that is the same for values that JSON Schema calls equal."""
+    if isinstance(value, dict):
+        return frozenset((name, _canonical(part)) for name, part in value.items())
+    if isinstance(value, list):
+        return tuple(_canonical(part) for part in value)
+    return isinstance(value, bool), value

@@ -1,0 +1,111 @@
+"""Translates a tap's JSON schema of any draft into the draft 4 that is posted.
+
+Taps declare draft 4, 6, 7, 2019-09 or 2020-12. The service documents draft 4 only (Import API
+reference, section The batch body). What draft 4 can't express is left out: the posted schema then
+accepts more than the tap's, never less. The exception is ``1.0``, which is not an integer in draft 4.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import jsonschema_rs
+from jsonschema import Draft4Validator, SchemaError
+from referencing import Registry, Specification
+from referencing.jsonschema import DRAFT202012, UnknownDialect, specification_with
+
+from target_stitch_import.json_codec import encode_exactly
+from target_stitch_import.limits import is_reserved
+from target_stitch_import.schemas.draft4 import UNKNOWN_KEYWORDS, SchemaTranslationError, Translator
+from target_stitch_import.schemas.keywords import set_or_drop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["SchemaTranslationError", "subschemas", "to_draft4"]
+
+_META: Final = jsonschema_rs.Draft4Validator(
+    Draft4Validator.META_SCHEMA, validate_formats=False, offline=True
+)
+_SINGLE: Final = ("additionalItems", "additionalProperties", "items", "not")
+_LISTS: Final = ("allOf", "anyOf", "oneOf")
+_MAPS: Final = ("patternProperties", "properties")
+
+
+def to_draft4(schema: Any) -> dict[str, Any]:
+    """Return the draft 4 schema with the meaning of ``schema``, whose numbers are decoded exactly.
+
+    References are resolved within the schema only; a recursive one becomes a schema that accepts
+    everything. Top-level properties with reserved names are left out.
+
+    Raises:
+        SchemaTranslationError: ``schema`` is not a valid schema, has no ``properties``, or has a
+            reference that can't be resolved.
+    """
+    if not isinstance(schema, dict):
+        raise SchemaTranslationError(f"it is not a JSON object but {schema!r:.40}")
+    try:
+        dialect, unknown = _dialect(schema)
+        resolver = Registry[Any]().resolver_with_root(dialect.create_resource(schema))
+        translated = _without_reserved(Translator(dialect, unknown).translate(schema, resolver))
+        if not _is_surely_valid(translated):
+            Draft4Validator.check_schema(translated)
+        encode_exactly(translated)
+    except SchemaTranslationError:
+        raise
+    except SchemaError as error:
+        place = "/".join(["#", *map(str, error.absolute_path)])
+        raise SchemaTranslationError(f"{place}: {error.message:.200}") from None
+    except RecursionError:
+        raise SchemaTranslationError("it is nested too deeply") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # The libraries raise these for an $id that is not a string, a number of 5,000 digits ...
+        raise SchemaTranslationError(f"it can't be read: {error!s:.200}") from None
+    return translated
+
+
+def _is_surely_valid(schema: dict[str, Any]) -> bool:
+    """Return True if the fast validator accepts a schema; it is a hundred times as fast."""
+    try:
+        return _META.is_valid(schema)
+    except ValueError:  # a number that the fast one can't read
+        return False
+
+
+def subschemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield a draft 4 schema and every schema within it."""
+    waiting: list[Any] = [schema]
+    while waiting:
+        part = waiting.pop()
+        if not isinstance(part, dict):
+            continue
+        yield part
+        for keyword in (*_SINGLE, *_LISTS):
+            inner = part.get(keyword)
+            waiting.extend(inner if isinstance(inner, list) else [inner])
+        for keyword in (*_MAPS, "dependencies"):
+            waiting.extend(part.get(keyword, {}).values())
+
+
+def _dialect(schema: dict[str, Any]) -> tuple[Specification[Any], frozenset[str]]:
+    """Return the draft that ``$schema`` names, and the keywords that are unknown to it.
+
+    Most taps name none: then the keywords of all drafts are known.
+    """
+    try:
+        dialect = specification_with(schema["$schema"])
+    except (UnknownDialect, KeyError):
+        return DRAFT202012, frozenset()
+    return dialect, UNKNOWN_KEYWORDS.get(dialect.name, frozenset())
+
+
+def _without_reserved(schema: dict[str, Any]) -> dict[str, Any]:
+    if "properties" not in schema:
+        raise SchemaTranslationError("it has no properties")
+    properties = schema["properties"].items()
+    kept = {name: part for name, part in properties if not is_reserved(name)}
+    posted = {**schema, "properties": kept}
+    if isinstance(required := schema.get("required"), list):
+        kept_required = [name for name in required if not is_reserved(str(name))]
+        set_or_drop(posted, "required", kept_required)
+    return posted

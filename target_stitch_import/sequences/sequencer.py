@@ -1,0 +1,68 @@
+"""Sequences of records: strictly increasing in each table (Import API reference, section Sequence)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from target_stitch_import.limits import MAX_SEQUENCE
+from target_stitch_import.sequences.timestamps import SECOND_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["MAX_AHEAD_NS", "Sequencer"]
+
+MAX_AHEAD_NS: Final = 5 * 60 * SECOND_NS
+"""A time further ahead of this machine's clock is held to the clock."""
+
+
+class Sequencer:
+    """The sequences of one table: Unix nanoseconds, strictly increasing.
+
+    Of two versions of a key the later one in the stream has the greater sequence, so it wins,
+    whatever the clocks say and in whatever order the batches arrive.
+    """
+
+    def __init__(self, *, by_arrival: bool = False) -> None:
+        """With ``by_arrival``, take the time of receipt, whatever times records have."""
+        self._by_arrival = by_arrival
+        self._last = 0
+        self.clamped = False
+        """True once a time was more than five minutes ahead of this machine's clock."""
+
+    def assign(self, times_ns: Sequence[int]) -> list[int]:
+        """Return the sequences of records of these times (Unix ns; 0: the time of receipt).
+
+        A time before 1970, such as the zero time of many languages, counts as none: with its
+        sequence the service would drop every update of a row that is there, without a word.
+        """
+        now = time.time_ns()
+        if self._by_arrival:
+            times_ns = [now] * len(times_ns)
+        elif times_ns and (min(times_ns) <= 0 or max(times_ns) > now + MAX_AHEAD_NS):
+            times_ns = [self.clamp(time_ns) if time_ns > 0 else now for time_ns in times_ns]
+        last = self._last
+        found = []
+        for time_ns in times_ns:
+            last = time_ns if time_ns > last else last + 1
+            found.append(last)
+        self._last = last
+        return found
+
+    def clamp(self, time_ns: int) -> int:
+        """Return a time, or this machine's where it is too far ahead of it (Unix ns)."""
+        now = time.time_ns()
+        if time_ns <= now + MAX_AHEAD_NS:
+            return time_ns
+        self.clamped = True
+        return now
+
+    def assign_own(self, own: int) -> int:
+        """Return the sequence for a record that brings its own; 0 if it brings none."""
+        self._last = own if own > self._last else self._last + 1
+        return self._last
+
+    def next_activation(self) -> int:
+        """Return a sequence for an activation, greater than any so far; it raises no record's."""
+        return min(max(self._last + 1, time.time_ns()), MAX_SEQUENCE)

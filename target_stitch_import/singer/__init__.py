@@ -1,0 +1,1 @@
+"""Reads Singer messages from stdin, in runs of blocks."""

@@ -1,0 +1,273 @@
+"""Reads stdin: bytes become lines, lines become messages, and RECORDs and STATEs become runs."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import select
+import sys
+import time
+from collections import Counter
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import msgspec
+from singer_sdk.singerlib.encoding.base import GenericSingerReader
+
+from target_stitch_import.errors import InputError
+from target_stitch_import.json_codec import (
+    has_lone_surrogate,
+    replace_lone_surrogates,
+    replace_non_finite,
+)
+from target_stitch_import.singer.lines import BYTE_ORDER_MARK, LineTooLongError, split_lines
+from target_stitch_import.singer.messages import MESSAGES, Message, RecordMessage
+from target_stitch_import.singer.runs import Run, split_into_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+__all__ = ["MessageReader"]
+
+logger = logging.getLogger("target-stitch-import")
+
+CHUNK_BYTES: Final = 1 << 18
+"""Bytes that are read at once."""
+MAX_CHUNK_BYTES: Final = 1 << 23
+"""Bytes that are read at once at most, where many streams take turns."""
+
+_BLOCK_RECORDS: Final = 32
+"""Where streams take turns, a chunk is to hold so many records of each: smaller blocks cost more."""
+
+_SHORT_BYTES: Final = 1 << 16
+_MOMENT: Final = 0.002  # seconds
+"""A tap that flushes each line would wake this process for each: after a read of fewer than
+``_SHORT_BYTES``, it waits so long for more."""
+
+_MAX_REASON: Final = 300  # characters
+
+_DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+_decode = msgspec.json.Decoder(Message).decode
+
+
+class MessageReader(GenericSingerReader[Any]):
+    """Reads Singer messages; a record stays the bytes that the tap wrote."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = 0
+        """Number of the newest line, from 1."""
+        self.on_run: Callable[[Run], None] = lambda _: None
+        """Called with each run."""
+        self.wait: Callable[[int | None], None] = lambda _: None
+        """Called before each read; returns when the input's descriptor, if it has one, is readable."""
+        self._chunk_bytes = CHUNK_BYTES
+        self._repaired: set[str | None] = set()
+
+    @property
+    def default_input(self) -> IO[Any]:
+        """Standard input, as bytes.
+
+        Raises:
+            InputError: There is none.
+        """
+        if sys.stdin is None:
+            raise InputError("there is no standard input; name a file with --input")
+        return sys.stdin.buffer
+
+    def process_lines(
+        self, file_input: IO[Any] | None, callbacks: dict[str, Callable[[Any], None]]
+    ) -> Counter[str]:
+        """Call ``on_run`` for each run, and the callback of its type for any other message.
+
+        Returns:
+            How many messages of each type came.
+
+        Raises:
+            InputError: A line can't be used; all that comes before it has been handed over.
+        """
+        handlers = {struct: callbacks[str(struct.__struct_config__.tag)] for struct in MESSAGES}
+        counts: Counter[str] = Counter()
+        for lines in self._lines(file_input or self.default_input):
+            streams = 0
+            for item in self._parse(lines):
+                if isinstance(item, Run):
+                    self.on_run(item)
+                    streams = max(streams, len(item.blocks))
+                    counts["RECORD"] += sum(len(block.records) for block in item.blocks.values())
+                    counts["STATE"] += len(item.states)
+                else:
+                    self._handle(item, handlers[type(item)])
+                    counts[str(item.__struct_config__.tag)] += 1
+            self._chunk_bytes = _wanted_bytes(lines, streams)
+        return counts
+
+    def deserialize_json(self, line: bytes) -> Any:
+        """Decode one line; None for a blank one.
+
+        Raises:
+            InputError: The line is no Singer message.
+        """
+        try:
+            return _decode(line)
+        except _DECODE_ERRORS as error:
+            return self._decode_exactly(line, error)
+
+    # Lines
+
+    def _lines(self, source: IO[Any]) -> Iterator[list[bytes]]:
+        """Yield the lines that each chunk completes."""
+        try:
+            yield from split_lines(self._chunks(source))
+        except LineTooLongError as error:
+            self.line += 1
+            raise self._bad_line(str(error)) from None
+
+    def _chunks(self, source: IO[Any]) -> Iterator[bytes]:
+        try:
+            descriptor = source.fileno()
+        except OSError:  # no file of the system's, but one in memory
+            while chunk := source.read(CHUNK_BYTES):
+                yield chunk.encode() if isinstance(chunk, str) else chunk
+                self.wait(None)
+            return
+        _widen(descriptor)
+        while True:
+            self.wait(descriptor)
+            if not (chunk := _read(descriptor, self._chunk_bytes)):
+                return
+            yield chunk
+
+    # Messages
+
+    def _parse(self, lines: Sequence[bytes]) -> Iterator[Run | Message]:
+        """Yield what is in the lines of a chunk."""
+        first = self.line + 1
+        messages, failure = self._decode_lines(lines)
+        for item in split_into_runs(messages, first):
+            if isinstance(item, Run):
+                yield item
+            else:
+                self.line, message = item
+                yield message
+        self.line = first + len(messages) - 1
+        if failure is not None:
+            raise failure
+
+    def _decode_lines(
+        self, lines: Sequence[bytes]
+    ) -> tuple[list[Message | None], InputError | None]:
+        """Return a message for each line, up to the first that is none, and what is wrong there."""
+        messages: list[Message | None] = []
+        waiting = iter(lines)
+        first = self.line
+        while (error := _decode_ahead(waiting, messages)) is not None:
+            at = len(messages)
+            self.line = first + at + 1
+            try:
+                messages.append(self._decode_exactly(lines[at], error))
+            except InputError as failure:
+                return messages, failure
+        return messages, None
+
+    def _handle(self, message: Message, handler: Callable[[Any], None]) -> None:
+        try:
+            handler(message)
+        except InputError as error:
+            error.line = error.line or self.line
+            raise
+
+    def _decode_exactly(self, line: bytes, error: Exception) -> Message | None:
+        line = line.rstrip(b"\n")
+        message: Message | None
+        if self.line <= 1 and line.startswith(BYTE_ORDER_MARK):
+            message = self.deserialize_json(line[len(BYTE_ORDER_MARK) :])
+            return message
+        if not line.strip():
+            return None
+        if b"NaN" in line or b"Infinity" in line:
+            repaired = replace_non_finite(line)
+            if repaired != line:
+                message = self.deserialize_json(repaired)
+                self._warn_of_repair(getattr(message, "stream", None))
+                return message
+        if isinstance(error, msgspec.ValidationError):
+            raise self._bad_line(f"is no Singer message: {error}") from None
+        if isinstance(error, RecursionError):
+            raise self._bad_line("is nested too deeply") from None
+        if has_lone_surrogate(line, error):
+            return self._record_with_half_a_pair(line)
+        raise self._bad_line(f"is no JSON: {error}") from None
+
+    def _record_with_half_a_pair(self, line: bytes) -> RecordMessage:
+        """Return a record that no service accepts, so that it can be refused as a record."""
+        whole = replace_lone_surrogates(line)  # as long as before: the record has its place
+        with contextlib.suppress(*_DECODE_ERRORS):
+            message = _decode(whole)
+            if isinstance(message, RecordMessage) and whole.count(bytes(message.record)) == 1:
+                start = whole.index(bytes(message.record))
+                data = line[start : start + len(bytes(message.record))]
+                return msgspec.structs.replace(message, record=msgspec.Raw(data))
+        raise self._bad_line("has half of a surrogate pair, which is no character")
+
+    def _warn_of_repair(self, stream: str | None) -> None:
+        if stream not in self._repaired:
+            self._repaired.add(stream)
+            logger.warning(
+                "%s has NaN or Infinity, first in line %d, which JSON lacks; null takes its place.",
+                "A STATE" if stream is None else f"Stream {stream!r}",
+                self.line,
+            )
+
+    def _bad_line(self, reason: str) -> InputError:
+        # What the decoder says may quote the line, with whatever is in it.
+        printable = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in reason)
+        error = InputError(f"it {printable:.{_MAX_REASON}}")
+        error.line = self.line
+        return error
+
+
+def _decode_ahead(lines: Iterator[bytes], messages: list[Message | None]) -> Exception | None:
+    """Add the messages of lines, up to one that can't be decoded; return why it can't, if one can't."""
+    try:
+        messages.extend(map(_decode, lines))
+    except _DECODE_ERRORS as error:
+        return error
+    return None
+
+
+def _wanted_bytes(lines: Sequence[bytes], streams: int) -> int:
+    """Return how many bytes to read at once behind lines in which so many streams take turns."""
+    if streams <= 1:
+        return CHUNK_BYTES
+    wanted = streams * _BLOCK_RECORDS * sum(map(len, lines)) // len(lines)
+    return min(max(wanted, CHUNK_BYTES), MAX_CHUNK_BYTES)
+
+
+def _read(descriptor: int, wanted: int) -> bytes:
+    """Return what there is to read, at most ``wanted`` bytes; nothing at the end.
+
+    What comes within a moment is read, too: records of a tap that flushes each line, or the next
+    filling of a pipe that holds less than is wanted.
+    """
+    until = time.monotonic() + _MOMENT
+    pieces = [os.read(descriptor, wanted)]
+    size = len(pieces[0])
+    if 0 < size < min(wanted, _SHORT_BYTES):
+        time.sleep(_MOMENT)
+    while pieces[-1] and size < wanted:
+        seconds_left = max(0.0, until - time.monotonic())
+        if not select.select([descriptor], [], [], seconds_left)[0]:
+            break
+        pieces.append(os.read(descriptor, wanted - size))
+        size += len(pieces[-1])
+    return b"".join(pieces)
+
+
+def _widen(descriptor: int) -> None:
+    """Let a pipe hold a chunk, where the system can; by itself it holds 64 KiB."""
+    with contextlib.suppress(OSError, AttributeError):
+        if fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ) < CHUNK_BYTES:
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, CHUNK_BYTES)

@@ -1,0 +1,1 @@
+"""Routes the records of streams to the tables that they load."""

@@ -1,0 +1,124 @@
+"""Routes streams to tables: from a SCHEMA to the sinks of the tables that its records load."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from target_stitch_import.batches.body_formats import body_format
+from target_stitch_import.errors import RecordBeforeSchemaError
+from target_stitch_import.sequences.bookmarks import BookmarkSequencer
+from target_stitch_import.sequences.sequencer import Sequencer
+from target_stitch_import.streams.sink import StitchSink
+from target_stitch_import.streams.stream_maps import Stream, create_routes, define_stream
+from target_stitch_import.streams.table import Table
+
+if TYPE_CHECKING:
+    from singer_sdk.sinks import Sink
+    from singer_sdk.target_base import Target
+
+    from target_stitch_import.delivery.pipeline import Pipeline
+    from target_stitch_import.singer.messages import SchemaMessage
+    from target_stitch_import.streams.stream_maps import StreamDefinition
+
+__all__ = ["Router"]
+
+RECENT: Final = 4
+"""Schemas of a stream that are remembered."""
+
+
+class Router:
+    """The streams whose SCHEMA has come, and the sinks that load their tables."""
+
+    def __init__(self, target: Target, pipeline: Pipeline, sinks: dict[str, Sink]) -> None:
+        """Keep in ``sinks`` which one loads a table, by its name."""
+        self._target = target
+        self._pipeline = pipeline
+        self._sinks = sinks
+        self._streams: dict[str, Stream] = {}
+        self._recent: dict[str, deque[Stream]] = {}
+        self._tables: dict[str, Table] = {}
+
+    def declare(self, message: SchemaMessage) -> None:
+        """Let a SCHEMA hold for the records of its stream from here on.
+
+        A table that gets another sink waits until what the one before has loaded is acknowledged.
+
+        Raises:
+            InputError: The service would not take it, or a stream map can't be applied to it.
+        """
+        known = self._streams.get(message.stream)
+        if known and message.equals(known.message):
+            return
+        # Some taps change between a few schemas again and again.
+        recent = self._recent.setdefault(message.stream, deque(maxlen=RECENT))
+        stream = next((each for each in recent if message.equals(each.message)), None)
+        if stream is None:
+            found = create_routes(define_stream(message), self._target.mapper, self._create_sink)
+            stream = Stream(message, found)
+            recent.append(stream)
+        for route in stream.routes:
+            self._switch_to(route.sink)
+        self._streams[message.stream] = stream
+
+    def stream(self, name: str, kind: str) -> Stream:
+        """Return a stream, of which a message of a ``kind`` has come.
+
+        Raises:
+            RecordBeforeSchemaError: Its SCHEMA has not come.
+        """
+        stream = self._streams.get(name)
+        if stream is None:
+            raise RecordBeforeSchemaError(
+                f"{kind} of stream {name!r} came before its SCHEMA; the tap must write that first"
+            )
+        return stream
+
+    def _create_sink(self, stream: StreamDefinition) -> StitchSink:
+        """Return the table's sink; a new one where the schema has changed."""
+        config = self._target.config
+        keys = [] if config["load_method"] == "append-only" else stream.key_properties
+        sink = self._sinks.get(stream.name)
+        if isinstance(sink, StitchSink) and sink.matches(
+            stream.schema, keys, stream.bookmark_properties
+        ):
+            return sink
+        if (table := self._tables.get(stream.name)) is None:
+            sequencer = Sequencer(by_arrival=config["sequence_source"] == "received_at")
+            table = self._tables[stream.name] = Table(stream.name, sequencer)
+        return StitchSink(
+            self._target,
+            stream.name,
+            stream.schema,
+            keys,
+            bookmark_properties=stream.bookmark_properties,
+            table=table,
+            pipeline=self._pipeline,
+            body_format=body_format(
+                config, stream.name, stream.schema, keys, stream.bookmark_properties
+            ),
+            by_bookmark=self._bookmark_sequencer(stream, table),
+        )
+
+    def _bookmark_sequencer(
+        self, stream: StreamDefinition, table: Table
+    ) -> BookmarkSequencer | None:
+        """Return what gives records their sequences, where their bookmark property is to do it."""
+        if self._target.config["sequence_source"] != "replication_key":
+            return None
+        if stream.bookmark_properties:
+            return BookmarkSequencer(stream.bookmark_properties[0], table.sequencer)
+        text = "have no bookmark property; their sequences come from time_extracted."
+        table.log_once(self._target.logger, logging.INFO, text)
+        return None
+
+    def _switch_to(self, sink: StitchSink) -> None:
+        """Let a sink load its table from here on, behind a barrier where another one did."""
+        before = self._sinks.get(sink.stream_name)
+        if before is sink:
+            return
+        if isinstance(before, StitchSink):
+            before.begin_generation()
+        self._sinks[sink.stream_name] = sink
+        self._pipeline.metrics.add_stream(sink.stream_name)

@@ -1,0 +1,228 @@
+"""Loads runs: all blocks of a run are judged, then loaded, then its newest STATE is remembered."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from heapq import heappop, heappush
+from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol
+
+from target_stitch_import.batches.batch import PreparedBlock
+from target_stitch_import.errors import InputError, InvalidRecordError, RecordBeforeSchemaError
+from target_stitch_import.singer.positions import line_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from target_stitch_import.singer.messages import RecordMessage
+    from target_stitch_import.singer.runs import Block, Run
+    from target_stitch_import.streams.router import Router
+    from target_stitch_import.streams.stream_maps import Route, Stream
+
+__all__ = ["RunLoader"]
+
+
+class Refuse(Protocol):
+    """Sets a record aside that the service would refuse, or raises."""
+
+    def __call__(
+        self,
+        stream: Stream,
+        record: RecordMessage,
+        error: InvalidRecordError,
+        position: int,
+        table_name: str,
+    ) -> None: ...
+
+
+class RunLoader:
+    """Loads the records of runs into their tables."""
+
+    def __init__(
+        self,
+        router: Router,
+        remember_state: Callable[[bytes], None],
+        refuse: Refuse,
+        *,
+        keep_originals: bool,
+    ) -> None:
+        """Load the streams that ``router`` knows.
+
+        Args:
+            router: Has the streams whose SCHEMA has come.
+            remember_state: Called with the newest STATE of a run, behind all of its records.
+            refuse: Called with each invalid record, in the order of the input.
+            keep_originals: Whether a batch is to have what the tap wrote for the records that a
+                stream map has made.
+        """
+        self._router = router
+        self._remember_state = remember_state
+        self._refuse = refuse
+        self._keep_originals = keep_originals
+
+    def load(self, run: Run) -> None:
+        """Load a run.
+
+        Raises:
+            InputError: A record can't be used. All that comes before it has been loaded.
+            DeliveryError: A batch can't be delivered.
+        """
+        first = 0
+        try:
+            for block in run.blocks.values():
+                first = block.positions[0]
+                self._router.stream(block.stream, "RECORD")
+        except RecordBeforeSchemaError as error:
+            error.line = line_number(first)
+            self.load(run.split([first])[0])
+            raise
+        cuts = self._cuts(run)
+        for part in run.split(cuts) if cuts else [run]:
+            self._load(part)
+
+    def _cuts(self, run: Run) -> list[int]:
+        """Return where another stream goes on with a table: there, none may overtake the other."""
+        tables: dict[str, list[Block]] = {}
+        for block in run.blocks.values():
+            for route in self._router.stream(block.stream, "RECORD").routes:
+                tables.setdefault(route.sink.stream_name, []).append(block)
+        cuts: set[int] = set()
+        for blocks in tables.values():
+            if len(blocks) > 1:
+                order = sorted((at, n) for n, block in enumerate(blocks) for at in block.positions)
+                cuts.update(at for (_, before), (at, n) in pairwise(order) if n != before)
+        return sorted(cuts)
+
+    def _load(self, run: Run) -> None:
+        preparations = [*self._preparations(run)]
+        invalid: list[tuple[int, int, InvalidRecordError]] = []
+        for place, preparation in enumerate(preparations):
+            _advance(preparation, place, invalid)
+        refused: set[int] = set()
+        while invalid:
+            position, place, error = heappop(invalid)
+            preparation = preparations[place]
+            if position not in refused:
+                try:
+                    self._refuse_record(preparation, position, error)
+                except Exception as failure:
+                    self._finish(run, preparations, refused, before=position)
+                    if isinstance(failure, InputError):
+                        failure.line = line_number(position)
+                    raise
+                refused.add(position)
+            _advance(preparation, place, invalid)
+        self._finish(run, preparations, refused)
+
+    def _preparations(self, run: Run) -> Iterator[_Preparation]:
+        for block in run.blocks.values():
+            stream = self._router.stream(block.stream, "RECORD")
+            for route in stream.routes:
+                yield _Preparation(stream, route, block, keep_originals=self._keep_originals)
+
+    def _refuse_record(
+        self, preparation: _Preparation, position: int, error: InvalidRecordError
+    ) -> None:
+        record = preparation.block.message(preparation.invalid)
+        table_name = preparation.route.sink.stream_name
+        self._refuse(preparation.stream, record, error, position, table_name)
+
+    def _finish(
+        self,
+        run: Run,
+        preparations: list[_Preparation],
+        refused: set[int],
+        before: int | None = None,
+    ) -> None:
+        """Load what is prepared, of what comes before a position if one is given."""
+        for preparation in preparations:
+            for block in preparation.prepared:
+                preparation.route.sink.load(_without(block, refused, before))
+        if (state := run.newest_state(before)) is not None:
+            self._remember_state(state)
+
+
+class _Preparation:
+    """A block on its way to one table."""
+
+    def __init__(self, stream: Stream, route: Route, block: Block, *, keep_originals: bool) -> None:
+        self.stream = stream
+        self.route = route
+        self.block = block
+        self.prepared: list[PreparedBlock] = []
+        self.invalid = -1
+        """Index of the newest invalid record."""
+        self._keep_originals = keep_originals
+
+    def advance(self) -> InvalidRecordError | None:
+        """Prepare the records behind ``invalid``, up to the next invalid one; return its error."""
+        start = self.invalid + 1
+        block = self.block[start:] if start else self.block
+        indices: Sequence[int] = range(len(block.records))
+        records = list(map(bytes, block.records))
+        times, positions = block.times, block.positions
+        unmapped = None
+        if (transform := self.route.transform) is not None:
+            indices, records, unmapped = _map(transform, records)
+            times = [times[index] for index in indices]
+            positions = [positions[index] for index in indices]
+        prepared, error = self.route.sink.prepare(block.version, records, times, positions)
+        if self._keep_originals and transform is not None:
+            prepared.originals = {
+                positions[place]: (self.stream.message, block.message(indices[place]))
+                for place in range(len(prepared.records))
+            }
+        self.prepared.append(prepared)
+        if error is not None:
+            self.invalid = start + indices[len(prepared.records)]
+        elif unmapped is not None:
+            error, self.invalid = unmapped[1], start + unmapped[0]
+        return error
+
+
+def _map(
+    transform: Callable[[bytes], bytes | None], records: list[bytes]
+) -> tuple[list[int], list[bytes], tuple[int, InvalidRecordError] | None]:
+    """Return what a stream map makes of records, up to one that it can't be applied to.
+
+    Returns:
+        The indices of the records that it does not filter out, what becomes of them, and the index
+        and the error of the one that it can't be applied to.
+    """
+    indices: list[int] = []
+    mapped: list[bytes] = []
+    for index, record in enumerate(records):
+        try:
+            found = transform(record)
+        except InvalidRecordError as error:
+            return indices, mapped, (index, error)
+        if found is not None:
+            indices.append(index)
+            mapped.append(found)
+    return indices, mapped, None
+
+
+def _advance(
+    preparation: _Preparation, place: int, invalid: list[tuple[int, int, InvalidRecordError]]
+) -> None:
+    """Prepare what follows, and note the record that ends it, if one does."""
+    if (error := preparation.advance()) is not None:
+        position = preparation.block.positions[preparation.invalid]
+        heappush(invalid, (position, place, error))
+
+
+def _without(block: PreparedBlock, refused: set[int], before: int | None) -> PreparedBlock:
+    """Return a block without records that another table has refused, and only what comes before."""
+    if before is not None:
+        block = block[: bisect_left(block.positions, before)]
+    if refused.isdisjoint(block.positions):
+        return block
+    kept = [place for place, at in enumerate(block.positions) if at not in refused]
+    return PreparedBlock(
+        block.version,
+        [block.records[place] for place in kept],
+        [block.sequences[place] for place in kept],
+        [block.times[place] for place in kept],
+        [block.positions[place] for place in kept],
+        block.originals,
+    )

@@ -1,0 +1,211 @@
+"""One stream into one table: records are judged, get their sequences, and go into batches."""
+
+from __future__ import annotations
+
+import logging
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Raw
+from singer_sdk.sinks import Sink
+
+from target_stitch_import.batches.batch import PreparedBlock
+from target_stitch_import.errors import InvalidRecordError
+from target_stitch_import.json_codec import encode_exactly, json_excerpt
+from target_stitch_import.limits import MAX_BATCH_BYTES
+from target_stitch_import.records.validator import RecordValidator
+from target_stitch_import.sequences.timestamps import TimestampReader
+from target_stitch_import.singer.messages import SchemaMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from singer_sdk.metrics import Counter
+    from singer_sdk.target_base import Target
+
+    from target_stitch_import.batches.body_formats import BodyFormat
+    from target_stitch_import.delivery.pipeline import Pipeline
+    from target_stitch_import.sequences.bookmarks import BookmarkSequencer
+    from target_stitch_import.streams.table import Table
+
+__all__ = ["StitchSink"]
+
+
+class StitchSink(Sink):
+    """Loads the records of one stream, as one schema describes them, into one table."""
+
+    def __init__(
+        self,
+        target: Target,
+        stream_name: str,
+        schema: dict[str, Any],
+        key_properties: Sequence[str],
+        *,
+        bookmark_properties: Sequence[str],
+        table: Table,
+        pipeline: Pipeline,
+        body_format: BodyFormat,
+        by_bookmark: BookmarkSequencer | None = None,
+    ) -> None:
+        """Load ``table`` with records of a draft 4 ``schema``, written in a ``body_format``.
+
+        ``by_bookmark`` gives them their sequences, where their times do not.
+        """
+        super().__init__(target, stream_name, schema, key_properties)
+        self.bookmark_properties = bookmark_properties
+        self.table = table
+        self._pipeline = pipeline
+        self._body_format = body_format
+        self._timestamps = TimestampReader()
+        self._by_bookmark = by_bookmark
+
+    @property
+    def record_counter_metric(self) -> Counter:
+        """The SDK's count of the table's records, however many sinks load it."""
+        if self.table.counter is None:
+            self.table.counter = super().record_counter_metric
+        return self.table.counter
+
+    @cached_property
+    def _record_validator(self) -> RecordValidator:
+        # Made with the first record: some taps declare a stream again and again, or without any.
+        return RecordValidator(self.schema, self.key_properties, validate=self.validate_schema)
+
+    def get_validator(self) -> None:
+        """Return none: records are judged as bytes, by ``RecordValidator``."""
+        return
+
+    def matches(
+        self,
+        schema: dict[str, Any],
+        key_properties: Sequence[str],
+        bookmark_properties: Sequence[str],
+    ) -> bool:
+        """Return True if a SCHEMA with these changes nothing."""
+        return encode_exactly(
+            [self.original_schema, self.key_properties, self.bookmark_properties]
+        ) == encode_exactly([schema, key_properties, bookmark_properties])
+
+    @cached_property
+    def described(self) -> SchemaMessage:
+        """The SCHEMA of its records, by the name of the table."""
+        return SchemaMessage(
+            self.table.name,
+            Raw(encode_exactly(self.schema)),
+            list(self.key_properties),
+            list(self.bookmark_properties),
+        )
+
+    def prepare(
+        self,
+        version: int | None,
+        records: Sequence[bytes],
+        times: Sequence[Any],
+        positions: Sequence[int],
+    ) -> tuple[PreparedBlock, InvalidRecordError | None]:
+        """Return records ready to be loaded, up to the first invalid one, and what is wrong there.
+
+        Args:
+            version: Of all the records.
+            records: Each as JSON.
+            times: For each, its ``time_extracted`` as the tap wrote it.
+            positions: For each, where in the input it stands.
+        """
+        checked, error = self._record_validator.check(records)
+        encoded, unwritable = self._encode(checked)
+        times_ns, written = self._timestamps.read(times[: len(encoded)])
+        fitting, too_large = self._cut_at_too_large(version, encoded, written)
+        if self._by_bookmark is None:
+            sequences, unsortable = self.table.sequencer.assign(times_ns[: len(fitting)]), None
+        else:
+            sequences, unsortable = self._by_bookmark.assign(checked[: len(fitting)])
+        count = len(sequences)
+        # Each step goes no further than the one before, so the last error is about the first record.
+        error = unsortable or too_large or unwritable or error
+        if error is not None:
+            error = self._with_name(error, records[count])
+        prepared = PreparedBlock(
+            version, encoded[:count], sequences, written[:count], positions[:count]
+        )
+        return prepared, error
+
+    def load(self, block: PreparedBlock) -> None:
+        """Put records that are prepared into the open batch of their table.
+
+        Raises:
+            DeliveryError: A batch can't be delivered.
+        """
+        if not block.records:
+            return
+        builder, table = self._pipeline.builder, self.table
+        builder.add(block, self.described, self._body_format, table.generation)
+        self.record_counter_metric.increment(len(block.records))
+        omitted = self._record_validator.reserved.omitted
+        table.warn(self.logger, omitted=omitted, by_bookmark=self._by_bookmark)
+
+    def activate_version(self, new_version: int, position: int = 0) -> None:
+        """Make a version the only one visible, behind all that came before and before all else.
+
+        The activation rides in the open batch of its version, if that is the last one of its table
+        that is not acknowledged; otherwise it is a batch of its own, behind all others.
+        """
+        if self._body_format.is_shared:
+            text = "have versions, which push does not know: ACTIVATE_VERSION does nothing."
+            self.table.log_once(self.logger, logging.WARNING, text)
+            return
+        table, builder = self.table, self._pipeline.builder
+        sequence = table.sequencer.next_activation()
+        delivery = self._pipeline.delivery
+        if delivery.has_unacknowledged(table.name, table.generation):
+            self.begin_generation()
+        activation = (sequence, position, self.described, self._body_format, new_version)
+        if not builder.add_activation(*activation, table.generation):
+            self.begin_generation()
+            builder.add_activation(*activation, table.generation)
+        table.generation += 1
+
+    def begin_generation(self) -> None:
+        """Let all that comes from here on wait until all before it is acknowledged."""
+        self._pipeline.builder.seal_table(self.table.name)
+        self.table.generation += 1
+
+    def process_record(self, record: dict[str, Any], context: Mapping[str, Any]) -> None:
+        """Not used: records come in blocks, to ``prepare`` and ``load``."""
+        raise NotImplementedError
+
+    def process_batch(self, context: dict[str, Any]) -> None:
+        """Not used: batches are sealed by the pipeline."""
+        raise NotImplementedError
+
+    def _cut_at_too_large(
+        self, version: int | None, records: list[bytes], times: list[bytes]
+    ) -> tuple[list[bytes], InvalidRecordError | None]:
+        """Return records up to one that alone makes a body too large for the service."""
+        if max(map(len, records), default=0) < MAX_BATCH_BYTES // 2:
+            return records, None
+        body_format = self._body_format
+        around = len(body_format.head(version)) + len(body_format.tail) - 1
+        for at, (record, time) in enumerate(zip(records, times, strict=True)):
+            size = around + len(record) + body_format.overhead(timed=bool(time))
+            if size > MAX_BATCH_BYTES:
+                return records[:at], InvalidRecordError(
+                    f"makes a request of {size:,} bytes, "
+                    f"and the service takes at most {MAX_BATCH_BYTES:,}"
+                )
+        return records, None
+
+    def _encode(self, records: list[bytes]) -> tuple[list[bytes], InvalidRecordError | None]:
+        encode = self._body_format.encode
+        if encode is None:
+            return records, None
+        encoded: list[bytes] = []
+        try:
+            encoded.extend(map(encode, records))
+        except InvalidRecordError as error:
+            return encoded, error
+        return encoded, None
+
+    def _with_name(self, error: InvalidRecordError, record: bytes) -> InvalidRecordError:
+        keys = self._record_validator.key_values(record)
+        named = f" with key {json_excerpt(keys)}" if keys else ""
+        return type(error)(f"record of stream {self.stream_name!r}{named}: it {error}")

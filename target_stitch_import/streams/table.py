@@ -1,0 +1,74 @@
+"""What a table keeps while the sinks that load it come and go."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from target_stitch_import.json_codec import json_excerpt
+from target_stitch_import.sequences.sequencer import Sequencer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from singer_sdk.metrics import Counter
+
+    from target_stitch_import.sequences.bookmarks import BookmarkSequencer
+
+__all__ = ["Table"]
+
+
+@dataclass
+class Table:
+    """What the sinks that load one table share."""
+
+    name: str
+    sequencer: Sequencer = field(default_factory=Sequencer)
+    generation: int = 0
+    """Goes up where a batch must wait until all before it are acknowledged."""
+    counter: Counter | None = None
+    """The SDK's metric of its records."""
+    _logged: set[str] = field(default_factory=set)
+
+    def log_once(self, logger: logging.Logger, level: int, text: str) -> None:
+        """Log what its records have, the first time that this is so."""
+        if text not in self._logged:
+            self._logged.add(text)
+            logger.log(level, "Records of stream %r %s", self.name, text)
+
+    def warn(
+        self,
+        logger: logging.Logger,
+        *,
+        omitted: Sequence[str],
+        by_bookmark: BookmarkSequencer | None,
+    ) -> None:
+        """Log once what its records have that is not as it should be.
+
+        ``omitted`` names columns that are left out, ``by_bookmark`` has given the records sequences.
+        """
+        name = by_bookmark and by_bookmark.name
+        if self.sequencer.clamped:
+            time = "time_extracted" if name is None else f"value of bookmark property {name!r}"
+            self.log_once(
+                logger,
+                logging.WARNING,
+                f"have a {time} more than five minutes ahead of this machine's clock; their "
+                "sequences are held to the clock. Check both clocks.",
+            )
+        if omitted:
+            self.log_once(
+                logger,
+                logging.WARNING,
+                f"have columns whose names start with _sdc, which are Stitch's own: "
+                f"{json_excerpt(omitted)}. They are left out; to keep one, give it another name with a "
+                "stream map.",
+            )
+        if by_bookmark is not None and by_bookmark.has_missing:
+            self.log_once(
+                logger,
+                logging.WARNING,
+                f"have no timestamp and no integer in bookmark property {name!r} that can be a "
+                "sequence; they take the one behind the record before them.",
+            )

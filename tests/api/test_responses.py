@@ -1,0 +1,278 @@
+"""Each documented answer of the service becomes an error that says what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import vcr  # type: ignore[import-untyped]
+import yaml
+from vcr.errors import (  # type: ignore[import-untyped]
+    CannotOverwriteExistingCassetteException,
+)
+
+from target_stitch_import.api.client import PUSH, ImportClient
+from target_stitch_import.errors import (
+    AccessError,
+    DeliveryError,
+    RejectedError,
+    RejectedRecordError,
+    TooLargeError,
+    TransientError,
+    UnidentifiedRecordError,
+)
+from tests.api.scripted import scripted_client
+from tests.recordings.answers import ALL_ANSWERS, ANSWERS, BODY, FOLDER, PUSH_BODY, cassette
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOKEN = "s3cret-token"
+ACCEPTED = ("accepted_200", "accepted_201", "accepted_202", "accepted_with_other_fields")
+
+NO_STATUS = "without a status of OK or Accepted, so no proof"
+EXPECTED: dict[str, tuple[type[DeliveryError], str]] = {
+    "success_with_error_status": (TransientError, f"200 {NO_STATUS}: not really"),
+    "success_with_error_in_small_letters": (TransientError, f"200 {NO_STATUS}: error"),
+    "success_with_rejected_status": (TransientError, f"201 {NO_STATUS}: REJECTED"),
+    "success_with_status_that_is_a_list": (TransientError, f"201 {NO_STATUS}: ['OK']"),
+    "success_with_status_null": (TransientError, f"202 {NO_STATUS}: (an empty answer)"),
+    "success_without_status": (TransientError, f"201 {NO_STATUS}: Batch Accepted!"),
+    "success_that_is_an_empty_object": (TransientError, f"201 {NO_STATUS}: (an empty answer)"),
+    "success_203": (TransientError, "203 instead of 200, 201 or 202, so no proof: Batch Accepted!"),
+    "success_204": (TransientError, "204 without a JSON object, so no proof: (an empty answer)"),
+    "success_205": (TransientError, "205 instead of 200, 201 or 202"),
+    "success_206": (TransientError, "206 instead of 200, 201 or 202"),
+    "success_299": (TransientError, "299 instead of 200, 201 or 202"),
+    "success_without_body": (TransientError, "201 without a JSON object, so no proof: (an empty"),
+    "success_that_is_a_login_page": (TransientError, "so no proof: Please log in"),
+    "success_that_is_an_array": (TransientError, "200 without a JSON object, so no proof: []"),
+    "success_that_is_a_string": (TransientError, "200 without a JSON object"),
+    "missing_argument": (RejectedError, "required key [table_name] not found"),
+    "unknown_argument": (RejectedError, "extraneous key [x] is not permitted"),
+    "wrong_type": (RejectedError, "#/key_names: expected type: JSONArray, found: String"),
+    "record_breaks_schema": (RejectedRecordError, "400 Record 0 did not conform to schema: #/id"),
+    "record_without_key": (RejectedError, "400 Record is missing key property id"),
+    "invalid_schema": (RejectedError, "Invalid JSON schema: unknown type: [text]"),
+    "sequence_too_large": (RejectedError, "sequence can not be above 9223372036854775807"),
+    "malformed_json": (RejectedError, "Malformed json in the body!; Unexpected end-of-input"),
+    "push_no_array": (RejectedError, "An array of records is expected"),
+    "not_authorized": (AccessError, "401 Not Authorized. Check the setting token"),
+    "invalid_region": (AccessError, "401 Invalid region. Check the setting region"),
+    "connection_not_active": (AccessError, "The integration is paused or deleted in Stitch."),
+    "push_no_client_id": (AccessError, "401 Not Authenticated."),
+    "push_wrong_client_id": (AccessError, "The client ID does not belong to this token"),
+    "push_not_an_integer": (UnidentifiedRecordError, "should be an integer"),
+    "push_data_no_object": (UnidentifiedRecordError, "data must be an object"),
+    "push_data_without_keys": (UnidentifiedRecordError, "data must include keys"),
+    "push_null_key": (UnidentifiedRecordError, "keys cannot not be null in data"),
+    "wrong_url": (RejectedError, "404 (an empty answer)"),
+    "wrong_method": (RejectedError, "405 (an empty answer)"),
+    "too_large": (TooLargeError, "413 Request rejected: request size (20000001s bytes)"),
+    "too_large_for_a_proxy": (TooLargeError, "413 413 Request Entity Too Large"),
+    "wrong_content_type": (RejectedError, "415 Content-Type must be application/json"),
+    "push_wrong_content_type": (RejectedError, "415 Unsupported Content-Type"),
+    "push_blank_field": (UnidentifiedRecordError, "can't be blank"),
+    "push_reason_is_text": (UnidentifiedRecordError, "data must include keys"),
+    "too_many_requests": (TransientError, "429 (an empty answer)"),
+    "too_many_requests_until": (TransientError, "429 (an empty answer)"),
+    "too_many_requests_plain": (TransientError, "Slow down"),
+    "unavailable": (TransientError, "503 Service Unavailable"),
+    "gateway_timeout": (TransientError, "504 504 Gateway Time-out"),
+    "request_timeout": (TransientError, "408 (an empty answer)"),
+    "internal_error": (TransientError, "500"),
+    "bad_gateway": (TransientError, "502 502 Bad Gateway"),
+    "moved": (RejectedError, "301: a redirect to https://example.com/v2/import/batch is not"),
+    "redirected": (RejectedError, "is not followed. Check the setting api_url."),
+    "not_modified": (RejectedError, "304"),
+    "error_that_is_a_string": (RejectedError, "Nope"),
+}
+
+
+EXPECTED_OF_PUSH = {
+    "success_of_push_without_length": "201 without a JSON object",
+    "success_of_push_with_a_blank": "201 without a JSON object",
+    "success_of_push_without_body_200": "200 without a JSON object",
+    "success_of_push_without_body_202": "202 without a JSON object",
+    "success_of_push_that_is_an_empty_object": f"201 {NO_STATUS}",
+    "success_of_push_with_rejected_status": f"201 {NO_STATUS}: REJECTED",
+}
+
+
+@pytest.fixture
+def client() -> Iterator[ImportClient]:
+    """Return a client of the service."""
+    client = ImportClient("https://api.stitchdata.com", TOKEN, timeout=5, agent="test/1")
+    yield client
+    client.close()
+
+
+@contextlib.contextmanager
+def push_client() -> Iterator[ImportClient]:
+    """Return one that posts to push."""
+    url = "https://api.stitchdata.com"
+    with contextlib.closing(
+        ImportClient(url, TOKEN, timeout=5, agent="test/1", endpoint=PUSH)
+    ) as client:
+        yield client
+
+
+def played(name: str) -> Any:
+    """Play one cassette, with the network off."""
+    return vcr.VCR(
+        record_mode=vcr.mode.NONE,
+        match_on=("method", "uri", "body"),
+        filter_headers=["authorization"],
+        cassette_library_dir=str(FOLDER),
+    ).use_cassette(f"{name}.yaml")
+
+
+def test_every_documented_answer_is_expected_here() -> None:
+    assert {*EXPECTED, *ACCEPTED} == set(ANSWERS)
+
+
+@pytest.mark.parametrize("name", ALL_ANSWERS)
+def test_each_cassette_is_current_and_holds_no_token(name: str) -> None:
+    text = (FOLDER / f"{name}.yaml").read_text()
+    assert text == cassette(ALL_ANSWERS[name])
+    body = yaml.safe_load(text)["interactions"][0]["response"]["body"]["string"]
+    assert body == ALL_ANSWERS[name].body
+    assert "authorization" not in text.lower()
+    assert "bearer" not in text.lower()
+
+
+def test_there_is_no_cassette_that_the_table_does_not_have() -> None:
+    assert {path.stem for path in FOLDER.glob("*.yaml")} == set(ALL_ANSWERS)
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_each_acknowledgement_is_one(name: str, client: ImportClient) -> None:
+    with played(name) as tape:
+        client.post(BODY.encode())
+    assert tape.play_count == 1
+
+
+@pytest.mark.parametrize("name", ["push_accepted", "push_accepted_without_body"])
+def test_so_is_each_of_push(name: str) -> None:
+    with played(name) as tape, push_client() as client:
+        client.post(PUSH_BODY.encode())
+    assert tape.play_count == 1
+
+
+@pytest.mark.parametrize("name", EXPECTED_OF_PUSH)
+def test_no_other_answer_is_one_of_push(name: str) -> None:
+    with (
+        played(name),
+        push_client() as client,
+        pytest.raises(TransientError, match=EXPECTED_OF_PUSH[name]),
+    ):
+        client.post(PUSH_BODY.encode())
+
+
+@pytest.mark.parametrize("name", ["accepted_202", "success_that_is_an_empty_object", "success_203"])
+def test_a_service_is_up_only_with_200_and_ok(name: str) -> None:
+    answer = ANSWERS[name]
+    scripted, _ = scripted_client((answer.status, answer.body.encode()))
+    with pytest.raises(DeliveryError, match=f"{answer.status} "):
+        scripted.check_status()
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_each_other_answer_becomes_its_error(name: str, client: ImportClient) -> None:
+    kind, words = EXPECTED[name]
+    with played(name) as tape, pytest.raises(DeliveryError) as raised:
+        client.post(BODY.encode())
+    assert type(raised.value) is kind
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 500
+    # A redirect is not followed, nor anything tried again.
+    assert tape.play_count == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "look_at"),
+    [
+        ("not_authorized", "token"),
+        ("invalid_region", "region"),
+        ("connection_not_active", "integration"),
+        ("push_no_client_id", "client_id"),
+        ("push_wrong_client_id", "client_id"),
+    ],
+)
+def test_a_lack_of_access_says_what_to_look_at(name: str, look_at: str) -> None:
+    answer = ANSWERS[name]
+    scripted, adapter = scripted_client((answer.status, answer.body.encode()))
+    with pytest.raises(AccessError) as raised:
+        scripted.validate(b"[]")
+    assert raised.value.setting == look_at
+    assert [request.path_url for request in adapter.sent] == ["/v2/import/validate"]
+
+
+def test_a_refused_record_is_known_by_its_place(client: ImportClient) -> None:
+    with played("record_breaks_schema"), pytest.raises(RejectedRecordError) as raised:
+        client.post(BODY.encode())
+    assert raised.value.index == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [("too_many_requests", 120.0), ("unavailable", None), ("bad_gateway", None)],
+)
+def test_a_retry_after_in_seconds_is_kept(
+    name: str, seconds: float | None, client: ImportClient
+) -> None:
+    with played(name), pytest.raises(TransientError) as raised:
+        client.post(BODY.encode())
+    assert raised.value.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (" 5 ", 5.0),
+        ("0", 0.0),
+        ("Tue, 14 Nov 2023 22:00:00 GMT", 0.0),  # has passed
+        *[
+            (text, None)
+            for text in (
+                "-5", "1.5", "soon", "", "\u00b2", "Tue, 99 Nov 2023 99:99:99 GMT",
+                "Tue, 14 Nov 2023 22:15:00 +9999999",
+                "Thu, 01 Jan 99999999999 00:00:00 GMT",
+                "Fri, 01 Jan 2027 00:00:00 +99999999999999999999",
+            )
+        ],
+    ],
+)  # fmt: skip
+def test_a_retry_after_that_means_nothing_is_none(text: str, seconds: float | None) -> None:
+    scripted, _ = scripted_client((429, b"", {"Retry-After": text}))
+    with pytest.raises(TransientError) as raised:
+        scripted.post(b"{}")
+    assert raised.value.retry_after == seconds
+
+
+def test_a_retry_after_that_is_a_date_is_kept(
+    client: ImportClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("target_stitch_import.api.client.time.time", lambda: 4_102_444_800.0 - 90)
+    with played("too_many_requests_until"), pytest.raises(TransientError) as raised:
+        client.post(BODY.encode())
+    assert raised.value.retry_after == 90
+
+
+def test_a_request_that_is_not_recorded_goes_nowhere(client: ImportClient) -> None:
+    with played("accepted_201"), pytest.raises(CannotOverwriteExistingCassetteException):
+        client.post(b'{"another": "body"}')
+
+
+def test_a_page_of_brackets_is_read_over_once() -> None:
+    # Given what would be searched for its end once for each bracket. In a process of its own, so
+    # that a test that hangs can be ended.
+    code = (
+        "from target_stitch_import.api.responses import read\n"
+        "read(502, {}, b'<style <' * 200_000, str, is_whole=True)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

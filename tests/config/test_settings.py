@@ -1,0 +1,274 @@
+"""What may be set, to what, and what the vendor target's config becomes."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from singer_sdk.exceptions import ConfigValidationError
+
+from target_stitch_import.config import settings
+from target_stitch_import.target import TargetStitchImport
+
+TOKEN = "s3cret-token"
+LOGGER = logging.getLogger("test-settings")
+
+
+def made(**config: Any) -> TargetStitchImport:
+    """Return a target with a token and these settings."""
+    return TargetStitchImport(config={"token": TOKEN, **config})
+
+
+def refusals(**config: Any) -> str:
+    """Return what a target says of a config that it refuses."""
+    with pytest.raises(ConfigValidationError) as refused:
+        made(**config)
+    return "\n".join(refused.value.errors)
+
+
+def with_each(name: str, *values: Any) -> list[tuple[str, Any]]:
+    """Return a case for each value of a setting."""
+    return [(name, value) for value in values]
+
+
+DEFAULTS: dict[str, Any] = {
+    "region": "us",
+    "batch_size_rows": 10_000,
+    "max_batch_bytes": 4_000_000,
+    "max_batch_age_seconds": 30,
+    "max_parallel_requests": 4,
+    "request_timeout_seconds": 60,
+    "max_retry_seconds": 900,
+    "validate_records": True,
+    "on_invalid_record": "fail",
+    "sequence_source": "time_extracted",
+    "check_status": True,
+    "load_method": "upsert",
+    "process_activate_version_messages": True,
+}
+
+
+@pytest.mark.parametrize(("name", "value"), DEFAULTS.items())
+def test_null_means_the_default(name: str, value: Any) -> None:
+    assert made().config[name] == value
+    assert made(**{name: None}).config[name] == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("client_id", 4231),
+        ("client_id", 7),
+        ("client_id", 12_345_678_901),
+        ("region", "eu"),
+        ("batch_size_rows", 1),
+        ("batch_size_rows", 20_000),
+        ("max_batch_bytes", 1_000),
+        ("max_batch_bytes", 20_000_000),
+        ("max_batch_age_seconds", 0.1),
+        ("max_parallel_requests", 1),
+        ("max_parallel_requests", 64),
+        ("request_timeout_seconds", 0.5),
+        ("max_retry_seconds", 0),
+        ("validate_records", False),
+        ("quarantine_path", "q.singer"),
+        ("max_quarantined", 0),
+        ("sequence_source", "replication_key"),
+        ("sequence_source", "received_at"),
+        ("check_status", False),
+        ("load_method", "append-only"),
+        ("process_activate_version_messages", False),
+        ("api_url", "https://example.com"),
+    ],
+)
+def test_what_is_in_range_is_taken(name: str, value: Any) -> None:
+    assert made(**{name: value}).config[name] == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *with_each("token", "", 5, True, ["a"], {}),
+        *with_each("client_id", "", "42 31", "x4231", "4231.0", "-", "٤٢", "9" * 5_000),
+        *with_each("client_id", 42.5, True, [4231], {}),
+        *with_each("region", "", "US", "asia", 5, ["us"]),
+        *with_each("api_url", 5, True, ["https://example.com"]),
+        *with_each("batch_size_rows", 0, -1, 20_001, 1.5, "many", True, []),
+        *with_each("max_batch_bytes", 999, 20_000_001, "4 MB", 1.5),
+        *with_each("max_batch_age_seconds", 0, -1, "soon", True, []),
+        *with_each("max_parallel_requests", 0, 65, 1.5, "all"),
+        *with_each("request_timeout_seconds", 0, -0.5, "long", {}),
+        *with_each("max_retry_seconds", -1, "for ever", []),
+        *with_each("validate_records", "yes", 1, []),
+        *with_each("flattening_max_depth", -1),
+        *with_each("flattening_max_key_length", 0, -1),
+        *with_each("on_invalid_record", "", "ignore", True, ["fail"]),
+        *with_each("quarantine_path", "", 5, [], True),
+        *with_each("max_quarantined", -1, 1.5, "many", True),
+        *with_each("sequence_source", "", "bookmark", 5, ["received_at"]),
+        *with_each("check_status", "no", 0),
+        *with_each("load_method", "", "insert", 5),
+        *with_each("process_activate_version_messages", "no", 0),
+    ],
+)
+def test_a_wrong_type_or_range_is_refused_with_the_settings_name(name: str, value: Any) -> None:
+    said = refusals(**{name: value})
+    assert name in said
+    assert TOKEN not in said
+
+
+@pytest.mark.parametrize(
+    "name", ["max_batch_age_seconds", "request_timeout_seconds", "max_retry_seconds"]
+)
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400"])
+def test_a_number_that_is_none_is_refused(name: str, value: str) -> None:
+    assert name in refusals(**{name: value})
+
+
+@pytest.mark.parametrize("value", ["4231", "004231", 4231.0, 4231])
+def test_a_client_id_may_be_text_as_in_the_vendors_config(value: Any) -> None:
+    client_id = made(client_id=value).config["client_id"]
+    assert (client_id, type(client_id)) == (4231, int)
+
+
+def test_a_client_id_that_is_none_is_refused_in_one_line() -> None:
+    said = refusals(client_id="mine")
+    assert said.startswith("client_id: 'mine' is not of type 'integer'")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_quarantine_needs_a_file() -> None:
+    said = refusals(on_invalid_record="quarantine")
+    assert said == "quarantine_path: must be set with on_invalid_record 'quarantine'"
+
+
+@pytest.mark.parametrize("name", ["quarantine_path", "max_quarantined"])
+def test_what_does_nothing_without_a_quarantine_is_told(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made(**{name: "5" if name == "quarantine_path" else 5})
+    assert "have no effect while on_invalid_record is 'fail'." in caplog.text
+
+
+def test_the_token_is_required() -> None:
+    with pytest.raises(ConfigValidationError) as refused:
+        TargetStitchImport(config={})
+    (said,) = refused.value.errors
+    assert said == (
+        "'token' is a required property: set it in the config file, or in the environment with "
+        "--config=ENV"
+    )
+
+
+@pytest.mark.parametrize("value", [4711, ["4711"], {"is": "4711"}])
+def test_a_token_of_a_wrong_type_is_not_shown(value: Any) -> None:
+    with pytest.raises(ConfigValidationError) as refused:
+        TargetStitchImport(config={"token": value})
+    assert "4711" not in str(refused.value.errors)
+    assert "token: must satisfy type" in str(refused.value.errors)
+
+
+@pytest.mark.parametrize(
+    "token", ["s3cret\n", " s3cret", "s3 cret", "s3cret\r\nX: y", "s3cret—", "s3\0cret"], ids=ascii
+)
+def test_a_token_that_no_header_can_hold_is_refused_unseen(token: str) -> None:
+    said = refusals(token=token)
+    assert said.startswith("token: must be printable ASCII characters")
+    assert "cret" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "because"),
+    [
+        ("load_method", "overwrite", "replace good rows by half a table"),
+        ("add_record_metadata", True, "Stitch reserves column names that start with _sdc"),
+    ],
+)
+def test_what_is_not_offered_is_refused_with_its_reason(
+    name: str, value: Any, because: str
+) -> None:
+    said = refusals(**{name: value})
+    assert said.startswith(f"{name}: ")
+    assert because in said
+    assert len(said.splitlines()) == 1
+
+
+def test_several_refusals_are_told_at_once() -> None:
+    said = refusals(load_method="overwrite", api_url="ftp://x", batch_size_rows=0, region="asia")
+    assert len(said.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("tokn", "Setting tokn is not known and is ignored; did you mean token?"),
+        ("colour", "Setting colour is not known and is ignored."),
+    ],
+)
+def test_an_unknown_setting_is_told_and_ignored(
+    name: str, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        made(**{name: "s3cret"})
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line == told
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("TOKEN", "12345", "12345"),
+        ("CLIENT_ID", "4231", 4231),
+        ("BATCH_SIZE_ROWS", "500", 500),
+        ("MAX_BATCH_AGE_SECONDS", "2.5", 2.5),
+        ("MAX_BATCH_AGE_SECONDS", "30", 30),
+        ("REQUEST_TIMEOUT_SECONDS", "1e1", 10),
+        ("MAX_RETRY_SECONDS", "0", 0),
+        ("VALIDATE_RECORDS", "false", False),
+        ("LOAD_METHOD", "append-only", "append-only"),
+    ],
+)
+def test_the_environment_gives_numbers_as_text(
+    name: str, text: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TARGET_STITCH_IMPORT_TOKEN", TOKEN)
+    monkeypatch.setenv(f"TARGET_STITCH_IMPORT_{name}", text)
+    target = TargetStitchImport(config={}, parse_env_config=True)
+    assert target.config[name.lower()] == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *with_each("VALIDATE_RECORDS", "ture", "", "2", "None"),
+        *with_each("CHECK_STATUS", "maybe"),
+        *with_each("FLATTENING_ENABLED", "oui"),
+        *with_each("BATCH_SIZE_ROWS", "many"),
+        *with_each("CLIENT_ID", "mine", ""),
+    ],
+)
+def test_a_slip_in_the_environment_is_refused_and_not_taken_for_false(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TARGET_STITCH_IMPORT_TOKEN", TOKEN)
+    monkeypatch.setenv(f"TARGET_STITCH_IMPORT_{name}", text)
+    with pytest.raises(ConfigValidationError) as refused:
+        TargetStitchImport(config={}, parse_env_config=True)
+    (said,) = refused.value.errors
+    assert said.startswith(f"{name.lower()}: TARGET_STITCH_IMPORT_{name} can't be read as ")
+
+
+def test_without_config_env_the_environment_is_nobodys_matter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TARGET_STITCH_IMPORT_VALIDATE_RECORDS", "ture")
+    assert made().config["validate_records"] is True
+
+
+def test_every_setting_is_described_and_only_the_token_is_secret() -> None:
+    properties = settings.SETTINGS["properties"]
+    for name in (*DEFAULTS, "token", "client_id", "api_url"):
+        assert properties[name]["description"], name
+        assert properties[name]["title"], name
+        assert bool(properties[name].get("secret")) == (name == "token")
