@@ -1,7 +1,7 @@
 """Runs a command and writes down what it took: ``launch.py REPORT COMMAND...``.
 
 A process of its own, as small as Python can be: on Linux the peak memory of a program is never
-less than what the process that started it had held.
+less than what the process that started it has used.
 """
 
 import os

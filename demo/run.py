@@ -1,7 +1,7 @@
 """The demo: a real tap, three tables, the target and an emulator of the Import API, twice.
 
-``make demo`` runs it. It works in a temporary folder, shows what it does, and checks what it
-says: when a number is not as it should be, it ends with a line that says so and exit code 1.
+``make demo`` runs it. It works in a temporary folder, shows each command, and checks the
+numbers: when one is wrong, it ends with a line about it and exit code 1.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 TAP = PROJECT / ".venv-tap-jsonfile" / "bin" / "tap-jsonfile"
 EMULATOR = BIN / "stitch-import-emulator"
 TARGET = BIN / "target-stitch-import"
-TOKEN = "demo-token"  # noqa: S105  # the emulator believes what it is told
+TOKEN = "demo-token"  # noqa: S105  # the emulator accepts any
 DATABASE = "stitch.db"
 LOG_LINES = 20
 

@@ -20,7 +20,7 @@ PIPE_SECONDS = 60
 
 
 class DemoError(Exception):
-    """Something is not as the demo says it is."""
+    """Something is not as the demo expects it."""
 
 
 def show(command: Sequence[str]) -> str:
@@ -30,13 +30,13 @@ def show(command: Sequence[str]) -> str:
 
 @contextlib.contextmanager
 def started_emulator(command: Sequence[str], work: Path, log: Path) -> Iterator[str]:
-    """Run the emulator as long as the block lasts; yield the line in which it says where."""
+    """Run the emulator as long as the block lasts; yield the line with its address."""
     # A file and not a pipe: a pipe that nobody reads any more would block it one day.
-    said = work / "emulator.out"
-    with said.open("wb") as out, log.open("ab") as noise:
+    output = work / "emulator.out"
+    with output.open("wb") as out, log.open("ab") as noise:
         emulator = subprocess.Popen(command, cwd=work, stdout=out, stderr=noise)
     try:
-        yield _first_line(emulator, said)
+        yield _first_line(emulator, output)
     finally:
         emulator.terminate()
         try:
@@ -46,10 +46,10 @@ def started_emulator(command: Sequence[str], work: Path, log: Path) -> Iterator[
             emulator.wait()
 
 
-def _first_line(emulator: subprocess.Popen[bytes], said: Path) -> str:
+def _first_line(emulator: subprocess.Popen[bytes], output: Path) -> str:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        line, newline, _ = said.read_text(encoding="utf-8").partition("\n")
+        line, newline, _ = output.read_text(encoding="utf-8").partition("\n")
         if newline:
             return line
         if emulator.poll() is not None:

@@ -7,10 +7,10 @@
 The tap begins at the state, if there is one. Each STATE that the target writes replaces it, whole
 and at once, also when one of the two fails later: what the target has written is safe. The exit
 code is that of ``set -o pipefail``: the target's, or the tap's where the target's is 0. SIGTERM and
-SIGINT are passed on to both, once, and the target has its 20 seconds to deliver what it holds.
+SIGINT are passed on to both, once, and the target has its 20 seconds to deliver what it has read.
 
-Copy it: it needs Python 3.10 and nothing else, and knows nothing of the tap, of the target, or of
-who runs it.
+Copy it: it needs Python 3.10 and nothing else, and works with any tap, any target and any
+scheduler.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_pipe(tap_command: list[str], target_command: list[str], state: Path) -> int:
-    """Run ``tap | target``, keeping its STATEs; return the exit code, and say on stderr why."""
+    """Run ``tap | target``, keeping its STATEs; return the exit code, and print why to stderr."""
     asked: list[int] = []
-    untold: list[subprocess.Popen[bytes]] = []
+    running: list[subprocess.Popen[bytes]] = []
 
     def pass_on() -> None:
-        while untold:  # each is told once: a second signal would cut the target short
-            untold.pop().terminate()
+        while running:  # one signal each: a second one would end the target at once
+            running.pop().terminate()
 
     def on_signal(signum: int, _: object) -> None:
         asked.append(signum)
@@ -66,7 +66,7 @@ def run_pipe(tap_command: list[str], target_command: list[str], state: Path) -> 
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, on_signal)
     tap, target = _started(tap_command, target_command)
-    untold.extend((tap, target))
+    running.extend((tap, target))
     if asked:  # while they were being started
         pass_on()
     target_code = _until_target_ends(target, state)
