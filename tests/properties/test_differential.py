@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from target_stitch_import.transit import from_transit
+
 from tests.fuzz.loading import load_chunks
 from tests.properties.stories import cut, stories, written_anyhow, written_plainly
 
