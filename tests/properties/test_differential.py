@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from target_stitch_import.transit import from_transit
 
+from target_stitch_import.batches.transit import decode_transit
 from tests.fuzz.loading import load_chunks
 from tests.properties.stories import cut, stories, written_anyhow, written_plainly
 
@@ -116,7 +116,7 @@ def messages_in(body: bytes) -> list[dict[str, Any]]:
         }
         return [{**same, **message} for message in found["messages"]]
     if found and isinstance(found[0], list):
-        found = from_transit(found)
+        found = decode_transit(found)
     return [{"version": None, **message} for message in found]
 
 
