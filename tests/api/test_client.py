@@ -16,11 +16,10 @@ from target_stitch_import.errors import (
     TargetStitchImportError,
     TransientError,
 )
-from tests.api.talking import OK, connected, request, says, serving
+from tests.support.raw_server import OK, connected, request, says, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from target_stitch_import.api.client import ImportClient
 
@@ -71,7 +70,7 @@ def test_a_service_that_says_nothing_may_be_tried_again() -> None:
             done.set()
 
 
-def is_let_go(client: ImportClient) -> bool:
+def is_released(client: ImportClient) -> bool:
     """Return whether nobody holds a body that was not taken, though nobody looks for garbage."""
     body = bytes([1, 2, 3])
     references = sys.getrefcount(body)
@@ -93,9 +92,9 @@ def test_the_memory_of_a_body_that_was_not_taken_may_be_used_again(
 ) -> None:
     # Given a service that is silent, hangs up or is busy, and one that is not there
     with serving(*talks) as port, connected(port, timeout=0.5) as client:
-        assert is_let_go(client)
+        assert is_released(client)
     with connected(port) as client:
-        assert is_let_go(client)
+        assert is_released(client)
 
 
 def test_a_kept_connection_is_used_again() -> None:
@@ -137,7 +136,7 @@ def test_a_tls_connection_that_breaks_off_may_be_tried_again() -> None:
         client.post(b"{}")
 
 
-def test_a_service_without_tls_is_told_of_in_one_line() -> None:
+def test_a_service_without_tls_is_an_error_of_one_line() -> None:
     def plain(connection: socket.socket) -> None:
         connection.recv(65_536)
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -163,23 +162,6 @@ def test_a_token_that_no_header_can_hold_is_not_shown(token: str) -> None:
             client.post(b"{}")
     assert "cret" not in str(raised.value)
     assert "token" in str(raised.value)
-
-
-def test_a_netrc_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password hunter2\n")
-    (tmp_path / ".netrc").chmod(0o600)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("NETRC", raising=False)
-    seen: list[bytes] = []
-
-    def talk(connection: socket.socket) -> None:
-        seen.append(request(connection))
-        connection.sendall(OK)
-
-    with serving(talk) as port, connected(port) as client:
-        client.post(b"{}")
-    assert b"Authorization: Bearer s3cret\r\n" in seen[0]
-    assert b"Basic" not in seen[0]
 
 
 def test_a_redirect_is_not_followed() -> None:

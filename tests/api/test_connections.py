@@ -11,7 +11,7 @@ import trustme
 
 from target_stitch_import.api.client import PUSH
 from target_stitch_import.errors import DeliveryError, TransientError
-from tests.api.talking import OK, connected, request, says, serving
+from tests.support.raw_server import OK, connected, request, says, serving
 
 if TYPE_CHECKING:
     import socket
