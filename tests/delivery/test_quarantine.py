@@ -233,7 +233,10 @@ def test_a_write_that_takes_a_part_is_gone_on_with(
 
 @pytest.mark.parametrize(
     ("place", "reason"),
-    [("nowhere/q.singer", "the folder .*nowhere is not there"), (".", "it is no regular file")],
+    [
+        ("nowhere/q.singer", "the folder .*nowhere does not exist"),
+        (".", "it is not a regular file"),
+    ],
 )
 def test_a_path_that_can_not_be_written_is_refused_at_the_start(
     tmp_path: Path, place: str, reason: str

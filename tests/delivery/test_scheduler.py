@@ -22,7 +22,7 @@ def test_a_batch_is_posted_and_acknowledged() -> None:
     run.scheduler.finish()
     run.scheduler.close()
     assert run.acknowledged == [1]
-    assert run.scheduler.in_flight == 0
+    assert run.metrics.in_flight == 0
 
 
 def test_as_many_posts_as_allowed_are_on_the_wire_at_once() -> None:
@@ -44,7 +44,7 @@ def test_no_more_than_allowed_are_ever_on_the_wire_or_held(parallel: int) -> Non
     run.service.accepts_all = True
     for number in range(1, 51):
         run.scheduler.submit(sealed_batch(number))
-        assert run.scheduler.in_flight <= parallel + READY
+        assert run.metrics.in_flight <= parallel + READY
     run.scheduler.finish()
     run.scheduler.close()
     assert run.service.most_in_flight <= parallel
@@ -220,7 +220,7 @@ def test_to_collect_without_waiting_does_not_wait() -> None:
     run.scheduler.submit(sealed_batch(1))
     run.service.wait_for(1)
     run.scheduler.collect()
-    assert run.scheduler.in_flight == 1
+    assert run.metrics.in_flight == 1
     run.service.answer(1)
     run.scheduler.finish()
     run.scheduler.close()

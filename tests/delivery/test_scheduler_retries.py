@@ -70,7 +70,7 @@ def test_while_one_batch_waits_the_others_go_on() -> None:
     for number in range(2, 30):
         run.scheduler.submit(sealed_batch(number))
     # Then they are delivered meanwhile, through the places that are left
-    while run.scheduler.in_flight > 1:
+    while run.metrics.in_flight > 1:
         run.scheduler.collect(block=True)
     assert sorted(run.acknowledged) == list(range(2, 30))  # two go side by side
     run.scheduler.close()
