@@ -76,13 +76,16 @@ def parse_response(
     else:
         values = [fields.get(name) for name in ("message", "error", "errors", "reason")]
         text = "; ".join(str(value) for value in values if value) or str(fields.get("status") or "")
+    # Without one, what seems empty may have been cut with the connection.
+    is_chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
+    has_end = is_chunked or headers.get("Content-Length") == "0"
     printable = hide(text).encode(errors="replace").decode()
     is_object, fields = fields is not None, fields or {}
     return ApiResponse(
         code,
         is_object=is_object,
         is_complete=is_complete,
-        is_empty=is_complete and not content and _has_end(headers),
+        is_empty=is_complete and not content and has_end,
         refuses_record=_refuses_record(fields),
         status=hide(str(fields.get("status"))),
         message=" ".join(printable.split())[:_MAX_MESSAGE] or "(an empty answer)",
@@ -133,12 +136,6 @@ def _lacks(response: ApiResponse) -> str:
     if response.code not in (200, 201, 202):
         return "instead of 200, 201 or 202"
     return "" if response.is_complete else "with a body that did not end"
-
-
-def _has_end(headers: Mapping[str, str]) -> bool:
-    """Return True if a response has an end of its own, not that of its connection."""
-    is_chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
-    return is_chunked or headers.get("Content-Length") == "0"
 
 
 def _parse_object(content: bytes) -> dict[str, Any] | None:

@@ -64,7 +64,10 @@ def render(metrics: Metrics, width: int, max_streams: int) -> RenderableType:
     streams = metrics.streams
     shown, rest = top_streams(streams, max_streams, last_change)
     for name, counts in shown.items():
-        add(Text(_printable(name), "cyan"), counts)
+        printable = "".join(
+            each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name
+        )
+        add(Text(printable, "cyan"), counts)
     if len(shown) < len(streams):
         add(Text(f"{len(streams) - len(shown):,} others", "dim"), rest)
     if len(streams) != 1:
@@ -104,12 +107,8 @@ def _period(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _printable(name: str) -> str:
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
-
-
 class LiveTable:
-    """Draws the table on a terminal, and shows what is logged above it."""
+    """Draws the table on a terminal; log handlers write to it as to a stream."""
 
     def __init__(self, terminal: Any, metrics: Metrics) -> None:
         """Draw on ``terminal``, a text stream."""
@@ -120,17 +119,16 @@ class LiveTable:
         self._handlers: list[logging.StreamHandler[Any]] = []
 
     def start(self) -> None:
-        """Draw the table, and redirect every log handler of the terminal to ``write_above``."""
-        for handler in _handlers_on(self._terminal):
-            handler.setStream(_LogStream(self))
-            self._handlers.append(handler)
+        """Draw the table, and redirect every log handler of the terminal to this."""
+        self._handlers = _handlers_on(self._terminal)
+        for handler in self._handlers:
+            handler.setStream(self)
         self.draw()
 
     def stop(self) -> None:
         """Erase the table, and let log handlers write to the terminal again."""
         for handler in self._handlers:
             handler.setStream(self._terminal)
-        self._handlers.clear()
         if self._is_in_foreground():
             with self._lock, contextlib.suppress(OSError, ValueError):
                 self._write(ERASE)
@@ -152,15 +150,25 @@ class LiveTable:
             return
         width, height = self._size()
         max_streams = max(0, min(MAX_STREAMS, height - _OTHER_LINES))
-        frame = _as_frame(render(self._metrics, width - 1, max_streams), width - 1, height)
+        console = Console(
+            file=io.StringIO(), width=width - 1, force_terminal=True, highlight=False, markup=False
+        )
+        with console.capture() as capture:
+            console.print(render(self._metrics, width - 1, max_streams))
+        lines = capture.get().splitlines()[: max(0, height - 2)]
+        # below the cursor, which then goes back
+        frame = "\n" + "".join(f"{line}\n" for line in lines) + f"\x1b[{len(lines) + 1}A\r"
         with self._lock, contextlib.suppress(OSError, ValueError):  # a terminal may go away
             self._frame = frame
             self._write(ERASE + frame)
 
-    def write_above(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """Write whole lines, and the table again below them; in the background the lines alone."""
         with self._lock:
             self._write(ERASE + text + self._frame if self._is_in_foreground() else text)
+
+    def flush(self) -> None:
+        """Do nothing: each write is flushed."""
 
     def _write(self, text: str) -> None:
         encoding = self._terminal.encoding or "utf-8"
@@ -180,36 +188,9 @@ class LiveTable:
             return True
 
 
-def _as_frame(table: RenderableType, width: int, height: int) -> str:
-    """Return the text that draws the table below the cursor and moves the cursor back."""
-    console = Console(
-        file=io.StringIO(), width=width, force_terminal=True, highlight=False, markup=False
-    )
-    with console.capture() as capture:
-        console.print(table)
-    lines = capture.get().splitlines()[: max(0, height - 2)]
-    return "\n" + "".join(f"{line}\n" for line in lines) + f"\x1b[{len(lines) + 1}A\r"
-
-
-class _LogStream:
-    """The stream that log handlers write to while there is a table."""
-
-    def __init__(self, table: LiveTable) -> None:
-        self._table = table
-
-    def write(self, text: str) -> None:
-        self._table.write_above(text)
-
-    def flush(self) -> None:
-        """Do nothing: each write is flushed."""
-
-
 def _handlers_on(terminal: Any) -> list[logging.StreamHandler[Any]]:
     """Return the handlers, of whichever logger, that write to a terminal."""
     loggers: list[Any] = [logging.getLogger(), *logging.root.manager.loggerDict.values()]
-    handlers = [each for logger in loggers for each in getattr(logger, "handlers", ())]
-    return [
-        each
-        for each in dict.fromkeys(handlers)
-        if isinstance(each, logging.StreamHandler) and each.stream is terminal
-    ]
+    handlers = {each for logger in loggers for each in getattr(logger, "handlers", ())}
+    is_stream = logging.StreamHandler
+    return [each for each in handlers if isinstance(each, is_stream) and each.stream is terminal]

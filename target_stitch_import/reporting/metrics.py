@@ -26,10 +26,7 @@ class StreamCounts:
     records: int = 0
     """Acknowledged by the service."""
     size: int = 0
-    """Bytes of what is acknowledged.
-
-    A body of one stream counts as a whole; of a body that streams share, each has its messages.
-    """
+    """Bytes of what is acknowledged; of a body that streams share, each has its messages."""
     requests: int = 0
     """Posts with something of the stream in them, whatever the answer was."""
     retries: int = 0
@@ -44,14 +41,12 @@ class StreamCounts:
     @property
     def seconds(self) -> float:
         """Seconds from the first post to the last acknowledgement."""
-        if self.began is None or self.ended is None:
-            return 0.0
-        return self.ended - self.began
+        return 0.0 if self.began is None or self.ended is None else self.ended - self.began
 
     def plus(self, other: StreamCounts) -> StreamCounts:
         """Return the sum; its time is from the first post of both to the last of both."""
-        began = [each for each in (self.began, other.began) if each is not None]
-        ended = [each for each in (self.ended, other.ended) if each is not None]
+        began = (each for each in (self.began, other.began) if each is not None)
+        ended = (each for each in (self.ended, other.ended) if each is not None)
         return StreamCounts(
             self.records + other.records,
             self.size + other.size,
@@ -104,10 +99,10 @@ class Metrics:
     def acknowledged(self, contents: Mapping[str, tuple[int, int]], size: int) -> None:
         """Count a body of ``size`` bytes; ``contents`` has each stream's records and bytes."""
         now = self.clock()
-        for stream, (records, its_size) in contents.items():
+        for stream, (records, stream_size) in contents.items():
             counts = self._counts(stream)
             counts.records += records
-            counts.size += its_size
+            counts.size += stream_size
             counts.ended = now
             self.total.records += records
         self.total.size += size

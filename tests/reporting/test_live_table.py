@@ -229,14 +229,14 @@ def test_a_run_that_goes_into_the_background_leaves_the_shell_alone(
     monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
     drawn = screen.getvalue()
     # when something is logged, it is time to draw, and the run ends
-    live_table.write_above("a line\n")
+    live_table.write("a line\n")
     live_table.draw()
     live_table.stop()
     # then the line is all that is written
     assert screen.getvalue() == f"{drawn}a line\n"
     # and back in front, no table of before stands below a line
     monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
-    live_table.write_above("another\n")
+    live_table.write("another\n")
     assert screen.getvalue() == f"{drawn}a line\n{ERASE}another\n"
 
 
