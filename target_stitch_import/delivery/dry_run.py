@@ -79,7 +79,7 @@ class DryRun:
         """
         try:
             if self._output is not None:
-                self._output.write(b"".join([body, b"\n"]))
+                self._output.writelines([body, b"\n"])
         except OSError as error:
             raise OutputError(f"the bodies can't be written: {error}") from error
 

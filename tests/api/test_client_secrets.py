@@ -11,7 +11,7 @@ import requests
 
 from target_stitch_import.api.client import BearerAuth
 from target_stitch_import.errors import DeliveryError
-from tests.support.raw_server import OK, connected, request, response, says, serving
+from tests.support.raw_server import OK, connected, request, response, sends, serving
 
 if TYPE_CHECKING:
     import socket
@@ -34,11 +34,11 @@ def sent(token: str = TOKEN) -> list[str]:
     """Post a body; return the lines of the request."""
     requests: list[str] = []
 
-    def talk(connection: socket.socket) -> None:
+    def handler(connection: socket.socket) -> None:
         requests.append(request(connection).decode())
         connection.sendall(OK)
 
-    with serving(talk) as port, connected(port, token=token) as client:
+    with serving(handler) as port, connected(port, token=token) as client:
         client.post(b'{"a":1}')
     return requests[0].split("\r\n")
 
@@ -99,7 +99,7 @@ def test_a_response_that_quotes_the_token_is_shown_without_it(
     # given a response that quotes the token in its body and its headers
     quote = response(status, body, {"Location": f"https://example.com/?token={TOKEN}"})
     with (
-        serving(says(quote)) as port,
+        serving(sends(quote)) as port,
         connected(port, token=TOKEN) as client,
         caplog.at_level(logging.DEBUG),
         pytest.raises(DeliveryError) as raised,
@@ -144,7 +144,7 @@ def test_a_token_is_hidden_in_every_form_and_words_stay_whole(
     token: str, body: bytes, message: str
 ) -> None:
     with (
-        serving(says(response(413, body))) as port,
+        serving(sends(response(413, body))) as port,
         connected(port, token=token) as client,
         pytest.raises(DeliveryError) as raised,
     ):

@@ -26,7 +26,7 @@ from target_stitch_import.errors import (
     UnidentifiedRecordError,
 )
 from tests.recordings.answers import ALL_ANSWERS, ANSWERS, BODY, FOLDER, PUSH_BODY, cassette
-from tests.support.raw_server import connected, request, response, says, serving
+from tests.support.raw_server import connected, request, response, sends, serving
 
 if TYPE_CHECKING:
     import socket
@@ -178,7 +178,7 @@ def test_no_other_answer_is_one_of_push(name: str) -> None:
 def test_a_service_is_up_only_with_200_and_ok(name: str) -> None:
     answer = ANSWERS[name]
     with (
-        serving(says(response(answer.status, answer.body.encode()))) as port,
+        serving(sends(response(answer.status, answer.body.encode()))) as port,
         connected(port) as client,
         pytest.raises(DeliveryError, match=f"{answer.status} "),
     ):
@@ -211,11 +211,11 @@ def test_each_other_answer_becomes_its_error(name: str, client: ImportClient) ->
 def test_a_lack_of_access_says_which_setting_to_check(name: str, setting: str) -> None:
     answer, requests = ANSWERS[name], []
 
-    def talk(connection: socket.socket) -> None:
+    def handler(connection: socket.socket) -> None:
         requests.append(request(connection))
         connection.sendall(response(answer.status, answer.body.encode()))
 
-    with serving(talk) as port, connected(port) as client, pytest.raises(AccessError) as raised:
+    with serving(handler) as port, connected(port) as client, pytest.raises(AccessError) as raised:
         client.validate(b"[]")
     assert raised.value.setting == setting
     assert [each.split(b"\r\n")[0] for each in requests] == [b"POST /v2/import/validate HTTP/1.1"]

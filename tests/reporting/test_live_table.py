@@ -65,15 +65,15 @@ def clock() -> Clock:
 @pytest.fixture
 def metrics(clock: Clock) -> Metrics:
     """Two streams, of which one has waited for a retry, and a STATE of three seconds ago."""
-    found = Metrics(clock)
-    found.in_flight = 2
+    metrics = Metrics(clock)
+    metrics.in_flight = 2
     for stream, records, size in [("orders", 12_345, 8_400_000), ("customers", 678, 91_000)]:
-        found.request_sent([stream], is_retry=False)
-        found.acknowledged({stream: (records, size)}, size)
-    found.request_sent(["orders"], is_retry=True)
-    found.state_written()
+        metrics.request_sent([stream], is_retry=False)
+        metrics.acknowledged({stream: (records, size)}, size)
+    metrics.request_sent(["orders"], is_retry=True)
+    metrics.state_written()
     clock.now += 3
-    return found
+    return metrics
 
 
 def drawn(metrics: Metrics, width: int) -> list[str]:
@@ -240,7 +240,7 @@ def test_a_run_that_goes_into_the_background_leaves_the_shell_alone(
     assert screen.getvalue() == f"{drawn}a line\n{ERASE}another\n"
 
 
-def test_a_terminal_that_hangs_up_is_no_failure(metrics: Metrics) -> None:
+def test_a_terminal_that_hangs_up_is_not_a_failure(metrics: Metrics) -> None:
     screen = Screen()
     live_table = LiveTable(screen, metrics)
     live_table.start()

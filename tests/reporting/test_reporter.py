@@ -112,7 +112,7 @@ def test_the_end_has_an_event_for_each_stream_and_one_for_all(kept: _Kept) -> No
         pipeline.now += 2.5
         pipeline.metrics.acknowledged({"orders": (1, 70)}, 70)
         pipeline.metrics.set_aside("orders")
-    # when it is over, then each is told
+    # when it is over, then each is reported
     assert kept.messages == [
         "Stream 'empty': 0 records, 0 bytes, 0 requests, 0 retries, 0 quarantined, 0.0 s.",
         "Stream 'orders': 1 record, 70 bytes, 2 requests, 1 retry, 1 quarantined, 2.5 s.",

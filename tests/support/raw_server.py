@@ -24,17 +24,17 @@ def response(status: int, body: bytes, headers: dict[str, str] | None = None) ->
 
 
 @contextlib.contextmanager
-def serving(*talks: Callable[[socket.socket], None]) -> Iterator[int]:
+def serving(*handlers: Callable[[socket.socket], None]) -> Iterator[int]:
     """Serve one connection after the other, each as a test says; yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(30)
 
         def serve() -> None:
-            for talk in talks:
+            for handler in handlers:
                 connection, _ = server.accept()
                 connection.settimeout(30)
                 with connection, contextlib.suppress(OSError):
-                    talk(connection)
+                    handler(connection)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -72,12 +72,12 @@ def request(connection: socket.socket) -> bytes:
     return data
 
 
-def says(*answers: bytes) -> Callable[[socket.socket], None]:
-    """Return a talk: read a request, answer this, and so on with each further one; then close."""
+def sends(*answers: bytes) -> Callable[[socket.socket], None]:
+    """Return a handler: read a request, answer this, and so on with each further one; then close."""
 
-    def talk(connection: socket.socket) -> None:
+    def handler(connection: socket.socket) -> None:
         for answer in answers:
             request(connection)
             connection.sendall(answer)
 
-    return talk
+    return handler
