@@ -65,6 +65,7 @@ def create_pipeline(
         parallel=1 if dry_run else config["max_parallel_requests"],  # keeps the order of bodies
         set_aside=set_aside,
         check_status=config["check_status"] and dry_run is None,
+        metrics=dry_run.metrics if dry_run else None,
     )
 
 

@@ -1,8 +1,7 @@
-"""Connections over which an answer is never taken for that of another request.
+"""Connections over which a response is never taken for that of another request.
 
-``http.client`` takes an interim answer (1xx) for the final one, and the end of the connection for the
-end of a head. Here it reads on to the final answer, and a head that is cut short is an error. Knows
-HTTP/1.1, and nothing of the service.
+``http.client`` takes an interim response (1xx) for the final one, and the end of the connection for
+the end of a head. Here it reads on to the final response, and a head that is cut short is an error.
 """
 
 from __future__ import annotations
@@ -22,11 +21,9 @@ if TYPE_CHECKING:
 else:
     _Base = object  # any class of connections of urllib3, see Adapter
 
-__all__ = ["Adapter"]
-
 
 class _Lines(io.BufferedReader):
-    """What a server sends: its lines are those of heads and of the framing of chunks."""
+    """What a server sends. Its lines are those of heads and of the framing of chunks."""
 
     deadline: float = math.inf
     """The ``time.monotonic()`` after which no line is read."""
@@ -42,7 +39,7 @@ class _Lines(io.BufferedReader):
 
 
 class _FinalResponse(http.client.HTTPResponse):
-    """An answer that is none of 1xx."""
+    """A response that is not 1xx."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -50,7 +47,7 @@ class _FinalResponse(http.client.HTTPResponse):
         self.fp: _Lines = _Lines(self.fp.detach())
 
     def begin(self) -> None:
-        """Read the head of the final answer, within the timeout.
+        """Read the head of the final response, within the timeout.
 
         Raises:
             http.client.HTTPException: There is none. The connection can't be used again.
@@ -79,12 +76,12 @@ class _Connection(_Base):
 
 
 class Adapter(HTTPAdapter):
-    """Has the connections of each pool, to a proxy or not, read on to the final answer."""
+    """Has the connections of each pool, to a proxy or not, read on to the final response."""
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         """Return the pool for a request."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        usual = pool.ConnectionCls
-        if not issubclass(usual, _Connection):
-            pool.ConnectionCls = type(usual.__name__, (_Connection, usual), {})
+        base = pool.ConnectionCls
+        if not issubclass(base, _Connection):
+            pool.ConnectionCls = type(base.__name__, (_Connection, base), {})
         return pool

@@ -1,7 +1,6 @@
-"""What the service answers, and the error that it becomes.
+"""What a response of the service means, and the error that it becomes.
 
-Knows the answers (Import API reference, section Answers that are not success) and what a person is to
-do about each; nothing of connections.
+Import API reference, section Answers that are not success.
 """
 
 from __future__ import annotations
@@ -25,75 +24,78 @@ from target_stitch_import.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Answer", "check", "read"]
-
-_ACKNOWLEDGED: Final = frozenset({200, 201, 202})
-_TRANSIENT: Final = frozenset({408, 429})
-_RECORD = re.compile(r"^Record (\d+) ")
-_READ: Final = 20_000  # characters of a page that are looked at
-_SHOWN: Final = 300  # characters of an answer that a message quotes
+_MAX_PAGE: Final = 20_000  # characters of an HTML page that are parsed
+_MAX_MESSAGE: Final = 300  # characters of a response that a message quotes
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What an answer says, without the token."""
+class ApiResponse:
+    """What a response says, without the token."""
 
     code: int
     """The HTTP status."""
     is_object: bool
-    """True if it is a JSON object."""
-    is_whole: bool
-    """True if its body was read to the end."""
+    """True if the body is a JSON object."""
+    is_complete: bool
+    """True if the body was read to its end."""
     is_empty: bool
-    """True if it says that it has no body, and has none."""
-    refuses_a_record: bool
+    """True if the headers say that there is no body, and there is none."""
+    refuses_record: bool
     """True if it says what is wrong with a record of a push body, though not with which."""
     status: str
-    """That object's ``status``."""
-    said: str
-    """A line for people."""
+    """The object's ``status``."""
+    message: str
+    """One line for people."""
     location: str
     """Where a redirect leads."""
     retry_after: float | None
     """Seconds that the service asks to wait."""
 
     @property
-    def told(self) -> str:
-        """A line for people, behind the HTTP status."""
-        return f"{self.code} {self.said}"
+    def summary(self) -> str:
+        """One line for people, after the HTTP status."""
+        return f"{self.code} {self.message}"
 
 
-def read(
+def parse_response(
     code: int,
     headers: Mapping[str, str],
     content: bytes,
     hide: Callable[[str], str],
     *,
-    is_whole: bool,
-) -> Answer:
-    """Make of an answer what is looked at; ``hide`` takes the token out of a text that quotes it.
+    is_complete: bool,
+) -> ApiResponse:
+    """Return a response without the token, which ``hide`` takes out of a text.
 
-    It is hidden before anything is cut, so that no part of it can be left.
+    It is hidden before anything is cut, so that no part of it is left.
     """
-    fields = _json_object(content)
-    text = content.decode(errors="replace")
-    words = _page_text(hide(text)) if fields is None else _words(fields)
-    printable = hide(words).encode(errors="replace").decode()
-    return Answer(
+    fields = _parse_object(content)
+    if fields is None:  # a page, or a bare string
+        page = hide(content.decode(errors="replace"))[:_MAX_PAGE]
+        text = re.sub(r"<(style|script)\b.*?</\1>|<[^<>]*>", " ", page, flags=re.DOTALL)
+    else:
+        values = [fields.get(name) for name in ("message", "error", "errors", "reason")]
+        text = "; ".join(str(value) for value in values if value) or str(fields.get("status") or "")
+    # Without one, what seems empty may have been cut with the connection.
+    is_chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
+    has_end = is_chunked or headers.get("Content-Length") == "0"
+    printable = hide(text).encode(errors="replace").decode()
+    is_object, fields = fields is not None, fields or {}
+    return ApiResponse(
         code,
-        is_object=fields is not None,
-        is_whole=is_whole,
-        is_empty=is_whole and not content and _ends(headers),
-        refuses_a_record=_refuses_a_record(fields),
-        status=hide(str((fields or {}).get("status"))),
-        said=" ".join(printable.split())[:_SHOWN] or "(an empty answer)",
+        is_object=is_object,
+        is_complete=is_complete,
+        is_empty=is_complete and not content and has_end,
+        refuses_record=_refuses_record(fields),
+        status=hide(str(fields.get("status"))),
+        message=" ".join(printable.split())[:_MAX_MESSAGE] or "(an empty answer)",
         location=hide(headers.get("Location", "nowhere")),
-        retry_after=_seconds(headers.get("Retry-After", "")),
+        retry_after=_parse_retry_after(headers.get("Retry-After", "")),
     )
 
 
-def check(answer: Answer, *, may_be_empty: bool = False) -> None:
-    """Return if a body was taken (Import API reference, section Endpoints).
+def require_accepted(response: ApiResponse, *, may_be_empty: bool = False) -> None:
+    """Return if the service has accepted a body (Import API reference, section Endpoints).
 
     ``may_be_empty`` is true of an endpoint whose 201 may have no body.
 
@@ -101,97 +103,78 @@ def check(answer: Answer, *, may_be_empty: bool = False) -> None:
         TransientError: Another try may help.
         AccessError, RejectedError: Another try would not help.
     """
-    code, said, told = answer.code, answer.said, answer.told
+    code, summary = response.code, response.summary
     if 200 <= code < 300:  # noqa: PLR2004
-        if may_be_empty and code == 201 and answer.is_empty:  # noqa: PLR2004
-            return
-        if lacks := _lacks(answer):
-            raise TransientError(f"{code} {lacks}, so no proof: {said}")
+        lacks = "" if may_be_empty and code == 201 and response.is_empty else _lacks(response)  # noqa: PLR2004
+        if lacks:
+            raise TransientError(f"{code} {lacks}, so no proof: {response.message}")
         return
-    if code in _TRANSIENT or code >= 500:  # noqa: PLR2004
-        raise TransientError(told, retry_after=answer.retry_after)
+    if code in (408, 429) or code >= 500:  # noqa: PLR2004
+        raise TransientError(summary, retry_after=response.retry_after)
     if code in (401, 403):
-        look_at, advice = _what_to_look_at(answer)
-        raise AccessError(f"{told.rstrip('.')}. {advice}", setting=look_at)
+        setting, advice = _advise_on_access(response)
+        raise AccessError(f"{summary.rstrip('.')}. {advice}", setting=setting)
     if code == 413:  # noqa: PLR2004
-        raise TooLargeError(told)
+        raise TooLargeError(summary)
     if code < 400:  # noqa: PLR2004
         raise RejectedError(
-            f"{code}: a redirect to {answer.location} is not followed. Check the setting api_url."
+            f"{code}: a redirect to {response.location} is not followed. Check the setting api_url."
         )
-    if match := _RECORD.match(said):
-        raise RejectedRecordError(told, index=int(match[1]))
-    if code == 422 and answer.refuses_a_record:  # noqa: PLR2004
-        raise UnidentifiedRecordError(told)
-    raise RejectedError(told)
+    if match := re.match(r"Record (\d+) ", response.message):
+        raise RejectedRecordError(summary, index=int(match[1]))
+    if code == 422 and response.refuses_record:  # noqa: PLR2004
+        raise UnidentifiedRecordError(summary)
+    raise RejectedError(summary)
 
 
-def _lacks(answer: Answer) -> str:
-    """Return what an answer of 2xx lacks to be an acknowledgement; nothing if it is one."""
-    if not answer.is_object:
+def _lacks(response: ApiResponse) -> str:
+    """Return what a response of 2xx lacks to be an acknowledgement; nothing if it is one."""
+    if not response.is_object:
         return "without a JSON object"
-    if answer.status not in ("OK", "Accepted"):
+    if response.status not in ("OK", "Accepted"):
         return "without a status of OK or Accepted"
-    if answer.code not in _ACKNOWLEDGED:
+    if response.code not in (200, 201, 202):
         return "instead of 200, 201 or 202"
-    return "" if answer.is_whole else "with a body that did not end"
+    return "" if response.is_complete else "with a body that did not end"
 
 
-def _ends(headers: Mapping[str, str]) -> bool:
-    """Return True if an answer has an end of its own, not that of its connection."""
-    is_chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
-    return is_chunked or headers.get("Content-Length") == "0"
-
-
-def _json_object(content: bytes) -> dict[str, Any] | None:
+def _parse_object(content: bytes) -> dict[str, Any] | None:
     try:
-        answer = json.loads(content)
+        value = json.loads(content)
     except (ValueError, RecursionError):
         return None
-    return answer if isinstance(answer, dict) else None
+    return value if isinstance(value, dict) else None
 
 
-def _refuses_a_record(answer: dict[str, Any] | None) -> bool:
-    """Return True if a 422 says what is wrong with a record, and not with the client."""
-    errors = (answer or {}).get("errors")
+def _refuses_record(fields: dict[str, Any]) -> bool:
+    """Return True if the errors of a 422 are about a record, and not about the client."""
+    errors = fields.get("errors")
     if not isinstance(errors, list):
         return False
     reasons = [each["reason"] for each in errors if isinstance(each, dict) and "reason" in each]
     return bool(reasons) and "client" not in str(reasons)
 
 
-def _words(answer: dict[str, Any]) -> str:
-    words = [answer.get(name) for name in ("message", "error", "errors", "reason")]
-    return "; ".join(str(word) for word in words if word) or str(answer.get("status") or "")
-
-
-def _page_text(page: str) -> str:
-    """Return what a person would read of a page, or of a bare string."""
-    return re.sub(r"<(style|script)\b.*?</\1>|<[^<>]*>", " ", page[:_READ], flags=re.DOTALL)
-
-
-def _what_to_look_at(answer: Answer) -> tuple[str, str]:
-    """Return what an ``AccessError`` names, and the advice."""
-    said = answer.said
-    if "region" in said.lower():
+def _advise_on_access(response: ApiResponse) -> tuple[str, str]:
+    """Return the setting that an ``AccessError`` names, and the advice."""
+    message = response.message
+    if "region" in message.lower():
         return "region", "Check the setting region: the account lives in the other one."
-    if "not active" in said:
+    if "not active" in message:
         return "integration", "The integration is paused or deleted in Stitch."
-    if answer.is_object and "client" in said.lower():  # as some proxy's page has it, too
+    if response.is_object and "client" in message.lower():  # some proxy's page has the word, too
         return "client_id", "The client ID does not belong to this token."
-    if answer.is_object and "Not Authenticated" in said:  # to a record without one
+    if response.is_object and "Not Authenticated" in message:  # to a record without one
         return "client_id", "Check the setting client_id, and the token."
     return "token", "Check the setting token: it is missing, mistyped or revoked."
 
 
-def _seconds(retry_after: str) -> float | None:
+def _parse_retry_after(value: str) -> float | None:
     """Return the seconds that a Retry-After asks for, given as seconds or as a date."""
-    value = retry_after.strip()
+    value = value.strip()
     if value.isascii() and value.isdigit():
         return float(value)
     try:
-        moment = email.utils.parsedate_to_datetime(value)
-        seconds = moment.timestamp() - time.time()
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, OverflowError):
         return None
-    return max(0.0, seconds)

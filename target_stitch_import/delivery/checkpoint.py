@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Checkpoint"]
-
 
 class Checkpoint:
     """Keeps the STATEs that wait, and writes the newest one that need not wait any longer."""
@@ -22,47 +20,38 @@ class Checkpoint:
         """Pass each STATE that may be written to ``write``, as the tap's own bytes."""
         self._write = write
         self._newest = 0
-        self._unacknowledged: dict[int, bytes | None] = {}
-        """By number, in the order of opening: the newest STATE that came after each batch opened."""
-        self._ready: bytes | None = None
+        # By number: the newest STATE that came after each unacknowledged batch opened. Number 0
+        # stands for the beginning of the run: a STATE there waits for no batch.
+        self._states: dict[int, bytes | None] = {0: None}
 
     @property
     def waiting(self) -> int:
-        """How many STATEs wait: at most one for each unacknowledged batch, and one more."""
-        values = [self._ready, *self._unacknowledged.values()]
-        return sum(value is not None for value in values)
+        """The number of STATEs that are kept."""
+        return sum(state is not None for state in self._states.values())
 
     def open_batch(self) -> int:
         """Return the number of a batch that opens."""
         self._newest += 1
-        self._unacknowledged[self._newest] = None
+        self._states[self._newest] = None
         return self._newest
 
     def acknowledge(self, number: int) -> None:
-        """Mark a batch as acknowledged: the service has every record of it.
+        """Mark a batch as acknowledged.
 
-        A STATE that waited for it now waits for the batch before it, if that one is not acknowledged.
-        It replaces a STATE that waits there, which is older.
+        A STATE that waited for it now waits for the unacknowledged batch before it, and replaces
+        an older STATE there.
         """
-        value = self._unacknowledged.pop(number)
-        if value is None:
-            return
-        before = [earlier for earlier in self._unacknowledged if earlier < number]
-        if before:
-            self._unacknowledged[before[-1]] = value
-        else:
-            self._ready = value
+        state = self._states.pop(number)
+        if state is not None:
+            before = max(earlier for earlier in self._states if earlier < number)
+            self._states[before] = state
 
-    def remember(self, value: bytes) -> None:
+    def remember(self, state: bytes) -> None:
         """Keep a STATE until it may be written; it replaces one that waits for the same batches."""
-        newest = next(reversed(self._unacknowledged), None)
-        if newest is None:
-            self._ready = value
-        else:
-            self._unacknowledged[newest] = value
+        self._states[next(reversed(self._states))] = state
 
     def release(self) -> None:
         """Write the newest STATE that waits for no batch, if there is one."""
-        value, self._ready = self._ready, None
-        if value is not None:
-            self._write(value)
+        state, self._states[0] = self._states[0], None
+        if state is not None:
+            self._write(state)

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from collections import Counter
 from typing import IO, TYPE_CHECKING, Any
 
-from target_stitch_import.batches.splitting import count_by_table
 from target_stitch_import.errors import TargetStitchImportError
+from target_stitch_import.reporting.metrics import Metrics, StreamCounts
 from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
-
-__all__ = ["DryRun", "OutputError"]
 
 
 class OutputError(TargetStitchImportError):
@@ -30,34 +28,15 @@ class WouldFailError(TargetStitchImportError):
     """A real run would fail."""
 
 
-@dataclass
-class _Posted:
-    """What would be posted of a table."""
-
-    records: int = 0
-    requests: int = 0
-    size: int = 0
-
-
-@dataclass
-class _Refused:
-    """What would be refused of a stream."""
-
-    first: str
-    records: int = 0
-
-
 class DryRun:
-    """Counts what a real run would post, and writes it to a file if there is one."""
+    """Writes what a real run would post to a file, if there is one, and sums it up."""
 
     def __init__(self) -> None:
+        self.metrics = Metrics()
+        """The numbers of the run, which its pipeline counts."""
         self._output: IO[bytes] | None = None
-        self._posted: dict[str, _Posted] = {}
-        """By table; only the worker thread writes it."""
-        self._refused: dict[str, _Refused] = {}
-        """By stream; only the thread that reads the input writes it."""
-        self._requests = 0
-        self._size = 0
+        self._refused: Counter[str] = Counter()
+        self._first_refused: dict[str, str] = {}
 
     def write_to(self, path: str, source: IO[Any]) -> None:
         """Write each body as a line of the file at ``path``, which is not that of the ``source``.
@@ -68,10 +47,9 @@ class DryRun:
         try:
             file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
             self._output = os.fdopen(file, "wb")
-            is_regular = stat.S_ISREG(os.fstat(file).st_mode)
-            if is_regular and _is_same(file, source):
-                raise OutputError("--output names the input of this run, which would be lost")
-            if is_regular:
+            if stat.S_ISREG(os.fstat(file).st_mode):
+                if _is_same(file, source):
+                    raise OutputError("--output names the input of this run, which would be lost")
                 os.ftruncate(file, 0)
         except OSError as error:
             raise OutputError(f"--output can't be written: {error}") from error
@@ -94,21 +72,14 @@ class DryRun:
         """Do nothing: there is no service."""
 
     def post(self, body: bytes) -> None:
-        """Count a body, and write it to the file.
+        """Write a body to the file.
 
         Raises:
             OutputError: It can't be written.
         """
-        self._requests += 1
-        self._size += len(body)
-        for table, (records, size) in count_by_table(body).items():
-            posted = self._posted.setdefault(table, _Posted())
-            posted.records += records
-            posted.requests += 1
-            posted.size += size
         try:
             if self._output is not None:
-                self._output.write(b"".join([body, b"\n"]))
+                self._output.writelines([body, b"\n"])
         except OSError as error:
             raise OutputError(f"the bodies can't be written: {error}") from error
 
@@ -116,10 +87,8 @@ class DryRun:
 
     def add(self, schema: SchemaMessage, record: RecordMessage, reason: str, line: int) -> None:  # noqa: ARG002
         """Count a record that would be refused."""
-        refused = self._refused.setdefault(
-            schema.stream, _Refused(first=f"line {line:,}: {reason}")
-        )
-        refused.records += 1
+        self._refused[schema.stream] += 1
+        self._first_refused.setdefault(schema.stream, f"line {line:,}: {reason}")
 
     def sync(self) -> None:
         """Do nothing: no record is written."""
@@ -132,22 +101,22 @@ class DryRun:
     def summary(self) -> list[str]:
         """Return lines for people: for each table its bodies and what would be refused, and the sum."""
         lines = []
-        for name in dict.fromkeys([*self._posted, *self._refused]):
-            posted = self._posted.get(name, _Posted())
+        posted = {name: each for name, each in self.metrics.streams.items() if each.requests}
+        for name in dict.fromkeys([*posted, *self._refused]):
+            counts = posted.get(name, StreamCounts())
             lines.append(
-                f"{name}: {counted(posted.records, 'record')}, {counted(posted.size, 'byte')}, "
-                f"{counted(posted.requests, 'request')}"
+                f"{name}: {counted(counts.records, 'record')}, {counted(counts.size, 'byte')}, "
+                f"{counted(counts.requests, 'request')}"
             )
-            if refused := self._refused.get(name):
+            if refused := self._refused[name]:
                 lines.append(
-                    f"{name}: {counted(refused.records, 'record')} would be refused, "
-                    f"the first in {refused.first}"
+                    f"{name}: {counted(refused, 'record')} would be refused, "
+                    f"the first in {self._first_refused[name]}"
                 )
-        records = sum(posted.records for posted in self._posted.values())
+        total = self.metrics.total
         lines.append(
-            f"Dry run: {counted(records, 'record')} in {counted(self._requests, 'request')}, "
-            f"{counted(self._size, 'byte')}; "
-            "nothing was sent, and no STATE written"
+            f"Dry run: {counted(total.records, 'record')} in {counted(total.requests, 'request')}, "
+            f"{counted(total.size, 'byte')}; nothing was sent, and no STATE written"
         )
         return lines
 
@@ -157,10 +126,8 @@ class DryRun:
         Raises:
             WouldFailError: It would end at a record that would be refused.
         """
-        refused = sum(each.records for each in self._refused.values())
-        if not refused:
-            return
-        if config["on_invalid_record"] == "fail":
+        refused = self._refused.total()
+        if refused and config["on_invalid_record"] == "fail":
             raise WouldFailError(
                 f"A real run would end at the first of {refused:,} records that would be refused. "
                 "Mend the tap, or set on_invalid_record to 'quarantine'"

@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 
-__all__ = ["Pipeline", "StateWriter", "Terminated", "restore_signal_handlers"]
-
-
 GRACE_SECONDS: Final = 20.0
 """Seconds for delivery after a signal: less than the 30 that container platforms give."""
 
@@ -68,14 +65,15 @@ class Pipeline:
         parallel: int,
         set_aside: Callable[[Batch, int, str], None] | None = None,
         check_status: bool = False,
+        metrics: Metrics | None = None,
     ) -> None:
         """Post over the clients that ``connect`` returns; write STATEs with ``write_state``.
 
         Bodies have at most ``max_rows`` messages and stay below ``max_bytes`` bytes. An open batch is
         sealed after ``max_age`` seconds. The other arguments are those of ``DeliveryOptions`` and
-        ``DeliveryScheduler``.
+        ``DeliveryScheduler``; without ``metrics``, the run has its own.
         """
-        self.metrics = Metrics()
+        self.metrics = metrics or Metrics()
         """The numbers of the run so far."""
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)
@@ -100,51 +98,29 @@ class Pipeline:
         """Called, in a signal handler, before the process ends at once."""
         self._alarm_before: tuple[SignalHandler, tuple[float, float]] | None = None
 
-    @property
-    def wake_fd(self) -> int:
-        """A file descriptor that is readable when ``tick`` has something to do.
-
-        It stays so until ``clear_wakeup`` is called.
-        """
-        return self._workers.wake_fd
-
-    def clear_wakeup(self) -> None:
-        """Make ``wake_fd`` unreadable; call it before ``tick``."""
-        self._workers.clear_wakeup()
-
     def wait(self, descriptor: int | None) -> None:
         """Go on with the delivery until a descriptor is readable; without one, as far as that goes now.
 
         Raises:
             DeliveryError: A batch can't be delivered.
-            Terminated: A signal has asked to end.
+            Terminated: A signal has asked the run to end.
         """
         while True:
-            timeout = self.tick()
+            self.delivery.collect()
+            seconds_to_seal = self.builder.seal_due()
+            self.checkpoint.release()
+            if self.signum is not None:
+                raise Terminated(self.signum)
             if descriptor is None:
                 return
-            readable, _, _ = select.select([descriptor, self.wake_fd], [], [], timeout)
+            waits = [seconds_to_seal, self.delivery.seconds_to_next]
+            timeout = min((seconds for seconds in waits if seconds is not None), default=None)
+            wake_fd = self._workers.wake_fd
+            readable, _, _ = select.select([descriptor, wake_fd], [], [], timeout)
             if descriptor in readable:
                 return
             if readable:
-                self.clear_wakeup()
-
-    def tick(self) -> float | None:
-        """Handle acknowledgements, seal old batches, start retries, write the STATE that may go.
-
-        Return the seconds until there is more to do; None if only ``wake_fd`` can tell.
-
-        Raises:
-            DeliveryError: A batch can't be delivered.
-            Terminated: A signal has asked the run to end.
-        """
-        self.delivery.collect()
-        seconds_to_seal = self.builder.seal_due()
-        self.checkpoint.release()
-        if self.signum is not None:
-            raise Terminated(self.signum)
-        waits = [seconds_to_seal, self.delivery.seconds_to_next]
-        return min((seconds for seconds in waits if seconds is not None), default=None)
+                self._workers.clear_wakeup()
 
     def finish(self) -> None:
         """Deliver every batch, and write the last STATE.

@@ -9,7 +9,7 @@ import logging
 import os
 from collections import Counter
 from pathlib import Path
-from time import time_ns as now_ns
+from time import time_ns
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -20,8 +20,6 @@ from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
     from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
-
-__all__ = ["Quarantine"]
 
 logger = logging.getLogger("target-stitch-import")
 
@@ -60,7 +58,7 @@ class Quarantine:
         self._input_fd = input_fd
         self._schemas: dict[str, SchemaMessage] = {}
         self._file: int | None = None
-        self._is_dirty = False
+        self._must_sync = False
         self._failure: QuarantineError | None = None
         self._check()
 
@@ -78,15 +76,14 @@ class Quarantine:
                 f"Line {line} of the input: {reason}. And {self._max_records:,} records are set aside "
                 "already, as many as max_quarantined permits"
             )
-        lines = b""
         known = self._schemas.get(schema.stream)
-        if known is None or not schema.equals(known):
-            lines = _encode(schema) + b"\n"
+        is_new = known is None or not schema.equals(known)
         time = record.time_extracted
         if time is None:
-            time = format_timestamp(now_ns())
+            time = format_timestamp(time_ns())
         quarantined = _Quarantined(record.stream, record.record, reason, line, time, record.version)
-        self._write(lines + _encode(quarantined) + b"\n")
+        messages = [schema, quarantined] if is_new else [quarantined]
+        self._write(b"".join(_encode(message) + b"\n" for message in messages))
         self._schemas[schema.stream] = schema
         if not self.counts[record.stream]:
             logger.warning("Set aside in %s: %s", self.path, reason)
@@ -98,17 +95,17 @@ class Quarantine:
         Raises:
             QuarantineError: The disk can't be written.
         """
-        if self._file is None or not self._is_dirty:
+        if self._file is None or not self._must_sync:
             return
-        if self._failure is None:
-            try:
+        try:
+            if self._failure is None:
                 os.fsync(self._file)
-            except OSError as error:
-                # Kept: the system may report success when it is asked again.
-                self._failure = self._error(error)
+        except OSError as error:
+            # Kept: the system may report success when it is asked again.
+            self._failure = self._error(error)
         if self._failure is not None:
             raise self._failure
-        self._is_dirty = False
+        self._must_sync = False
 
     def close(self) -> None:
         """Close the file, and log how many records of which stream were set aside."""
@@ -116,14 +113,12 @@ class Quarantine:
             os.close(self._file)
             self._file = None
         if self.counts:
-            by_stream = ", ".join(
-                f"{count:,} of {stream!r}" for stream, count in self.counts.items()
-            )
+            by_stream = [f"{count:,} of {stream!r}" for stream, count in self.counts.items()]
             logger.warning(
                 "%s set aside (%s) in %s. Once the cause is mended, load them with "
                 "that file as the input.",
                 counted(self.counts.total(), "record was", "records were"),
-                by_stream,
+                ", ".join(by_stream),
                 self.path,
             )
 
@@ -132,10 +127,10 @@ class Quarantine:
         try:
             folder = self.path.parent
             if not folder.is_dir():
-                raise self._error(f"the folder {folder} is not there")
+                raise self._error(f"the folder {folder} does not exist")
             is_new = not self.path.exists()
             if not is_new and not self.path.is_file():
-                raise self._error("it is no regular file")
+                raise self._error("it is not a regular file")
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666))
             if is_new:
                 self.path.unlink()  # created only to see that it can be
@@ -149,7 +144,7 @@ class Quarantine:
         )
 
     def _write(self, lines: bytes) -> None:
-        self._is_dirty = True
+        self._must_sync = True
         try:
             if self._file is None:
                 self._file = self._open()

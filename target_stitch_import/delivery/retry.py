@@ -6,6 +6,7 @@ within a budget of seconds that begins with the first failure.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from typing import TYPE_CHECKING, Final
@@ -18,7 +19,7 @@ from target_stitch_import.text import counted
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Retry"]
+logger = logging.getLogger("target-stitch-import")
 
 MAX_WAIT: Final = 60.0
 """Seconds that the wait between two attempts grows to; a ``Retry-After`` may ask for more."""
@@ -28,11 +29,7 @@ MAX_WAIT_BEFORE_DEADLINE: Final = 1.0
 
 
 class Retry:
-    """The attempts of one request.
-
-    It plans when the next one starts; the caller waits, for it has other work and may be woken by a
-    signal.
-    """
+    """Plans the attempts of one request; the caller waits, as a signal may wake it."""
 
     def __init__(
         self, budget: float, timeout: float, clock: Callable[[], float] = time.monotonic
@@ -68,10 +65,18 @@ class Retry:
         """True if an attempt is in flight for longer than it may last."""
         return self.in_flight and self._clock() >= self.next_at
 
-    def schedule(self, error: TransientError, deadline: float = math.inf) -> float:
-        """Plan the attempt that follows a failed one; return the seconds until then.
+    def schedule(
+        self,
+        error: TransientError,
+        request: object,
+        *,
+        deadline: float = math.inf,
+        in_flight: int = 1,
+    ) -> float:
+        """Plan the attempt that follows a failed one, and log it; return the seconds until then.
 
-        It starts at the ``deadline`` at the latest, which is a time by the clock.
+        It starts at the ``deadline`` at the latest, which is a time by the clock. The log names the
+        ``request`` and the number of batches in flight.
 
         Raises:
             TransientError: The budget is spent, or the deadline has passed.
@@ -93,6 +98,14 @@ class Retry:
             wait = min(wait, MAX_WAIT_BEFORE_DEADLINE)
         wait = min(wait, left)
         self.next_at = now + wait
+        logger.warning(
+            "Attempt %d of %s failed: %s. Next attempt in %.1f s; batches in flight: %d.",
+            self.attempts,
+            request,
+            str(error).rstrip("."),
+            wait,
+            in_flight,
+        )
         return wait
 
     def retry_now(self) -> None:

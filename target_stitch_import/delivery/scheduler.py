@@ -1,7 +1,7 @@
 """Schedules sealed batches: parallel posts, backpressure, barriers, the first failure ends the run.
 
-Everything here runs in the thread that reads the input; only the posts themselves run in worker
-threads. So no thread sleeps between two attempts: the scheduler knows when the next one starts.
+Everything here runs in the thread that reads the input; only the posts run in worker threads. No
+thread sleeps between two attempts: the scheduler knows when the next one starts.
 """
 
 from __future__ import annotations
@@ -12,18 +12,16 @@ import time
 from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
-from target_stitch_import.delivery.task import DeliveryTask, schedule_retry
+from target_stitch_import.delivery.task import DeliveryTask
 from target_stitch_import.errors import DeliveryError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from target_stitch_import.batches.batch import Batch
     from target_stitch_import.delivery.retry import Retry
     from target_stitch_import.delivery.task import DeliveryOptions
     from target_stitch_import.delivery.workers import WorkerPool
-
-__all__ = ["READY", "DeliveryScheduler"]
 
 logger = logging.getLogger("target-stitch-import")
 
@@ -61,17 +59,12 @@ class DeliveryScheduler:
         self._failure: DeliveryError | None = None
 
     @property
-    def in_flight(self) -> int:
-        """The number of batches that are sealed and not acknowledged."""
-        return len(self._tasks)
-
-    @property
     def seconds_to_next(self) -> float | None:
         """Seconds until the next retry or timeout, or None."""
-        posts = self._requests_in_flight()
+        posts = self._posts()
         # While all workers are busy, nothing starts: only timeouts count.
         is_full = len(posts) >= self._parallel
-        return self._seconds_to_first(posts.values() if is_full else self._all_retries())
+        return self._seconds_to_first(posts if is_full else self._retries())
 
     def has_unacknowledged(self, table_name: str, generation: int) -> bool:
         """Return True if a sealed batch of a table's generation is not acknowledged yet.
@@ -79,16 +72,15 @@ class DeliveryScheduler:
         Batches of an earlier generation don't count: nothing of this one is posted before they are
         acknowledged.
         """
-        batches = [task.batch for task in self._tasks.values()]
-        return any(
-            batch.table_name == table_name and batch.generation == generation for batch in batches
-        )
+        batches = (task.batch for task in self._tasks.values())
+        return (table_name, generation) in ((each.table_name, each.generation) for each in batches)
 
     def submit(self, batch: Batch) -> None:
         """Add a sealed batch; wait first, and so slow the tap, while too many are in flight."""
         while len(self._tasks) >= self._parallel + READY:
             self.collect(block=True)
         self._tasks[batch.number] = DeliveryTask(batch, self._options)
+        self._options.metrics.in_flight = len(self._tasks)
         self._post_what_may_start()
 
     def collect(self, *, block: bool = False) -> None:
@@ -100,7 +92,7 @@ class DeliveryScheduler:
         if block and self._failure is None:
             self._workers.wait(self.seconds_to_next)
         self._handle_outcomes()
-        if self._tasks and self._is_past_deadline():
+        if self._tasks and time.monotonic() >= self._deadline:
             self._fail(
                 "the batches in flight", DeliveryError("the time that a signal leaves is over")
             )
@@ -129,31 +121,25 @@ class DeliveryScheduler:
         """Post nothing more; wait for the posts in flight, and close the connections."""
         self._stopping = True
         self._handle_outcomes()
-        while (posts := self._requests_in_flight()) and not self._is_past_deadline():
-            self._workers.wait(self._seconds_to_first(posts.values()))
+        while (posts := self._posts()) and time.monotonic() < self._deadline:
+            self._workers.wait(self._seconds_to_first(posts))
             self._handle_outcomes()
         self._workers.close()
 
-    # Time
+    def _retries(self) -> dict[int, Retry]:
+        status = {} if self._status is None else {_STATUS: self._status}
+        return {**status, **{number: task.retry for number, task in self._tasks.items()}}
 
-    def _all_retries(self) -> list[Retry]:
-        status = [self._status] if self._status else []
-        return [*status, *(task.retry for task in self._tasks.values())]
+    def _posts(self) -> dict[int, Retry]:
+        return {key: retry for key, retry in self._retries().items() if retry.in_flight}
 
-    def _requests_in_flight(self) -> dict[int, Retry]:
-        found = {number: task.retry for number, task in self._tasks.items()}
-        if self._status is not None:
-            found[_STATUS] = self._status
-        return {key: retry for key, retry in found.items() if retry.in_flight}
-
-    def _seconds_to_first(self, retries: Iterable[Retry]) -> float | None:
-        first = min([self._deadline, *(retry.next_at for retry in retries if retry.next_at)])
+    def _seconds_to_first(self, retries: dict[int, Retry]) -> float | None:
+        times = [retry.next_at for retry in retries.values() if retry.next_at]
+        first = min([self._deadline, *times])
         return None if first == math.inf else max(0.0, first - time.monotonic())
 
-    def _is_past_deadline(self) -> bool:
-        return time.monotonic() >= self._deadline
-
-    def _notice_deadline(self) -> None:
+    def _retry_before_deadline(self) -> None:
+        """Once there is a deadline: log it, and cut all waits short."""
         if self._deadline == math.inf or self._deadline_seen:
             return
         self._deadline_seen = True
@@ -163,10 +149,8 @@ class DeliveryScheduler:
             "A second signal stops at once.",
             self._deadline - time.monotonic(),
         )
-        for retry in self._all_retries():
+        for retry in self._retries().values():
             retry.retry_now()
-
-    # Posting
 
     def _post_what_may_start(self) -> None:
         """Post each batch that need not wait: for a retry, a barrier or a free worker.
@@ -175,7 +159,7 @@ class DeliveryScheduler:
         """
         if self._stopping:
             return
-        self._notice_deadline()
+        self._retry_before_deadline()
         now = time.monotonic()
         if self._status is not None:
             if self._tasks and not self._status.in_flight and self._status.next_at <= now:
@@ -184,10 +168,9 @@ class DeliveryScheduler:
             return
         smallest: dict[str, int] = {}
         for task in self._tasks.values():
-            batch = task.batch
-            known = smallest.setdefault(batch.table_name, batch.generation)
-            smallest[batch.table_name] = min(known, batch.generation)
-        free = self._parallel - len(self._requests_in_flight())
+            name, generation = task.batch.table_name, task.batch.generation
+            smallest[name] = min(generation, smallest.get(name, generation))
+        free = self._parallel - len(self._posts())
         for task in self._tasks.values():
             if task.retry.in_flight or task.retry.next_at > now:
                 continue
@@ -195,12 +178,10 @@ class DeliveryScheduler:
                 task.post(self._workers)
                 free -= 1
 
-    # Outcomes
-
     def _handle_outcomes(self) -> None:
         for key, error in self._workers.outcomes():
             self._handle_outcome(key, error)
-        for key, retry in self._requests_in_flight().items():
+        for key, retry in self._posts().items():
             if retry.timed_out:
                 self._workers.abandon(key)
                 kind = DeliveryError if key == _STATUS else TransientError
@@ -215,23 +196,26 @@ class DeliveryScheduler:
             task.retry.in_flight = False
             return
         try:
-            is_acknowledged = task.handle_outcome(error, self._deadline, self.in_flight)
+            is_acknowledged = task.handle_outcome(error, self._deadline)
         except Exception as failure:  # noqa: BLE001 - the first of any kind is raised
             self._fail(task, failure)
             return
         if is_acknowledged:
             del self._tasks[key]
+            self._options.metrics.in_flight = len(self._tasks)
             self._on_acknowledged(key)
 
     def _handle_status(self, error: Exception | None) -> None:
-        status, self._status = self._status, None
-        if status is not None and isinstance(error, TransientError):
-            self._status = status
+        if self._status is not None and isinstance(error, TransientError):
+            in_flight = len(self._tasks)
             try:
-                schedule_retry(status, "the status check", error, self._deadline, self.in_flight)
+                self._status.schedule(
+                    error, "the status check", deadline=self._deadline, in_flight=in_flight
+                )
             except TransientError as failure:
                 self._fail("the batches in flight", failure)
             return
+        self._status = None
         if error is not None:
             logger.warning(
                 "The status of the Import API is unknown (%s); batches are posted all the same.",

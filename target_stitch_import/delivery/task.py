@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import methodcaller
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,6 @@ from target_stitch_import.errors import (
     TransientError,
     UnidentifiedRecordError,
 )
-from target_stitch_import.reporting.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
     from target_stitch_import.batches.body_limit import BodyLimit
     from target_stitch_import.delivery.retry import Retry
     from target_stitch_import.delivery.workers import WorkerPool
-
-__all__ = ["DeliveryOptions", "DeliveryTask", "schedule_retry"]
+    from target_stitch_import.reporting.metrics import Metrics
 
 logger = logging.getLogger("target-stitch-import")
 
@@ -43,12 +41,12 @@ class DeliveryOptions:
     """Returns the retries of a new request."""
     body_limit: BodyLimit
     """How large bodies may be; it changes with the answers."""
-    set_aside: Callable[[Batch, int, str], None] | None = None
+    set_aside: Callable[[Batch, int, str], None] | None
     """Called with a batch, the index of a message that the service refuses, and its reason.
 
     None: a refused record fails the batch.
     """
-    metrics: Metrics = field(default_factory=Metrics)
+    metrics: Metrics
     """Counts requests, acknowledged records and records that are set aside."""
 
 
@@ -56,7 +54,6 @@ class DeliveryTask:
     """One batch on its way, in as many parts as it takes, one after the other."""
 
     def __init__(self, batch: Batch, options: DeliveryOptions) -> None:
-        """Start with the whole ``batch`` as the only part."""
         self.batch = batch
         self.retry = options.create_retry()
         """The attempts of the next part."""
@@ -77,24 +74,23 @@ class DeliveryTask:
         self._options.metrics.request_sent(part.contents, is_retry=self.retry.attempts > 0)
         self.retry.start_attempt()
 
-    def handle_outcome(self, error: Exception | None, deadline: float, in_flight: int) -> bool:
+    def handle_outcome(self, error: Exception | None, deadline: float) -> bool:
         """Handle the outcome of an attempt; return True once the whole batch is acknowledged.
 
         A transient failure is tried again until ``deadline``, a time by the monotonic clock. A part
         that is too large is split. A refused record is set aside, and the rest is sent again.
-        ``in_flight`` is the number of batches in flight, for the log.
 
         Raises:
             Exception: The batch can't be delivered.
         """
         self.retry.in_flight = False
-        part = self._parts[0]
+        part, metrics = self._parts[0], self._options.metrics
         if error is None:
-            self._options.metrics.acknowledged(part.contents, len(part.body))
+            metrics.acknowledged(part.contents, len(part.body))
             self._options.body_limit.handle_accepted(part)
             self._replace_part([])
         elif isinstance(error, TransientError):
-            schedule_retry(self.retry, part, error, deadline, in_flight)
+            self.retry.schedule(error, part, deadline=deadline, in_flight=metrics.in_flight)
         elif isinstance(error, TooLargeError):
             self._handle_too_large(part, error)
         elif isinstance(error, RejectedRecordError):
@@ -108,7 +104,7 @@ class DeliveryTask:
             raise error
         if self._parts:
             return False
-        self._options.metrics.batch_acknowledged(self.batch.contents, self._sealed_at)
+        metrics.batch_acknowledged(self.batch.contents, self._sealed_at)
         return True
 
     def _handle_too_large(self, part: Batch, error: TooLargeError) -> None:
@@ -129,28 +125,5 @@ class DeliveryTask:
         self._replace_part(without_message(part, index))
 
     def _replace_part(self, parts: list[Batch]) -> None:
-        """Put ``parts`` in the place of the one that was answered."""
         self._parts[:1] = parts
         self.retry = self._options.create_retry()
-
-
-def schedule_retry(
-    retry: Retry, subject: object, error: TransientError, deadline: float, in_flight: int
-) -> None:
-    """Plan the next attempt, and log the wait.
-
-    ``subject`` names the request in the log, ``deadline`` is a time by the monotonic clock, and
-    ``in_flight`` is the number of batches in flight.
-
-    Raises:
-        TransientError: There is no next attempt.
-    """
-    seconds = retry.schedule(error, deadline)
-    logger.warning(
-        "Attempt %d of %s failed: %s. Next attempt in %.1f s; batches in flight: %d.",
-        retry.attempts,
-        subject,
-        str(error).rstrip("."),
-        seconds,
-        in_flight,
-    )

@@ -1,7 +1,6 @@
 """Worker threads that post to the service, each over a connection of its own.
 
-The caller starts jobs and collects their outcomes from a queue. A byte in a pipe wakes it when there
-is an outcome.
+The caller starts jobs and collects their outcomes. A byte in a pipe wakes it when there is one.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ import contextlib
 import os
 import select
 import threading
-from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,8 +16,6 @@ from target_stitch_import.errors import DeliveryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-__all__ = ["Client", "WorkerPool"]
 
 
 class Client(Protocol):
@@ -35,13 +31,6 @@ class Client(Protocol):
         """Close the connection."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Job:
-    """A call to the service whose outcome is awaited."""
-
-    key: int
-
-
 class WorkerPool:
     """As many worker threads as there were jobs at once."""
 
@@ -49,21 +38,18 @@ class WorkerPool:
         """Let each thread work with a client of its own, which ``connect`` returns."""
         self._connect = connect
         self._threads: list[threading.Thread] = []
-        self._jobs: SimpleQueue[tuple[_Job, Callable[[Client], None]] | None] = SimpleQueue()
-        self._outcomes: SimpleQueue[tuple[_Job, Exception | None]] = SimpleQueue()
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
-        self._running: dict[int, _Job] = {}
+        # A job is an object of its own: the same key may be started again once it is abandoned.
+        self._jobs: SimpleQueue[tuple[int, object, Callable[[Client], None]] | None] = SimpleQueue()
+        self._outcomes: SimpleQueue[tuple[int, object, Exception | None]] = SimpleQueue()
+        self._running: dict[int, object] = {}
         self._abandoned = 0
-
-    @property
-    def wake_fd(self) -> int:
+        self.wake_fd, self._wake_write = os.pipe()
         """A file descriptor that is readable when there are outcomes, or after ``wake``.
 
         It stays so until ``clear_wakeup`` is called.
         """
-        return self._wake_read
+        os.set_blocking(self.wake_fd, False)
+        os.set_blocking(self._wake_write, False)
 
     def start(self, key: int, call: Callable[[Client], None]) -> None:
         """Let a thread ``call`` its client; the outcome has the same ``key``.
@@ -73,16 +59,16 @@ class WorkerPool:
         """
         if len(self._threads) <= len(self._running) + self._abandoned:
             self._start_thread()
-        self._running[key] = _Job(key)
-        self._jobs.put((self._running[key], call))
+        self._running[key] = job = object()
+        self._jobs.put((key, job, call))
 
     def outcomes(self) -> Iterator[tuple[int, Exception | None]]:
         """Yield the key and the error of each job that has ended; None if it succeeded."""
         while not self._outcomes.empty():
-            job, error = self._outcomes.get()
-            if self._running.get(job.key) is job:
-                del self._running[job.key]
-                yield job.key, error
+            key, job, error = self._outcomes.get()
+            if self._running.get(key) is job:
+                del self._running[key]
+                yield key, error
             else:
                 self._abandoned -= 1
 
@@ -93,7 +79,7 @@ class WorkerPool:
 
     def wait(self, seconds: float | None) -> None:
         """Wait for an outcome, for ``wake``, or for so many seconds; None is without limit."""
-        if self._outcomes.empty() and select.select([self._wake_read], [], [], seconds)[0]:
+        if self._outcomes.empty() and select.select([self.wake_fd], [], [], seconds)[0]:
             self.clear_wakeup()
 
     def wake(self) -> None:
@@ -104,7 +90,7 @@ class WorkerPool:
     def clear_wakeup(self) -> None:
         """Make ``wake_fd`` unreadable; call it before the outcomes are collected."""
         with contextlib.suppress(OSError):  # nothing there, or closed
-            os.read(self._wake_read, 1 << 16)  # as much as a pipe holds
+            os.read(self.wake_fd, 1 << 16)  # as much as a pipe holds
 
     def close(self) -> None:
         """End the threads and close their connections.
@@ -113,14 +99,14 @@ class WorkerPool:
         """
         for _ in self._threads:
             self._jobs.put(None)
-        if self._running or self._abandoned or self._wake_read < 0:
+        if self._running or self._abandoned or self.wake_fd < 0:
             return
         for thread in self._threads:
             thread.join()
         self._threads.clear()
-        for descriptor in (self._wake_read, self._wake_write):
+        for descriptor in (self.wake_fd, self._wake_write):
             os.close(descriptor)
-        self._wake_read = self._wake_write = -1
+        self.wake_fd = self._wake_write = -1
 
     def _start_thread(self) -> None:
         name = f"post-{len(self._threads) + 1}"
@@ -135,18 +121,14 @@ class WorkerPool:
 
     def _work(self, client: Client) -> None:
         while (queued := self._jobs.get()) is not None:
-            job, call = queued
-            error = _call(call, client)
+            key, job, call = queued
+            error: Exception | None = None
+            try:
+                call(client)
+            except Exception as failure:  # noqa: BLE001 - the thread that started the job handles it
+                error = failure
             del queued, call  # they hold the body, whose memory is needed elsewhere
-            self._outcomes.put((job, error))
+            self._outcomes.put((key, job, error))
             del error
             self.wake()
         client.close()
-
-
-def _call(call: Callable[[Client], None], client: Client) -> Exception | None:
-    try:
-        call(client)
-    except Exception as error:  # noqa: BLE001 - the thread that started the job handles it
-        return error
-    return None

@@ -1,10 +1,9 @@
 """The live table on a terminal while a run goes on.
 
-The table is drawn below the cursor, which stays above it at the beginning of an empty line. So a line
-of the tap, which writes to the same terminal, takes that line and is whole. What this target logs is
-written there, too, and the table is drawn again behind it. (A table above the cursor, as ``rich`` draws
-one, would wipe the tap's lines away.) No setting of the terminal is changed, so a process that is
-killed leaves nothing but the drawing.
+The table is drawn below the cursor, which stays above it at the beginning of an empty line: there the
+tap, which shares the terminal, writes its lines, and log handlers theirs. (A table above the cursor, as
+``rich`` draws one, would wipe the tap's lines away.) No setting of the terminal is changed, so a
+process that is killed leaves nothing but the drawing.
 """
 
 from __future__ import annotations
@@ -30,9 +29,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from target_stitch_import.reporting.metrics import Metrics, Rate, StreamCounts
-
-__all__ = ["LiveTable", "render"]
+    from target_stitch_import.reporting.metrics import Metrics, StreamCounts
 
 MAX_STREAMS: Final = 8
 """Streams in the table: those that were posted or acknowledged last; the others share a line."""
@@ -50,13 +47,8 @@ _COLUMNS: Final[tuple[tuple[str, int, Callable[[StreamCounts], str]], ...]] = (
 )
 
 
-def render(
-    metrics: Metrics, rate: float, in_flight: int, width: int, max_streams: int
-) -> RenderableType:
-    """Return the table, and a line on the run, for a screen of ``width`` columns.
-
-    ``rate`` is in records a second, ``in_flight`` is the number of batches in flight.
-    """
+def render(metrics: Metrics, width: int, max_streams: int) -> RenderableType:
+    """Return the table, and a line on the run, for a screen of ``width`` columns."""
     columns = [column for column in _COLUMNS if width >= column[1]]
     table = Table(box=None, expand=True, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("stream", ratio=1, no_wrap=True, overflow="ellipsis")
@@ -66,27 +58,29 @@ def render(
     def add(name: Text, counts: StreamCounts, style: str | None = None) -> None:
         table.add_row(name, *(text(counts) for _, _, text in columns), style=style)
 
+    def last_change(counts: StreamCounts) -> tuple[float, int]:
+        return max(counts.began or 0.0, counts.ended or 0.0), counts.size
+
     streams = metrics.streams
-    shown, rest = top_streams(streams, max_streams, _last_change)
+    shown, rest = top_streams(streams, max_streams, last_change)
     for name, counts in shown.items():
-        add(Text(_printable(name), "cyan"), counts)
+        printable = "".join(
+            each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name
+        )
+        add(Text(printable, "cyan"), counts)
     if len(shown) < len(streams):
         add(Text(f"{len(streams) - len(shown):,} others", "dim"), rest)
     if len(streams) != 1:
         add(Text("all"), metrics.total, "bold")
-    return Group(table, _render_run(metrics, rate, in_flight, width))
+    return Group(table, _render_run(metrics, width))
 
 
-def _last_change(counts: StreamCounts) -> tuple[float, int]:
-    return max(counts.began or 0.0, counts.ended or 0.0), counts.size
-
-
-def _render_run(metrics: Metrics, rate: float, in_flight: int, width: int) -> Text:
+def _render_run(metrics: Metrics, width: int) -> Text:
     """Return the numbers of the whole run, on as many lines as they need."""
-    retries, states = metrics.total.retries, metrics.states
+    retries = metrics.total.retries
     numbers = [
-        (f"{rate:,.0f} records/s", "green"),
-        (f"{in_flight:,} in flight", ""),
+        (f"{metrics.rate():,.0f} records/s", "green"),
+        (f"{metrics.in_flight:,} in flight", ""),
         (counted(retries, "retry", "retries"), "yellow" if retries else ""),
     ]
     if metrics.total.quarantined:
@@ -95,7 +89,7 @@ def _render_run(metrics: Metrics, rate: float, in_flight: int, width: int) -> Te
         numbers.append(("no STATE yet", ""))
     else:
         ago = metrics.clock() - metrics.last_state
-        numbers.append((f"STATE {states:,} ({_period(ago)} ago)", ""))
+        numbers.append((f"STATE {metrics.states:,} ({_period(ago)} ago)", ""))
     numbers.append((_period(metrics.clock() - metrics.began), "dim"))
     lines = [Text()]
     for text, style in numbers:  # none is broken at the end of a line
@@ -113,37 +107,28 @@ def _period(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _printable(name: str) -> str:
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
-
-
 class LiveTable:
-    """Draws the table on a terminal, and shows what is logged above it."""
+    """Draws the table on a terminal; log handlers write to it as to a stream."""
 
-    def __init__(
-        self, terminal: Any, metrics: Metrics, rate: Rate, in_flight: Callable[[], int]
-    ) -> None:
-        """Draw on ``terminal``, a text stream; ``in_flight`` returns the batches in flight."""
+    def __init__(self, terminal: Any, metrics: Metrics) -> None:
+        """Draw on ``terminal``, a text stream."""
         self._terminal = terminal
         self._metrics = metrics
-        self._rate = rate
-        self._in_flight = in_flight
         self._lock = threading.RLock()
         self._frame = ""
         self._handlers: list[logging.StreamHandler[Any]] = []
 
     def start(self) -> None:
-        """Draw the table, and redirect every log handler of the terminal to ``write_above``."""
-        for handler in _handlers_on(self._terminal):
-            handler.setStream(_LogStream(self))
-            self._handlers.append(handler)
+        """Draw the table, and redirect every log handler of the terminal to this."""
+        self._handlers = _handlers_on(self._terminal)
+        for handler in self._handlers:
+            handler.setStream(self)
         self.draw()
 
     def stop(self) -> None:
         """Erase the table, and let log handlers write to the terminal again."""
         for handler in self._handlers:
             handler.setStream(self._terminal)
-        self._handlers.clear()
         if self._is_in_foreground():
             with self._lock, contextlib.suppress(OSError, ValueError):
                 self._write(ERASE)
@@ -165,32 +150,30 @@ class LiveTable:
             return
         width, height = self._size()
         max_streams = max(0, min(MAX_STREAMS, height - _OTHER_LINES))
-        rate, in_flight = self._rate.now(), self._in_flight()
-        table = render(self._metrics, rate, in_flight, width - 1, max_streams)
-        frame = self._as_frame(table, width - 1, height)
+        console = Console(
+            file=io.StringIO(), width=width - 1, force_terminal=True, highlight=False, markup=False
+        )
+        with console.capture() as capture:
+            console.print(render(self._metrics, width - 1, max_streams))
+        lines = capture.get().splitlines()[: max(0, height - 2)]
+        # below the cursor, which then goes back
+        frame = "\n" + "".join(f"{line}\n" for line in lines) + f"\x1b[{len(lines) + 1}A\r"
         with self._lock, contextlib.suppress(OSError, ValueError):  # a terminal may go away
             self._frame = frame
             self._write(ERASE + frame)
 
-    def write_above(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """Write whole lines, and the table again below them; in the background the lines alone."""
         with self._lock:
             self._write(ERASE + text + self._frame if self._is_in_foreground() else text)
+
+    def flush(self) -> None:
+        """Do nothing: each write is flushed."""
 
     def _write(self, text: str) -> None:
         encoding = self._terminal.encoding or "utf-8"
         self._terminal.write(text.encode(encoding, "replace").decode(encoding))
         self._terminal.flush()
-
-    def _as_frame(self, table: RenderableType, width: int, height: int) -> str:
-        """Return the text that draws the table below the cursor and moves the cursor back."""
-        console = Console(
-            file=io.StringIO(), width=width, force_terminal=True, highlight=False, markup=False
-        )
-        with console.capture() as capture:
-            console.print(table)
-        lines = capture.get().splitlines()[: max(0, height - 2)]
-        return "\n" + "".join(f"{line}\n" for line in lines) + f"\x1b[{len(lines) + 1}A\r"
 
     def _size(self) -> tuple[int, int]:
         with contextlib.suppress(OSError, ValueError):
@@ -205,25 +188,9 @@ class LiveTable:
             return True
 
 
-class _LogStream:
-    """The stream that log handlers write to while there is a table."""
-
-    def __init__(self, table: LiveTable) -> None:
-        self._table = table
-
-    def write(self, text: str) -> None:
-        self._table.write_above(text)
-
-    def flush(self) -> None:
-        """Do nothing: each write is flushed."""
-
-
 def _handlers_on(terminal: Any) -> list[logging.StreamHandler[Any]]:
     """Return the handlers, of whichever logger, that write to a terminal."""
     loggers: list[Any] = [logging.getLogger(), *logging.root.manager.loggerDict.values()]
-    handlers = [each for logger in loggers for each in getattr(logger, "handlers", ())]
-    return [
-        each
-        for each in dict.fromkeys(handlers)
-        if isinstance(each, logging.StreamHandler) and each.stream is terminal
-    ]
+    handlers = {each for logger in loggers for each in getattr(logger, "handlers", ())}
+    is_stream = logging.StreamHandler
+    return [each for each in handlers if isinstance(each, is_stream) and each.stream is terminal]

@@ -1,8 +1,8 @@
 """Counts what a run has done so far: by stream, and together.
 
-A stream here is what is loaded under its name: behind a stream map, that is the table. Only the
-thread that reads the input counts, once a request and never once a record. Another thread may read
-the numbers meanwhile; one of them may then be a request ahead of another.
+A stream here is a table: a stream map may rename it. Only the thread that reads the input counts,
+once a request and never once a record. Another thread may read the numbers meanwhile; one of them
+may then be a request ahead of another.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["Metrics", "Rate", "StreamCounts", "top_streams"]
-
 RATE_SECONDS: Final = 30.0
 """Seconds that the rate is taken over: records are acknowledged in bursts."""
 
@@ -28,10 +26,7 @@ class StreamCounts:
     records: int = 0
     """Acknowledged by the service."""
     size: int = 0
-    """Bytes of what is acknowledged.
-
-    A body of one stream counts as a whole; of a body that streams share, each has its messages.
-    """
+    """Bytes of what is acknowledged; of a body that streams share, each has its messages."""
     requests: int = 0
     """Posts with something of the stream in them, whatever the answer was."""
     retries: int = 0
@@ -46,14 +41,12 @@ class StreamCounts:
     @property
     def seconds(self) -> float:
         """Seconds from the first post to the last acknowledgement."""
-        if self.began is None or self.ended is None:
-            return 0.0
-        return self.ended - self.began
+        return 0.0 if self.began is None or self.ended is None else self.ended - self.began
 
     def plus(self, other: StreamCounts) -> StreamCounts:
         """Return the sum; its time is from the first post of both to the last of both."""
-        began = [each for each in (self.began, other.began) if each is not None]
-        ended = [each for each in (self.ended, other.ended) if each is not None]
+        began = (each for each in (self.began, other.began) if each is not None)
+        ended = (each for each in (self.ended, other.ended) if each is not None)
         return StreamCounts(
             self.records + other.records,
             self.size + other.size,
@@ -74,6 +67,8 @@ class Metrics:
         self.began = clock()
         self.total = StreamCounts()
         """The run's numbers: a request that streams share counts once, and all of its body."""
+        self.in_flight = 0
+        """Batches that are sealed and not acknowledged."""
         self.states = 0
         """STATEs that were written."""
         self.last_state: float | None = None
@@ -81,6 +76,7 @@ class Metrics:
         self.on_batch: Callable[[str, float], None] | None = None
         """Called for each acknowledged batch: with its stream, and the seconds since it was sealed."""
         self._streams: dict[str, StreamCounts] = {}
+        self._samples = deque([(self.began, 0)])
 
     @property
     def streams(self) -> dict[str, StreamCounts]:
@@ -103,10 +99,10 @@ class Metrics:
     def acknowledged(self, contents: Mapping[str, tuple[int, int]], size: int) -> None:
         """Count a body of ``size`` bytes; ``contents`` has each stream's records and bytes."""
         now = self.clock()
-        for stream, (records, its_size) in contents.items():
+        for stream, (records, stream_size) in contents.items():
             counts = self._counts(stream)
             counts.records += records
-            counts.size += its_size
+            counts.size += stream_size
             counts.ended = now
             self.total.records += records
         self.total.size += size
@@ -128,37 +124,23 @@ class Metrics:
         self.states += 1
         self.last_state = self.clock()
 
-    def _counts(self, stream: str) -> StreamCounts:
-        counts = self._streams.get(stream)
-        if counts is None:
-            counts = self._streams[stream] = StreamCounts()
-        return counts
-
-
-class Rate:
-    """The records a second of the last half minute."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        """Start when the run began."""
-        self._metrics = metrics
-        self._samples = deque([(metrics.began, 0)])
-
-    def now(self) -> float:
-        """Return the records a second over about the last half minute, or since the beginning."""
-        now, records = self._metrics.clock(), self._metrics.total.records
+    def rate(self) -> float:
+        """Return the records a second over about the last half minute; for the thread that reports."""
+        now, records = self.clock(), self.total.records
         self._samples.append((now, records))
         while len(self._samples) > 2 and self._samples[1][0] <= now - RATE_SECONDS:  # noqa: PLR2004
             self._samples.popleft()
         then, before = self._samples[0]
         return (records - before) / max(now - then, 1e-3)
 
+    def _counts(self, stream: str) -> StreamCounts:
+        return self._streams.setdefault(stream, StreamCounts())
+
 
 def top_streams(
     streams: dict[str, StreamCounts], most: int, key: Callable[[StreamCounts], Any]
 ) -> tuple[dict[str, StreamCounts], StreamCounts]:
     """Return the ``most`` streams with the greatest ``key``, in their order, and the others' sum."""
-    if len(streams) <= most:
-        return streams, StreamCounts()
     chosen = set(sorted(streams, key=lambda name: key(streams[name]), reverse=True)[:most])
     rest = StreamCounts()
     for name, counts in streams.items():

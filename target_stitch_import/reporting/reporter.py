@@ -1,8 +1,8 @@
 """Reports a run: its progress while it goes on, and a summary at its end.
 
-On a terminal it shows a live table. Elsewhere it logs a line every 30 seconds, from a thread of its
-own, so that the line also comes while the tap is quiet or the service is slow. Each line has its
-numbers as fields, too, for a formatter that writes JSON.
+On a terminal it shows a live table. Elsewhere it logs a line every 30 seconds. A thread of its own
+reports while the tap is quiet or the service is slow, too. Each line has its numbers also as fields,
+for a formatter that writes JSON.
 """
 
 from __future__ import annotations
@@ -15,17 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.metrics import Metric, Point, Status, Tag, Timer, log
 
-from target_stitch_import.reporting.metrics import Rate, top_streams
+from target_stitch_import.reporting.metrics import top_streams
 from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from target_stitch_import.delivery.pipeline import Pipeline
     from target_stitch_import.reporting.metrics import StreamCounts
-
-__all__ = ["Reporter"]
 
 LOG_SECONDS: Final = 30.0
 """Seconds between two lines in the log."""
@@ -49,7 +46,6 @@ class Reporter:
         self._metrics = pipeline.metrics
         self._logger = logger
         self._is_on = logger.isEnabledFor(logging.INFO) and not quiet
-        self._rate = Rate(self._metrics)
         self._is_over = threading.Event()
         self._thread: threading.Thread | None = None
         self._stop: Callable[[], None] = lambda: None
@@ -57,14 +53,13 @@ class Reporter:
             self._metrics.on_batch = _log_batch_time
 
     def __enter__(self) -> None:
-        """Start to report."""
         if not self._is_on:
             return
         report, seconds = self._log_progress, LOG_SECONDS
         if _is_terminal():
             from target_stitch_import.reporting.live_table import LiveTable  # noqa: PLC0415 - slow to import
 
-            table = LiveTable(sys.stderr, self._metrics, self._rate, self._in_flight)
+            table = LiveTable(sys.stderr, self._metrics)
             table.start()
             self._pipeline.before_abort = table.abort
             report, seconds, self._stop = table.draw, DRAW_SECONDS, table.stop
@@ -76,13 +71,7 @@ class Reporter:
         self._thread = threading.Thread(target=repeat, name="progress", daemon=True)
         self._thread.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stop, and log the summary."""
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if self._thread is None:
             return
         self._is_over.set()
@@ -91,54 +80,49 @@ class Reporter:
         outcome = "failed" if error else "completed"
         self._log_summary("ended by a signal" if self._pipeline.signum is not None else outcome)
 
-    def _in_flight(self) -> int:
-        return self._pipeline.delivery.in_flight
-
     def _log_progress(self) -> None:
-        metrics, now = self._metrics, self._metrics.clock()
-        rate, in_flight, last = self._rate.now(), self._in_flight(), metrics.last_state
-        ago = None if last is None else now - last
+        metrics = self._metrics
+        now, rate, in_flight = metrics.clock(), metrics.rate(), metrics.in_flight
+        ago = None if metrics.last_state is None else now - metrics.last_state
         state = "no STATE yet" if ago is None else f"STATE {metrics.states:,} ({ago:,.0f} s ago)"
-        fields = {
-            **_fields(metrics.total, now - metrics.began),
-            "records_per_second": round(rate, 1),
-            "in_flight": in_flight,
-            "states": metrics.states,
-            "seconds_since_state": None if ago is None else round(ago, 3),
-        }
         batches = counted(in_flight, "batch", "batches")
-        text = f"{_describe(metrics.total)}, {batches} in flight, {rate:,.0f} records/s, {state}"
-        self._log(f"Progress: {text}.", "progress", fields)
+        self._log(
+            f"Progress: {_describe(metrics.total)}, {batches} in flight, "
+            f"{rate:,.0f} records/s, {state}.",
+            "progress",
+            _fields(metrics.total, now - metrics.began),
+            records_per_second=round(rate, 1),
+            in_flight=in_flight,
+            states=metrics.states,
+            seconds_since_state=None if ago is None else round(ago, 3),
+        )
 
     def _log_summary(self, outcome: str) -> None:
         """Log a line for each stream, and one for all."""
-        metrics = self._metrics
-        streams = metrics.streams
+        metrics, streams = self._metrics, self._metrics.streams
         shown, rest = top_streams(
             streams, MAX_SUMMARIES, lambda counts: (counts.quarantined, counts.size)
         )
         for name, counts in shown.items():
-            fields = {"stream_name": name, **_fields(counts, counts.seconds)}
-            text = f"{_describe(counts)}, {counts.seconds:,.1f} s"
-            self._log(f"Stream {name!r}: {text}.", "stream_summary", fields)
-        hidden = len(streams) - len(shown)
-        if hidden:
-            fields = {"streams": hidden, **_fields(rest, rest.seconds)}
-            text = f"{_describe(rest)}, {rest.seconds:,.1f} s"
-            self._log(f"{counted(hidden, 'other stream')}: {text}.", "other_streams", fields)
+            text = f"Stream {name!r}: {_describe(counts)}, {counts.seconds:,.1f} s."
+            fields = _fields(counts, counts.seconds)
+            self._log(text, "stream_summary", fields, stream_name=name)
+        if hidden := len(streams) - len(shown):
+            text = f"{counted(hidden, 'other stream')}: {_describe(rest)}, {rest.seconds:,.1f} s."
+            self._log(text, "other_streams", _fields(rest, rest.seconds), streams=hidden)
         seconds = metrics.clock() - metrics.began
-        fields = {
-            "outcome": outcome,
-            "streams": len(streams),
-            **_fields(metrics.total, seconds),
-            "states": metrics.states,
-        }
-        text = f"{counted(len(streams), 'stream')}, {_describe(metrics.total)}"
-        text = f"{text}, {counted(metrics.states, 'STATE')}, {seconds:,.1f} s"
-        self._log(f"Run {outcome}: {text}.", "run_summary", fields)
+        self._log(
+            f"Run {outcome}: {counted(len(streams), 'stream')}, {_describe(metrics.total)}, "
+            f"{counted(metrics.states, 'STATE')}, {seconds:,.1f} s.",
+            "run_summary",
+            _fields(metrics.total, seconds),
+            outcome=outcome,
+            streams=len(streams),
+            states=metrics.states,
+        )
 
-    def _log(self, text: str, event: str, fields: dict[str, Any]) -> None:
-        self._logger.info("%s", text, extra={"event_name": event, **fields})
+    def _log(self, text: str, event: str, fields: dict[str, Any], **more: Any) -> None:
+        self._logger.info("%s", text, extra={"event_name": event, **fields, **more})
 
 
 def _log_batch_time(stream: str, seconds: float) -> None:

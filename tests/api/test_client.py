@@ -16,11 +16,10 @@ from target_stitch_import.errors import (
     TargetStitchImportError,
     TransientError,
 )
-from tests.api.talking import OK, connected, request, says, serving
+from tests.support.raw_server import OK, connected, request, sends, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from target_stitch_import.api.client import ImportClient
 
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 )
 def test_an_answer_that_breaks_off_may_be_tried_again(answer: bytes) -> None:
     with (
-        serving(says(answer)) as port,
+        serving(sends(answer)) as port,
         connected(port) as client,
         pytest.raises(TransientError) as raised,
     ):
@@ -71,8 +70,8 @@ def test_a_service_that_says_nothing_may_be_tried_again() -> None:
             done.set()
 
 
-def is_let_go(client: ImportClient) -> bool:
-    """Return whether nobody holds a body that was not taken, though nobody looks for garbage."""
+def is_released(client: ImportClient) -> bool:
+    """Return whether nobody holds a body that was not accepted, though nobody looks for garbage."""
     body = bytes([1, 2, 3])
     references = sys.getrefcount(body)
     gc.disable()
@@ -86,16 +85,16 @@ def is_let_go(client: ImportClient) -> bool:
 
 
 @pytest.mark.parametrize(
-    "talks", [[], [says(b"")], [says(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")]]
+    "handlers", [[], [sends(b"")], [sends(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")]]
 )
-def test_the_memory_of_a_body_that_was_not_taken_may_be_used_again(
-    talks: list[Callable[[socket.socket], None]],
+def test_the_memory_of_a_body_that_was_not_accepted_is_released(
+    handlers: list[Callable[[socket.socket], None]],
 ) -> None:
     # Given a service that is silent, hangs up or is busy, and one that is not there
-    with serving(*talks) as port, connected(port, timeout=0.5) as client:
-        assert is_let_go(client)
+    with serving(*handlers) as port, connected(port, timeout=0.5) as client:
+        assert is_released(client)
     with connected(port) as client:
-        assert is_let_go(client)
+        assert is_released(client)
 
 
 def test_a_kept_connection_is_used_again() -> None:
@@ -111,7 +110,7 @@ def test_a_kept_connection_is_used_again() -> None:
 
 
 def test_a_kept_connection_that_was_closed_meanwhile_is_opened_anew() -> None:
-    with serving(says(OK), says(OK)) as port, connected(port) as client:
+    with serving(sends(OK), sends(OK)) as port, connected(port) as client:
         client.post(b"{}")
         with contextlib.suppress(TransientError):  # it may be seen only while posting
             client.post(b"{}")
@@ -137,7 +136,7 @@ def test_a_tls_connection_that_breaks_off_may_be_tried_again() -> None:
         client.post(b"{}")
 
 
-def test_a_service_without_tls_is_told_of_in_one_line() -> None:
+def test_a_service_without_tls_is_an_error_of_one_line() -> None:
     def plain(connection: socket.socket) -> None:
         connection.recv(65_536)
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -165,28 +164,11 @@ def test_a_token_that_no_header_can_hold_is_not_shown(token: str) -> None:
     assert "token" in str(raised.value)
 
 
-def test_a_netrc_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password hunter2\n")
-    (tmp_path / ".netrc").chmod(0o600)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("NETRC", raising=False)
-    seen: list[bytes] = []
-
-    def talk(connection: socket.socket) -> None:
-        seen.append(request(connection))
-        connection.sendall(OK)
-
-    with serving(talk) as port, connected(port) as client:
-        client.post(b"{}")
-    assert b"Authorization: Bearer s3cret\r\n" in seen[0]
-    assert b"Basic" not in seen[0]
-
-
 def test_a_redirect_is_not_followed() -> None:
     # Given a service that sends the client on to itself, and takes one connection
     moved = b"HTTP/1.1 308 Moved\r\nLocation: /v2/elsewhere\r\nContent-Length: 0\r\n\r\n"
     with (
-        serving(says(moved)) as port,
+        serving(sends(moved)) as port,
         connected(port) as client,
         pytest.raises(DeliveryError, match="308: a redirect to /v2/elsewhere is not followed"),
     ):
@@ -194,15 +176,15 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 def endless(head: bytes) -> Callable[[socket.socket], None]:
-    """Return a talk: read a request, answer with this head and a body that never ends."""
+    """Return a handler: read a request, answer with this head and a body that never ends."""
 
-    def talk(connection: socket.socket) -> None:
+    def handler(connection: socket.socket) -> None:
         request(connection)
         connection.sendall(head + b"\r\n\r\n")
         while True:
             connection.sendall(b"x" * 65_536)
 
-    return talk
+    return handler
 
 
 @pytest.mark.parametrize("status", [200, 302, 400, 503])
@@ -239,7 +221,7 @@ def test_headers_that_can_not_be_read_do_not_reach_the_log(
     # Given an answer with a line among its headers that is none, and holds the token
     answer = OK.replace(b"\r\nContent", b"\r\nno header Bearer s3cret\r\nContent", 1)
     with (
-        serving(says(answer)) as port,
+        serving(sends(answer)) as port,
         connected(port) as client,
         contextlib.suppress(DeliveryError),
     ):

@@ -11,7 +11,7 @@ import trustme
 
 from target_stitch_import.api.client import PUSH
 from target_stitch_import.errors import DeliveryError, TransientError
-from tests.api.talking import OK, connected, request, says, serving
+from tests.support.raw_server import OK, connected, request, sends, serving
 
 if TYPE_CHECKING:
     import socket
@@ -36,9 +36,9 @@ interim = pytest.mark.parametrize("head", INTERIM.values(), ids=INTERIM)
 
 
 def in_pieces(*pieces: bytes) -> Callable[[socket.socket], None]:
-    """Return a talk: answer one request in pieces, each of which arrives by itself; then as busy."""
+    """Return a handler: answer one request in pieces, each of which arrives by itself; then as busy."""
 
-    def talk(connection: socket.socket) -> None:
+    def handler(connection: socket.socket) -> None:
         request(connection)
         for piece in pieces:
             connection.sendall(piece)
@@ -46,7 +46,7 @@ def in_pieces(*pieces: bytes) -> Callable[[socket.socket], None]:
         request(connection)
         connection.sendall(BUSY)
 
-    return talk
+    return handler
 
 
 @interim
@@ -63,7 +63,7 @@ def test_an_interim_answer_is_not_that_of_the_status_check(head: bytes) -> None:
 @interim
 def test_an_interim_answer_is_not_that_of_a_post(head: bytes) -> None:
     # given a proxy that sends one before each answer, in one piece / then each post has its own
-    with serving(says(head + OK, head + BUSY, head + OK)) as port, connected(port) as client:
+    with serving(sends(head + OK, head + BUSY, head + OK)) as port, connected(port) as client:
         client.post(b"{}")
         with pytest.raises(TransientError, match="503"):
             client.post(b"{}")
@@ -87,7 +87,7 @@ def test_a_row_of_interim_answers_without_an_end_is_given_up(head: bytes) -> Non
             threading.Event().wait(0.01)
 
     # given a service that never comes to its final answer, and then one that does
-    with serving(row, says(OK)) as port, connected(port, timeout=0.3) as client:
+    with serving(row, sends(OK)) as port, connected(port, timeout=0.3) as client:
         # when a body is posted / then the row is given up after the timeout
         with pytest.raises(TransientError, match="no final answer came within the timeout"):
             client.post(b"{}")
@@ -97,7 +97,7 @@ def test_a_row_of_interim_answers_without_an_end_is_given_up(head: bytes) -> Non
 
 def test_a_connection_that_switches_protocols_is_not_used_again() -> None:
     # given a service that leaves HTTP, and would acknowledge all that comes after
-    with serving(says(SWITCHING + OK + OK), says(BUSY)) as port, connected(port) as client:
+    with serving(sends(SWITCHING + OK + OK), sends(BUSY)) as port, connected(port) as client:
         # when a body is posted / then it may be tried again
         with pytest.raises(TransientError, match="101: the server left HTTP"):
             client.post(b"{}")
@@ -107,7 +107,7 @@ def test_a_connection_that_switches_protocols_is_not_used_again() -> None:
 
 
 def test_a_status_check_that_switches_protocols_is_not_used_again() -> None:
-    with serving(says(SWITCHING + UP + OK), says(BUSY)) as port, connected(port) as client:
+    with serving(sends(SWITCHING + UP + OK), sends(BUSY)) as port, connected(port) as client:
         with pytest.raises(DeliveryError, match="101: the server left HTTP"):
             client.check_status()
         with pytest.raises(TransientError, match="503"):
@@ -141,17 +141,17 @@ def test_an_answer_that_nobody_asked_for_is_not_that_of_the_next_post(
     first = padded(length) if length > len(OK) else OK
 
     def answers(*each: bytes) -> Callable[[socket.socket], None]:
-        def talk(connection: socket.socket) -> None:
+        def handler(connection: socket.socket) -> None:
             if scheme == "http":
-                says(*each)(connection)
+                sends(*each)(connection)
                 return
             with context.wrap_socket(connection, server_side=True) as over_tls:
-                says(*each)(over_tls)
+                sends(*each)(over_tls)
 
-        return talk
+        return handler
 
-    talks = [answers(first + OK, BUSY), answers(BUSY)][:connections]
-    with serving(*talks) as port, connected(port, scheme) as client:
+    handlers = [answers(first + OK, BUSY), answers(BUSY)][:connections]
+    with serving(*handlers) as port, connected(port, scheme) as client:
         client.post(b"{}")
         # when the next body is posted / then it is not acknowledged
         with pytest.raises(TransientError, match="503"):
@@ -176,9 +176,9 @@ CUT = {
 
 
 @pytest.mark.parametrize("answer", CUT.values(), ids=CUT)
-def test_an_empty_answer_that_is_cut_is_no_acknowledgement_of_push(answer: bytes) -> None:
+def test_an_empty_answer_that_is_cut_is_not_an_acknowledgement_of_push(answer: bytes) -> None:
     with (
-        serving(says(answer)) as port,
+        serving(sends(answer)) as port,
         connected(port, endpoint=PUSH) as client,
         pytest.raises(TransientError),
     ):
@@ -188,7 +188,7 @@ def test_an_empty_answer_that_is_cut_is_no_acknowledgement_of_push(answer: bytes
 @pytest.mark.parametrize("answer", [EMPTY, CHUNKED + b"0\r\n\r\n", CHUNKED + b"0\r\nX: y\r\n\r\n"])
 def test_one_that_is_whole_is(answer: bytes) -> None:
     # given a service that says over one connection that it took two bodies
-    with serving(says(answer, answer)) as port, connected(port, endpoint=PUSH) as client:
+    with serving(sends(answer, answer)) as port, connected(port, endpoint=PUSH) as client:
         client.post(b"{}")
         client.post(b"{}")
 
@@ -205,7 +205,7 @@ def test_one_that_is_whole_is(answer: bytes) -> None:
 )
 def test_an_acknowledgement_whose_body_is_cut_is_none(answer: bytes) -> None:
     with (
-        serving(says(answer)) as port,
+        serving(sends(answer)) as port,
         connected(port) as client,
         pytest.raises(TransientError),
     ):

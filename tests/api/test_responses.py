@@ -15,6 +15,7 @@ from vcr.errors import (  # type: ignore[import-untyped]
 )
 
 from target_stitch_import.api.client import PUSH, ImportClient
+from target_stitch_import.api.responses import parse_response, require_accepted
 from target_stitch_import.errors import (
     AccessError,
     DeliveryError,
@@ -24,10 +25,11 @@ from target_stitch_import.errors import (
     TransientError,
     UnidentifiedRecordError,
 )
-from tests.api.scripted import scripted_client
 from tests.recordings.answers import ALL_ANSWERS, ANSWERS, BODY, FOLDER, PUSH_BODY, cassette
+from tests.support.raw_server import connected, request, response, sends, serving
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
 TOKEN = "s3cret-token"
@@ -92,7 +94,7 @@ EXPECTED: dict[str, tuple[type[DeliveryError], str]] = {
 }
 
 
-EXPECTED_OF_PUSH = {
+EXPECTED_FOR_PUSH = {
     "success_of_push_without_length": "201 without a JSON object",
     "success_of_push_with_a_blank": "201 without a JSON object",
     "success_of_push_without_body_200": "200 without a JSON object",
@@ -120,7 +122,7 @@ def push_client() -> Iterator[ImportClient]:
         yield client
 
 
-def played(name: str) -> Any:
+def play(name: str) -> Any:
     """Play one cassette, with the network off."""
     return vcr.VCR(
         record_mode=vcr.mode.NONE,
@@ -150,24 +152,24 @@ def test_there_is_no_cassette_that_the_table_does_not_have() -> None:
 
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_each_acknowledgement_is_one(name: str, client: ImportClient) -> None:
-    with played(name) as tape:
+    with play(name) as tape:
         client.post(BODY.encode())
     assert tape.play_count == 1
 
 
 @pytest.mark.parametrize("name", ["push_accepted", "push_accepted_without_body"])
 def test_so_is_each_of_push(name: str) -> None:
-    with played(name) as tape, push_client() as client:
+    with play(name) as tape, push_client() as client:
         client.post(PUSH_BODY.encode())
     assert tape.play_count == 1
 
 
-@pytest.mark.parametrize("name", EXPECTED_OF_PUSH)
+@pytest.mark.parametrize("name", EXPECTED_FOR_PUSH)
 def test_no_other_answer_is_one_of_push(name: str) -> None:
     with (
-        played(name),
+        play(name),
         push_client() as client,
-        pytest.raises(TransientError, match=EXPECTED_OF_PUSH[name]),
+        pytest.raises(TransientError, match=EXPECTED_FOR_PUSH[name]),
     ):
         client.post(PUSH_BODY.encode())
 
@@ -175,15 +177,18 @@ def test_no_other_answer_is_one_of_push(name: str) -> None:
 @pytest.mark.parametrize("name", ["accepted_202", "success_that_is_an_empty_object", "success_203"])
 def test_a_service_is_up_only_with_200_and_ok(name: str) -> None:
     answer = ANSWERS[name]
-    scripted, _ = scripted_client((answer.status, answer.body.encode()))
-    with pytest.raises(DeliveryError, match=f"{answer.status} "):
-        scripted.check_status()
+    with (
+        serving(sends(response(answer.status, answer.body.encode()))) as port,
+        connected(port) as client,
+        pytest.raises(DeliveryError, match=f"{answer.status} "),
+    ):
+        client.check_status()
 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_each_other_answer_becomes_its_error(name: str, client: ImportClient) -> None:
     kind, words = EXPECTED[name]
-    with played(name) as tape, pytest.raises(DeliveryError) as raised:
+    with play(name) as tape, pytest.raises(DeliveryError) as raised:
         client.post(BODY.encode())
     assert type(raised.value) is kind
     assert words in str(raised.value)
@@ -194,7 +199,7 @@ def test_each_other_answer_becomes_its_error(name: str, client: ImportClient) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "look_at"),
+    ("name", "setting"),
     [
         ("not_authorized", "token"),
         ("invalid_region", "region"),
@@ -203,17 +208,21 @@ def test_each_other_answer_becomes_its_error(name: str, client: ImportClient) ->
         ("push_wrong_client_id", "client_id"),
     ],
 )
-def test_a_lack_of_access_says_what_to_look_at(name: str, look_at: str) -> None:
-    answer = ANSWERS[name]
-    scripted, adapter = scripted_client((answer.status, answer.body.encode()))
-    with pytest.raises(AccessError) as raised:
-        scripted.validate(b"[]")
-    assert raised.value.setting == look_at
-    assert [request.path_url for request in adapter.sent] == ["/v2/import/validate"]
+def test_a_lack_of_access_says_which_setting_to_check(name: str, setting: str) -> None:
+    answer, requests = ANSWERS[name], []
+
+    def handler(connection: socket.socket) -> None:
+        requests.append(request(connection))
+        connection.sendall(response(answer.status, answer.body.encode()))
+
+    with serving(handler) as port, connected(port) as client, pytest.raises(AccessError) as raised:
+        client.validate(b"[]")
+    assert raised.value.setting == setting
+    assert [each.split(b"\r\n")[0] for each in requests] == [b"POST /v2/import/validate HTTP/1.1"]
 
 
 def test_a_refused_record_is_known_by_its_place(client: ImportClient) -> None:
-    with played("record_breaks_schema"), pytest.raises(RejectedRecordError) as raised:
+    with play("record_breaks_schema"), pytest.raises(RejectedRecordError) as raised:
         client.post(BODY.encode())
     assert raised.value.index == 0
 
@@ -225,7 +234,7 @@ def test_a_refused_record_is_known_by_its_place(client: ImportClient) -> None:
 def test_a_retry_after_in_seconds_is_kept(
     name: str, seconds: float | None, client: ImportClient
 ) -> None:
-    with played(name), pytest.raises(TransientError) as raised:
+    with play(name), pytest.raises(TransientError) as raised:
         client.post(BODY.encode())
     assert raised.value.retry_after == seconds
 
@@ -248,9 +257,10 @@ def test_a_retry_after_in_seconds_is_kept(
     ],
 )  # fmt: skip
 def test_a_retry_after_that_means_nothing_is_none(text: str, seconds: float | None) -> None:
-    scripted, _ = scripted_client((429, b"", {"Retry-After": text}))
     with pytest.raises(TransientError) as raised:
-        scripted.post(b"{}")
+        require_accepted(
+            parse_response(429, {"Retry-After": text}, b"", str, is_complete=True),
+        )
     assert raised.value.retry_after == seconds
 
 
@@ -258,13 +268,13 @@ def test_a_retry_after_that_is_a_date_is_kept(
     client: ImportClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("target_stitch_import.api.client.time.time", lambda: 4_102_444_800.0 - 90)
-    with played("too_many_requests_until"), pytest.raises(TransientError) as raised:
+    with play("too_many_requests_until"), pytest.raises(TransientError) as raised:
         client.post(BODY.encode())
     assert raised.value.retry_after == 90
 
 
 def test_a_request_that_is_not_recorded_goes_nowhere(client: ImportClient) -> None:
-    with played("accepted_201"), pytest.raises(CannotOverwriteExistingCassetteException):
+    with play("accepted_201"), pytest.raises(CannotOverwriteExistingCassetteException):
         client.post(b'{"another": "body"}')
 
 
@@ -272,7 +282,7 @@ def test_a_page_of_brackets_is_read_over_once() -> None:
     # Given what would be searched for its end once for each bracket. In a process of its own, so
     # that a test that hangs can be ended.
     code = (
-        "from target_stitch_import.api.responses import read\n"
-        "read(502, {}, b'<style <' * 200_000, str, is_whole=True)\n"
+        "from target_stitch_import.api.responses import parse_response\n"
+        "parse_response(502, {}, b'<style <' * 200_000, str, is_complete=True)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

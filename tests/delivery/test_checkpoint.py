@@ -81,7 +81,7 @@ def test_states_for_the_same_batches_coalesce_and_the_newest_wins() -> None:
     assert checkpoint.waiting == 0
 
 
-def test_no_more_states_are_held_than_batches_while_one_batch_does_not_come_through() -> None:
+def test_no_more_states_are_kept_than_batches_while_one_batch_does_not_come_through() -> None:
     written: list[bytes] = []
     checkpoint = Checkpoint(written.append)
     # Given a batch that is tried again and again
@@ -171,7 +171,7 @@ def test_whatever_happens_a_written_state_covers_only_acknowledged_batches(
             assert written[-1:] == possible[-1:]
             assert len(written) <= before + 1
     assert checkpoint.waiting <= len(out) + 1
-    # And nothing is held for ever
+    # And nothing is kept for ever
     for number in out:
         checkpoint.acknowledge(number)
     checkpoint.release()

@@ -1,55 +1,29 @@
-"""A dry run counts what would be posted and what would be refused, in two threads."""
+"""A dry run counts what would be posted and what would be refused."""
 
 from __future__ import annotations
-
-import threading
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from target_stitch_import.delivery.dry_run import DryRun
 from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
-from tests.support.fake_service import TEST_TIMEOUT, sealed_batch
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.support.fake_service import DeliveryRun, sealed_batch
 
 
-class InterruptedName(str):  # noqa: SLOT000 - it has state
-    """A name that lets another thread run while it is put into a dictionary."""
-
-    other: Callable[[], None] | None = None
-    looked_up = False
-
-    def __hash__(self) -> int:
-        if self.looked_up:
-            self.let_other_run()
-        self.looked_up = True
-        return super().__hash__()
-
-    __eq__ = str.__eq__
-
-    def let_other_run(self) -> None:
-        """Let the other thread run, if it has not."""
-        other, self.other = self.other, None
-        if other is not None:
-            thread = threading.Thread(target=other)
-            thread.start()
-            thread.join(TEST_TIMEOUT)
-
-
-def test_two_threads_count_the_same_name_at_once() -> None:
-    # given a worker that posts the first body of a table
+def test_what_is_posted_and_what_is_refused_is_counted_by_one_thread() -> None:
+    # given a dry run whose worker thread writes bodies while the reading thread counts
     dry_run = DryRun()
-    body = bytes(sealed_batch(1, "orders", rows=3).body)
-    name = InterruptedName("orders")
-    name.other = lambda: dry_run.post(body)
-    # when it does so while the first record is counted that would be refused
-    schema = SchemaMessage(name, msgspec.Raw(b"{}"), ["id"])
-    dry_run.add(schema, RecordMessage("orders", msgspec.Raw(b'{"id":"x"}')), "no integer", 7)
-    name.let_other_run()
+    run = DeliveryRun(connect=lambda: dry_run, metrics=dry_run.metrics)
+    batch = sealed_batch(1, "orders", rows=3)
+    # when a batch is delivered, and a record of the same name and another are refused
+    run.scheduler.submit(batch)
+    schema = SchemaMessage("orders", msgspec.Raw(b"{}"), ["id"])
+    dry_run.add(schema, RecordMessage("orders", msgspec.Raw(b'{"id":"x"}')), "not an integer", 7)
+    run.scheduler.finish()
+    run.scheduler.close()
     # then both are in the summary
-    table, refused, run = dry_run.summary()
-    assert table == f"orders: 3 records, {len(body)} bytes, 1 request"
-    assert refused == "orders: 1 record would be refused, the first in line 7: no integer"
-    assert run.startswith(f"Dry run: 3 records in 1 request, {len(body)} bytes; ")
+    size = len(batch.body)
+    assert dry_run.summary() == [
+        f"orders: 3 records, {size} bytes, 1 request",
+        "orders: 1 record would be refused, the first in line 7: not an integer",
+        f"Dry run: 3 records in 1 request, {size} bytes; nothing was sent, and no STATE written",
+    ]

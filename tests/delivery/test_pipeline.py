@@ -116,7 +116,7 @@ def test_a_refusal_ends_the_run_though_the_tap_is_quiet(tap: QuietTap) -> None:
     tap.start()
     assert tap.posted.wait(SECONDS)
     tap.error = RejectedError("no")
-    # when the answer comes, then the target ends, without a word of the tap
+    # when the answer comes, then the target ends, without another message of the tap
     tap.may_answer.set()
     tap._thread.join(SECONDS)
     assert not tap._thread.is_alive()

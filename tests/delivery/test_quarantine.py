@@ -188,7 +188,7 @@ def test_what_is_set_aside_is_forced_to_disk_once(
     quarantine.close()
 
 
-def test_what_could_not_be_forced_to_disk_is_never_taken_for_safe(
+def test_what_could_not_be_forced_to_disk_is_never_considered_safe(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a disk that fails once
@@ -209,7 +209,9 @@ def test_what_could_not_be_forced_to_disk_is_never_taken_for_safe(
     quarantine.close()
 
 
-def test_a_full_disk_is_told_with_the_setting(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_with_the_setting(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     quarantine = Quarantine(str(path))
 
     def fail(*_: object) -> int:
@@ -233,7 +235,10 @@ def test_a_write_that_takes_a_part_is_gone_on_with(
 
 @pytest.mark.parametrize(
     ("place", "reason"),
-    [("nowhere/q.singer", "the folder .*nowhere is not there"), (".", "it is no regular file")],
+    [
+        ("nowhere/q.singer", "the folder .*nowhere does not exist"),
+        (".", "it is not a regular file"),
+    ],
 )
 def test_a_path_that_can_not_be_written_is_refused_at_the_start(
     tmp_path: Path, place: str, reason: str

@@ -34,7 +34,7 @@ class Request:
     def fail(self, error: TransientError = BUSY, deadline: float = math.inf) -> None:
         """Try, fail, and wait for the next attempt."""
         self.retry.start_attempt()
-        self.waits.append(self.retry.schedule(error, deadline))
+        self.waits.append(self.retry.schedule(error, "a request", deadline=deadline))
         assert self.retry.next_at == self.clock.now + self.waits[-1]
         self.clock.now = self.retry.next_at
 
@@ -104,7 +104,7 @@ def test_attempts_end_when_the_budget_is_spent(
     request = Request(budget)
     request.retry.start_attempt()
     request.clock.now += 1_800
-    request.waits.append(request.retry.schedule(BUSY))
+    request.waits.append(request.retry.schedule(BUSY, "a request"))
     request.clock.now = request.retry.next_at
     # When it goes on failing
     with pytest.raises(TransientError) as raised:
@@ -148,7 +148,7 @@ def test_a_deadline_may_end_the_attempts_before_the_budget_does(
 def test_a_wait_can_be_cut_short() -> None:
     request = Request()
     request.retry.start_attempt()
-    request.retry.schedule(TransientError("429", retry_after=60.0))
+    request.retry.schedule(TransientError("429", retry_after=60.0), "a request")
     request.retry.retry_now()
     assert request.retry.next_at == request.clock.now
 
@@ -163,6 +163,6 @@ def test_an_attempt_that_lasts_too_long_has_timed_out() -> None:
     assert not request.retry.timed_out
     request.clock.now += 1
     assert request.retry.timed_out
-    request.retry.schedule(BUSY)
+    request.retry.schedule(BUSY, "a request")
     request.clock.now += 1_000
     assert not request.retry.timed_out

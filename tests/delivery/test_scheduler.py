@@ -22,10 +22,10 @@ def test_a_batch_is_posted_and_acknowledged() -> None:
     run.scheduler.finish()
     run.scheduler.close()
     assert run.acknowledged == [1]
-    assert run.scheduler.in_flight == 0
+    assert run.metrics.in_flight == 0
 
 
-def test_as_many_posts_as_allowed_are_on_the_wire_at_once() -> None:
+def test_as_many_posts_as_allowed_are_in_flight_at_once() -> None:
     # Given three batches that are not answered
     run = DeliveryRun(parallel=3)
     for number in (1, 2, 3):
@@ -39,12 +39,12 @@ def test_as_many_posts_as_allowed_are_on_the_wire_at_once() -> None:
 
 
 @pytest.mark.parametrize("parallel", [1, 2, 4])
-def test_no_more_than_allowed_are_ever_on_the_wire_or_held(parallel: int) -> None:
+def test_no_more_than_allowed_are_ever_posted_or_in_flight(parallel: int) -> None:
     run = DeliveryRun(parallel)
     run.service.accepts_all = True
     for number in range(1, 51):
         run.scheduler.submit(sealed_batch(number))
-        assert run.scheduler.in_flight <= parallel + READY
+        assert run.metrics.in_flight <= parallel + READY
     run.scheduler.finish()
     run.scheduler.close()
     assert run.service.most_in_flight <= parallel
@@ -52,8 +52,8 @@ def test_no_more_than_allowed_are_ever_on_the_wire_or_held(parallel: int) -> Non
     assert sorted(run.acknowledged) == list(range(1, 51))
 
 
-def test_the_tap_waits_while_as_many_as_allowed_are_held() -> None:
-    # Given two batches on the wire, of which one is answered by another thread, and two ready
+def test_the_tap_waits_while_as_many_as_allowed_are_in_flight() -> None:
+    # Given two batches in flight, of which one is answered by another thread, and two ready
     run = DeliveryRun(parallel=2)
     for number in range(1, 3 + READY):
         run.scheduler.submit(sealed_batch(number))
@@ -220,13 +220,13 @@ def test_to_collect_without_waiting_does_not_wait() -> None:
     run.scheduler.submit(sealed_batch(1))
     run.service.wait_for(1)
     run.scheduler.collect()
-    assert run.scheduler.in_flight == 1
+    assert run.metrics.in_flight == 1
     run.service.answer(1)
     run.scheduler.finish()
     run.scheduler.close()
 
 
-def test_to_finish_or_close_with_nothing_held_ends_at_once() -> None:
+def test_to_finish_or_close_with_nothing_in_flight_ends_at_once() -> None:
     run = DeliveryRun()
     run.scheduler.finish()
     run.scheduler.close()

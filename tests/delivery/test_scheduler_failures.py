@@ -1,4 +1,4 @@
-"""The first failure wins; what is on the wire is counted, and nothing more is sent."""
+"""The first failure wins; what is in flight is counted, and nothing more is sent."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def test_any_exception_of_a_worker_is_reported() -> None:
     run.scheduler.close()
 
 
-def test_posts_on_the_wire_are_counted_after_a_failure() -> None:
-    # Given three posts on the wire, of which one fails
+def test_posts_in_flight_are_counted_after_a_failure() -> None:
+    # Given three posts in flight, of which one fails
     run = DeliveryRun()
     for number in (1, 2, 3):
         run.scheduler.submit(sealed_batch(number))

@@ -44,7 +44,7 @@ def failing(run: DeliveryRun, left: dict[int, int]) -> None:
 
 
 @pytest.mark.usefixtures("at_once")
-def test_a_batch_is_tried_again_until_it_is_taken(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_batch_is_tried_again_until_it_is_accepted(caplog: pytest.LogCaptureFixture) -> None:
     # Given a service that takes a batch at the third try
     run = DeliveryRun()
     failing(run, in_vain(2, 1))
@@ -70,7 +70,7 @@ def test_while_one_batch_waits_the_others_go_on() -> None:
     for number in range(2, 30):
         run.scheduler.submit(sealed_batch(number))
     # Then they are delivered meanwhile, through the places that are left
-    while run.scheduler.in_flight > 1:
+    while run.metrics.in_flight > 1:
         run.scheduler.collect(block=True)
     assert sorted(run.acknowledged) == list(range(2, 30))  # two go side by side
     run.scheduler.close()
@@ -139,7 +139,7 @@ def test_at_the_deadline_attempts_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run.acknowledged == []
 
 
-def test_at_the_deadline_a_post_on_the_wire_is_given_up() -> None:
+def test_at_the_deadline_a_post_in_flight_is_given_up() -> None:
     # Given a service that does not answer
     run = DeliveryRun()
     run.scheduler.submit(sealed_batch(1))
@@ -186,7 +186,7 @@ def test_while_the_service_says_that_it_is_down_nothing_is_posted(
     # When batches are delivered
     with caplog.at_level(logging.WARNING):
         run.deliver(sealed_batch(1), sealed_batch(2))
-    # Then none was posted before, and each look in vain is told
+    # Then none was posted before, and each failed check is logged
     assert begun == [0, 0, 0]
     assert sorted(run.acknowledged) == [1, 2]
     assert [record.getMessage()[:31] for record in caplog.records] == [

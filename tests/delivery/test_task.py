@@ -22,34 +22,34 @@ if TYPE_CHECKING:
     from target_stitch_import.batches.batch import Batch
 
 
-def taking(run: DeliveryRun, most: int) -> list[list[int]]:
-    """Let the service take bodies of so many rows; return the ids of what it took."""
-    taken: list[list[int]] = []
+def accept_up_to(run: DeliveryRun, most: int) -> list[list[int]]:
+    """Let the service accept bodies of so many rows; return the ids of what it accepted."""
+    accepted: list[list[int]] = []
 
     def answer(ids: list[int]) -> None:
         if len(ids) > most:
             raise TooLargeError("413 too large")
-        taken.append(ids)
+        accepted.append(ids)
 
     run.service.answer_at_once = answer
-    return taken
+    return accepted
 
 
 @pytest.mark.parametrize("rows", [2, 3, 7, 64])
 @pytest.mark.parametrize("most", [1, 2, 5])
 def test_what_is_too_large_is_split_down_to_what_fits(rows: int, most: int) -> None:
-    # Given a service that takes small bodies only
+    # Given a service that accepts small bodies only
     run = DeliveryRun()
-    taken = taking(run, most)
+    accepted = accept_up_to(run, most)
     # When a larger batch is delivered
     run.deliver(sealed_batch(1, rows=rows))
-    # Then every record was taken once, in order, and the batch is acknowledged once
-    assert [each for ids in taken for each in ids] == list(range(100, 100 + rows))
+    # Then every record was accepted once, in order, and the batch is acknowledged once
+    assert [each for ids in accepted for each in ids] == list(range(100, 100 + rows))
     assert run.acknowledged == [1]
 
 
 def test_a_split_batch_is_acknowledged_only_when_all_of_it_is() -> None:
-    # Given a service that takes single records, and refuses the last one for good
+    # Given a service that accepts single records, and refuses the last one for good
     run = DeliveryRun(budget=0)
 
     def answer(ids: list[int]) -> None:
@@ -64,14 +64,14 @@ def test_a_split_batch_is_acknowledged_only_when_all_of_it_is() -> None:
     with pytest.raises(DeliveryError):
         run.deliver(sealed_batch(1, rows=4))
     run.scheduler.close()
-    # Then it is not acknowledged, though three of its records were taken
+    # Then it is not acknowledged, though three of its records were accepted
     assert run.acknowledged == []
 
 
-def test_the_size_that_was_refused_is_learned() -> None:
+def test_later_batches_stay_below_the_size_that_was_refused() -> None:
     # Given a service that has refused one batch, and then its halves
     run = DeliveryRun(parallel=1)
-    taken = taking(run, 4)
+    accepted = accept_up_to(run, 4)
     run.scheduler.submit(sealed_batch(1, rows=16))
     run.scheduler.finish()
     refused = [ids for ids in run.service.posted if len(ids) > 4]
@@ -80,14 +80,14 @@ def test_the_size_that_was_refused_is_learned() -> None:
     # When a batch comes that is as large, as it was sealed before
     run.deliver(sealed_batch(2, rows=16))
     # Then it is split before it is posted, and nothing is refused any more
-    assert run.service.posted == taken[-len(run.service.posted) :]
+    assert run.service.posted == accepted[-len(run.service.posted) :]
     # and what opens from here on stays below half of what was refused
     assert run.limit.max_bytes < len(sealed_batch(1, rows=8).body) / 2
 
 
 def test_a_lone_record_that_is_too_large_is_named() -> None:
     run = DeliveryRun()
-    taking(run, 0)
+    accept_up_to(run, 0)
     with pytest.raises(DeliveryError) as raised:
         run.deliver(sealed_batch(3, rows=4))
     assert str(raised.value).endswith(
@@ -115,11 +115,11 @@ class Aside:
 
 @settings(deadline=None)
 @given(bad=st.sets(st.integers(100, 119)), most=st.integers(1, 20))
-def test_every_record_is_either_taken_or_set_aside(bad: set[int], most: int) -> None:
+def test_every_record_is_either_accepted_or_set_aside(bad: set[int], most: int) -> None:
     # Given a service that refuses some records, and large bodies
     aside = Aside()
     run = DeliveryRun(set_aside=aside)
-    taken: list[int] = []
+    accepted: list[int] = []
 
     def answer(ids: list[int]) -> None:
         if len(ids) > most:
@@ -127,21 +127,21 @@ def test_every_record_is_either_taken_or_set_aside(bad: set[int], most: int) -> 
         for index, each in enumerate(ids):
             if each in bad:
                 raise RejectedRecordError(f"400 Record {index} no", index=index)
-        taken.extend(ids)
+        accepted.extend(ids)
 
     run.service.answer_at_once = answer
     # When a batch of twenty is delivered
     run.deliver(sealed_batch(1, rows=20))
-    # Then the bad are aside, the others taken, in order, and the batch is acknowledged
+    # Then the bad are aside, the others accepted, in order, and the batch is acknowledged
     assert aside.ids == sorted(bad)
-    assert taken == [each for each in range(100, 120) if each not in bad]
+    assert accepted == [each for each in range(100, 120) if each not in bad]
     assert run.acknowledged == [1]
 
 
 def test_a_lone_record_that_is_too_large_is_set_aside() -> None:
     aside = Aside()
     run = DeliveryRun(set_aside=aside)
-    taking(run, 0)
+    accept_up_to(run, 0)
     run.deliver(sealed_batch(1, rows=3))
     assert aside.ids == [100, 101, 102]
     assert aside.reasons == ["413 too large"] * 3

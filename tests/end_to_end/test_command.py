@@ -129,7 +129,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"max_quarantined": -1}, "max_quarantined: -1 is less than the minimum of 0"),
     (
         {"on_invalid_record": "quarantine", "quarantine_path": "/nowhere/q.singer"},
-        "the folder /nowhere is not there. Check the setting quarantine_path",
+        "the folder /nowhere does not exist. Check the setting quarantine_path",
     ),
     ({"check_status": "maybe"}, "check_status: 'maybe' is not of type 'boolean'"),
     ({"load_method": "overwrite"}, "half a table"),

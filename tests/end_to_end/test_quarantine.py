@@ -273,5 +273,5 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_read(
     config = quarantining(service.config(), tmp_path / "nowhere")
     run = piped(config, tmp_path, stream_of(schema(), record({"id": 1})))
     assert (run.exit_code, service.requests) == (1, [])
-    assert "nowhere is not there. Check the setting quarantine_path" in run.last_line
+    assert "nowhere does not exist. Check the setting quarantine_path" in run.last_line
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from target_stitch_import.reporting.live_table import ERASE, LiveTable, render
-from target_stitch_import.reporting.metrics import Metrics, Rate
+from target_stitch_import.reporting.metrics import Metrics
 
 if TYPE_CHECKING:
     from typing import Any
@@ -65,20 +65,21 @@ def clock() -> Clock:
 @pytest.fixture
 def metrics(clock: Clock) -> Metrics:
     """Two streams, of which one has waited for a retry, and a STATE of three seconds ago."""
-    found = Metrics(clock)
+    metrics = Metrics(clock)
+    metrics.in_flight = 2
     for stream, records, size in [("orders", 12_345, 8_400_000), ("customers", 678, 91_000)]:
-        found.request_sent([stream], is_retry=False)
-        found.acknowledged({stream: (records, size)}, size)
-    found.request_sent(["orders"], is_retry=True)
-    found.state_written()
+        metrics.request_sent([stream], is_retry=False)
+        metrics.acknowledged({stream: (records, size)}, size)
+    metrics.request_sent(["orders"], is_retry=True)
+    metrics.state_written()
     clock.now += 3
-    return found
+    return metrics
 
 
-def drawn(metrics: Metrics, width: int, most: int = 8, rate: float = 4_321) -> list[str]:
+def drawn(metrics: Metrics, width: int) -> list[str]:
     """Return the lines of a table."""
     console = Console(record=True, width=width, file=io.StringIO(), color_system=None)
-    console.print(render(metrics, rate, 2, width, most))
+    console.print(render(metrics, width, 8))
     return [line.rstrip() for line in console.export_text().splitlines()]
 
 
@@ -88,7 +89,7 @@ def test_eighty_columns_have_all_of_it(metrics: Metrics) -> None:
     assert orders.split() == ["orders", "12,345", "8.4", "MB", "2", "1", "0"]
     assert customers.split() == ["customers", "678", "91.0", "kB", "1", "0", "0"]
     assert together.split() == ["all", "13,023", "8.5", "MB", "3", "1", "0"]
-    assert line == "4,321 records/s  2 in flight  1 retry  STATE 1 (3 s ago)  3 s"
+    assert line == "4,341 records/s  2 in flight  1 retry  STATE 1 (3 s ago)  3 s"
 
 
 @pytest.mark.parametrize("width", [20, 30, 40, 50, 60, 70, 80, 200])
@@ -142,18 +143,13 @@ def test_a_name_can_not_write_to_the_terminal(clock: Clock) -> None:
     assert drawn(metrics, 80)[1].startswith("[red]a\N{REPLACEMENT CHARACTER}[2J")
 
 
-def table_on(screen: Screen, metrics: Metrics) -> LiveTable:
-    """Return a live table that draws on a screen."""
-    return LiveTable(screen, metrics, Rate(metrics), lambda: 2)
-
-
 def test_what_is_logged_stands_above_the_table(metrics: Metrics) -> None:
     # given a table on a terminal that logs go to
     screen = Screen()
     handler = logging.StreamHandler(cast("Any", screen))
     logger = logging.getLogger("above")
     logger.addHandler(handler)
-    live_table = table_on(screen, metrics)
+    live_table = LiveTable(screen, metrics)
     live_table.start()
     table = screen.lines
     # when lines are logged, one of them long
@@ -171,7 +167,7 @@ def test_what_is_logged_stands_above_the_table(metrics: Metrics) -> None:
 def test_a_line_of_the_tap_is_whole(metrics: Metrics) -> None:
     # given a table, with the cursor above it
     screen = Screen()
-    live_table = table_on(screen, metrics)
+    live_table = LiveTable(screen, metrics)
     live_table.start()
     table = screen.lines
     # when another process writes to the terminal, and then the table is drawn again
@@ -186,7 +182,7 @@ def test_it_is_drawn_over_itself_at_the_bottom_of_the_screen(metrics: Metrics) -
     # given a screen that is full
     screen = Screen(height=10)
     screen.write("line\n" * 20)
-    live_table = table_on(screen, metrics)
+    live_table = LiveTable(screen, metrics)
     # when it is drawn again and again
     for _ in range(5):
         live_table.draw()
@@ -202,7 +198,7 @@ def test_a_low_screen_has_as_much_as_fits(
     screen = Screen(height=height)
     monkeypatch.setattr(screen, "fileno", lambda: 0)
     monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((80, height)))
-    live_table = table_on(screen, metrics)
+    live_table = LiveTable(screen, metrics)
     for _ in range(3):
         live_table.draw()
     assert "\n".join(screen.lines).count("stream") <= 1
@@ -217,7 +213,7 @@ def test_a_run_in_the_background_draws_nothing(
     monkeypatch.setattr(screen, "fileno", lambda: 0)
     monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
     # when it would be drawn
-    table_on(screen, metrics).draw()
+    LiveTable(screen, metrics).draw()
     # then it is not
     assert screen.getvalue() == ""
 
@@ -227,26 +223,26 @@ def test_a_run_that_goes_into_the_background_leaves_the_shell_alone(
 ) -> None:
     # given a table, and a shell that then puts the run behind itself
     screen = Screen()
-    live_table = table_on(screen, metrics)
+    live_table = LiveTable(screen, metrics)
     live_table.draw()
     monkeypatch.setattr(screen, "fileno", lambda: 0)
     monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
     drawn = screen.getvalue()
     # when something is logged, it is time to draw, and the run ends
-    live_table.write_above("a line\n")
+    live_table.write("a line\n")
     live_table.draw()
     live_table.stop()
     # then the line is all that is written
     assert screen.getvalue() == f"{drawn}a line\n"
     # and back in front, no table of before stands below a line
     monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp())
-    live_table.write_above("another\n")
+    live_table.write("another\n")
     assert screen.getvalue() == f"{drawn}a line\n{ERASE}another\n"
 
 
-def test_a_terminal_that_hangs_up_is_no_failure(metrics: Metrics) -> None:
+def test_a_terminal_that_hangs_up_is_not_a_failure(metrics: Metrics) -> None:
     screen = Screen()
-    live_table = table_on(screen, metrics)
+    live_table = LiveTable(screen, metrics)
     live_table.start()
     screen.fails = True
     live_table.draw()
@@ -260,7 +256,7 @@ def test_an_abort_wipes_the_table_away(metrics: Metrics, monkeypatch: pytest.Mon
     screen = Screen()
     monkeypatch.setattr(screen, "fileno", lambda: writing)
     # when a signal handler asks for it
-    table_on(screen, metrics).abort()
+    LiveTable(screen, metrics).abort()
     os.close(writing)
     # then no more than that is written, past every buffer
     assert os.read(reading, 100) == ERASE.encode()
@@ -281,7 +277,7 @@ def test_an_abort_does_not_wait_for_a_terminal_that_is_stopped(
     screen = Screen()
     monkeypatch.setattr(screen, "fileno", lambda: writing)
     # when a signal handler asks for it, then it returns
-    table_on(screen, metrics).abort()
+    LiveTable(screen, metrics).abort()
     os.close(writing)
     os.close(reading)
 
@@ -295,7 +291,7 @@ def test_colours_can_be_switched_off(
     if no_color:
         monkeypatch.setenv("NO_COLOR", "1")
     screen = Screen()
-    table_on(screen, metrics).draw()
+    LiveTable(screen, metrics).draw()
     assert ("\x1b[36m" in screen.getvalue()) is not no_color
 
 
@@ -303,7 +299,7 @@ def test_a_terminal_that_has_but_ascii_gets_that(metrics: Metrics) -> None:
     screen = Screen()
     screen.encoding = "ascii"
     metrics.add_stream("é" * 100)
-    table_on(screen, metrics).draw()
+    LiveTable(screen, metrics).draw()
     assert screen.getvalue().isascii()
 
 

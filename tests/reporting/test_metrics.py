@@ -28,7 +28,7 @@ def test_what_is_acknowledged_is_counted_once_it_is() -> None:
     run.scheduler.submit(sealed_batch(1, "orders", rows=3))
     run.scheduler.submit(sealed_batch(2, "items", rows=2))
     run.service.answer(1)
-    while run.scheduler.in_flight > 1:
+    while run.metrics.in_flight > 1:
         run.scheduler.collect(block=True)
     # then both have a request, and one has records
     orders, items = run.metrics.streams["orders"], run.metrics.streams["items"]

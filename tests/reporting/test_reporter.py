@@ -1,4 +1,4 @@
-"""What is said of a run: now and then, and at its end."""
+"""A run is reported now and then, and summed up at its end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from target_stitch_import.reporting import reporter as telling
-from target_stitch_import.reporting.metrics import Metrics, Rate, StreamCounts, top_streams
+from target_stitch_import.reporting import reporter as reporter_module
+from target_stitch_import.reporting.metrics import Metrics, StreamCounts, top_streams
 from target_stitch_import.reporting.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -21,17 +21,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger("reported")
 
 
-class _Delivery:
-    in_flight = 3
-
-
 class _Pipeline:
     """As much of a pipeline as is reported."""
 
     def __init__(self) -> None:
         self.now = 100.0
         self.metrics = Metrics(lambda: self.now)
-        self.delivery = _Delivery()
+        self.metrics.in_flight = 3
         self.signum: int | None = None
 
     def reporter(self, **options: Any) -> Reporter:
@@ -74,7 +70,7 @@ def test_a_line_comes_again_and_again_while_nothing_else_happens(
     kept: _Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given a short time between two lines, and a run
-    monkeypatch.setattr(telling, "LOG_SECONDS", 0.01)
+    monkeypatch.setattr(reporter_module, "LOG_SECONDS", 0.01)
     pipeline = _Pipeline()
     pipeline.metrics.request_sent(["orders"], is_retry=False)
     pipeline.metrics.acknowledged({"orders": (1_200, 64_000)}, 64_000)
@@ -99,7 +95,7 @@ def test_a_line_comes_again_and_again_while_nothing_else_happens(
 
 
 def test_a_run_without_a_state_says_so(kept: _Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telling, "LOG_SECONDS", 0.01)
+    monkeypatch.setattr(reporter_module, "LOG_SECONDS", 0.01)
     with _Pipeline().reporter():
         kept.wait_for(1)
     assert kept.messages[0].endswith("no STATE yet.")
@@ -116,7 +112,7 @@ def test_the_end_has_an_event_for_each_stream_and_one_for_all(kept: _Kept) -> No
         pipeline.now += 2.5
         pipeline.metrics.acknowledged({"orders": (1, 70)}, 70)
         pipeline.metrics.set_aside("orders")
-    # when it is over, then each is told
+    # when it is over, then each is reported
     assert kept.messages == [
         "Stream 'empty': 0 records, 0 bytes, 0 requests, 0 retries, 0 quarantined, 0.0 s.",
         "Stream 'orders': 1 record, 70 bytes, 2 requests, 1 retry, 1 quarantined, 2.5 s.",
@@ -193,7 +189,7 @@ def test_a_terminal_that_can_do_little_gets_lines(
             return True
 
     monkeypatch.setattr(sys, "stderr", Tty())
-    monkeypatch.setattr(telling, "LOG_SECONDS", 0.01)
+    monkeypatch.setattr(reporter_module, "LOG_SECONDS", 0.01)
     # when it calls itself dumb, or nothing
     if term is None:
         monkeypatch.delenv("TERM", raising=False)
@@ -217,11 +213,10 @@ def test_the_rate_is_that_of_the_last_half_minute() -> None:
     # given a run that was quick once, and is slow now
     now = 0.0
     metrics = Metrics(lambda: now)
-    rate = Rate(metrics)
     metrics.acknowledged({"t": (6_000, 1)}, 1)
     for now in range(1, 120):  # noqa: B007 - the clock has it
         metrics.acknowledged({"t": (2, 1)}, 1)
-        seen = rate.now()
+        seen = metrics.rate()
     # then only what it is now counts
     assert seen == 2.0
 

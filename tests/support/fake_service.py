@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_stitch_import.batches.batch import Batch
+    from target_stitch_import.delivery.workers import Client
 
 TEST_TIMEOUT = 30.0
 """Seconds after which a test that hangs fails."""
@@ -153,12 +154,14 @@ class DeliveryRun:
         timeout: float = TEST_TIMEOUT,
         set_aside: Callable[[Batch, int, str], None] | None = None,
         check_status: bool = False,
+        connect: Callable[[], Client] | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self.service = FakeService()
         self.acknowledged: list[int] = []
         self.limit = BodyLimit(4_000_000)
-        self.metrics = Metrics()
-        self.workers = WorkerPool(self.service.connect)
+        self.metrics = metrics or Metrics()
+        self.workers = WorkerPool(connect or self.service.connect)
         self.scheduler = DeliveryScheduler(
             self.workers,
             self.acknowledged.append,

@@ -29,6 +29,7 @@ Answer = tuple[int, bytes, dict[str, str]]
 
 UP: Answer = (200, b'{"name": "pipeline.gate", "status": "OK", "reason": null}', {})
 ACCEPTED: Answer = (201, b'{"status": "OK", "message": "Batch Accepted!"}', {})
+HANG_UP: Answer = (0, b"", {})  # close the connection instead
 
 
 @dataclass
@@ -117,6 +118,9 @@ def running_service(
 
         def _send(self, answer: Answer) -> None:
             status, body, headers = answer
+            if answer is HANG_UP:
+                self.close_connection = True
+                return
             if service.interim:
                 self.wfile.write(service.interim)
                 time.sleep(0.1)

@@ -1,8 +1,9 @@
-"""A service of bytes: what it sends over a real socket on this machine, and a client of it."""
+"""A server that sends bytes as a test says, over a real socket on this machine, and its client."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -15,18 +16,25 @@ if TYPE_CHECKING:
 OK = b'HTTP/1.1 201 Created\r\nContent-Length: 16\r\n\r\n{"status": "OK"}'
 
 
+def response(status: int, body: bytes, headers: dict[str, str] | None = None) -> bytes:
+    """Return the bytes of a whole response."""
+    lines = [f"{name}: {value}\r\n" for name, value in (headers or {}).items()]
+    head = f"HTTP/1.1 {status} Some reason\r\n{''.join(lines)}Content-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
 @contextlib.contextmanager
-def serving(*talks: Callable[[socket.socket], None]) -> Iterator[int]:
+def serving(*handlers: Callable[[socket.socket], None]) -> Iterator[int]:
     """Serve one connection after the other, each as a test says; yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(30)
 
         def serve() -> None:
-            for talk in talks:
+            for handler in handlers:
                 connection, _ = server.accept()
                 connection.settimeout(30)
                 with connection, contextlib.suppress(OSError):
-                    talk(connection)
+                    handler(connection)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -46,7 +54,7 @@ def connected(
 ) -> Iterator[ImportClient]:
     """Return a client for this port."""
     url = f"{scheme}://127.0.0.1:{port}"
-    client = ImportClient(url, token, timeout=timeout, agent="t", endpoint=endpoint)
+    client = ImportClient(url, token, timeout=timeout, agent="target/1", endpoint=endpoint)
     try:
         yield client
     finally:
@@ -54,22 +62,22 @@ def connected(
 
 
 def request(connection: socket.socket) -> bytes:
-    """Read one request, with the body ``{}`` or for the status."""
-    data = b""
-    while not data.endswith(b"\r\n\r\n" if data.startswith(b"GET") else b"{}"):
-        chunk = connection.recv(65_536)
-        if not chunk:
-            break
+    """Return the bytes of one request."""
+    data, missing = b"", True
+    while missing and (chunk := connection.recv(65_536)):
         data += chunk
+        head, end, body = data.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        missing = not end or len(body) < int(length[1] if length else 0)
     return data
 
 
-def says(*answers: bytes) -> Callable[[socket.socket], None]:
-    """Return a talk: read a request, answer this, and so on with each further one; then close."""
+def sends(*answers: bytes) -> Callable[[socket.socket], None]:
+    """Return a handler: read a request, answer this, and so on with each further one; then close."""
 
-    def talk(connection: socket.socket) -> None:
+    def handler(connection: socket.socket) -> None:
         for answer in answers:
             request(connection)
             connection.sendall(answer)
 
-    return talk
+    return handler
