@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     Convert: TypeAlias = Callable[[Any], Any]
 
-__all__ = ["ColumnConverter", "UnsupportedColumnError"]
-
 _STRINGS: Final = ("string", "large_string", "string_view")
 _BINARIES: Final = ("binary", "large_binary", "fixed_size_binary", "binary_view")
 _PLAIN: Final = ("null", "boolean", "integer", "decimal", *_BINARIES)

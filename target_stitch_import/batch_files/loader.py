@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from target_stitch_import.singer.messages import BatchMessage
 
-__all__ = ["BatchFiles"]
-
 logger = logging.getLogger("target-stitch-import")
 
 _MAX_REASON: Final = 300  # characters

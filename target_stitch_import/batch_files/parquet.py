@@ -19,8 +19,6 @@ from target_stitch_import.batch_files.storage import MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["read_rows"]
-
 MAX_ROWS: Final = 1_000
 """The most rows that are in memory as Python values."""
 MAX_CELLS: Final = 500_000

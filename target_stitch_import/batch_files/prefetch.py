@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
 
-__all__ = ["MAX_WAITING", "read_ahead"]
-
 MAX_WAITING: Final = 2
 """The most items that wait in the queue; the thread has one more."""
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     NumberedRecords: TypeAlias = tuple[Sequence[int], list[bytes]]
     """The number of each record's line or row in the file, from 1, and the records as JSON."""
 
-__all__ = ["COMPRESSIONS", "FileReadError", "read_rows"]
-
 COMPRESSIONS: Final = {
     "jsonl": frozenset({"none", "gzip"}),
     "parquet": frozenset({"none", "brotli", "gzip", "lz4", "snappy", "zstd"}),

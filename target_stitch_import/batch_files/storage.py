@@ -10,8 +10,6 @@ from urllib.parse import unquote
 if TYPE_CHECKING:
     import io
 
-__all__ = ["MissingExtraError", "UnknownStorageError", "open_file"]
-
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 

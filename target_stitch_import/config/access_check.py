@@ -18,8 +18,6 @@ from target_stitch_import.limits import REGIONS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["Check", "can_load", "check_access", "print_checks"]
-
 OK: Final = "ok"
 FAILED: Final = "failed"
 NOT_CHECKED: Final = "not checked"

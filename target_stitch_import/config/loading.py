@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from jsonschema import ValidationError
 
-__all__ = ["describe_error", "find_unreadable", "prepare_config"]
-
 _VENDOR_SETTINGS: Final = {
     "batch_size_preferences": "is not needed: every table goes to one endpoint",
     "big_batch_url": "is not needed: every batch goes to one endpoint",

@@ -15,8 +15,6 @@ from target_stitch_import.limits import (
     REGIONS,
 )
 
-__all__ = ["MINIMUMS", "OMITTED", "SETTINGS"]
-
 MAX_SECONDS: Final = 7 * 24 * 3600
 """The longest wait that can be set: a week. A larger number is a mistake."""
 

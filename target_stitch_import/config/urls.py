@@ -15,8 +15,6 @@ from target_stitch_import.limits import REGIONS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PRINTABLE_ASCII", "base_url", "find_url_error"]
-
 PRINTABLE_ASCII: Final = re.compile(r"[\x21-\x7e]*")
 """The characters that a URL, and a token in a header, can have."""
 

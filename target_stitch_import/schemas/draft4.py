@@ -12,8 +12,6 @@ from target_stitch_import.schemas.keywords import is_valid_pattern, set_or_drop,
 if TYPE_CHECKING:
     from referencing import Specification
 
-__all__ = ["UNKNOWN_KEYWORDS", "SchemaTranslationError", "Translator"]
-
 MAX_SUBSCHEMAS: Final = 20_000
 """The most subschemas in one schema. More are refused, as nested references could fill the memory."""
 

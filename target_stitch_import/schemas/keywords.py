@@ -9,16 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "ANNOTATIONS",
-    "declared_types",
-    "distinct",
-    "is_valid_pattern",
-    "set_or_drop",
-    "translate_bounds",
-    "translate_values",
-]
-
 ANNOTATIONS: Final = frozenset({"default", "description", "format", "title"})
 """Keywords that no value can violate."""
 
