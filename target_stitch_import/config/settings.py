@@ -15,8 +15,7 @@ from target_stitch_import.limits import (
     REGIONS,
 )
 
-MAX_SECONDS: Final = 7 * 24 * 3600
-"""The longest wait that can be set: a week. A larger number is a mistake."""
+MAX_SECONDS: Final = 7 * 24 * 3600  # a longer wait is a mistake
 
 SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
     th.Property(
@@ -217,9 +216,7 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
 ).to_dict()
 
 OMITTED: Final = frozenset({"add_record_metadata", "batch_config", "faker_config"})
-"""Settings of the SDK that have no effect here, or need a package that is not a dependency.
-
-``batch_config`` is not needed, as a BATCH message names its files."""
+"""Settings of the SDK that have no effect here, or need a package that is not a dependency."""
 
 MINIMUMS: Final = {"flattening_max_depth": 0, "flattening_max_key_length": 1}
 """Minimum values of settings of the SDK, which sets none."""
