@@ -42,8 +42,8 @@ class NotExpressible(Exception):  # noqa: N818 - it is not an error
 
 def is_plain_object(schema: Mapping[str, Any]) -> bool:
     """Return True if a type can express what a schema says of objects, their properties apart."""
-    others = _effective_keywords(schema) - {"type"} - _KEYWORDS["object"]
-    return not others and "object" in declared_types(schema, "object")
+    unsupported = _effective_keywords(schema) - {"type"} - _KEYWORDS["object"]
+    return not unsupported and "object" in declared_types(schema, "object")
 
 
 def create_struct(

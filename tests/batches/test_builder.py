@@ -101,7 +101,7 @@ def test_a_lone_record_is_sent_whatever_its_size() -> None:
 
 
 def test_a_limit_that_has_fallen_holds_for_the_next_batch() -> None:
-    # given an open batch; when a smaller limit is learned
+    # given an open batch; when the limit falls
     built = Built(max_bytes=1_000)
     built.add(A, b"1")
     built.limit.max_bytes = 200
