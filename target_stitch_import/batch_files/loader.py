@@ -21,15 +21,11 @@ from target_stitch_import.singer.positions import Files, line_number, make_posit
 from target_stitch_import.singer.runs import Block, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from target_stitch_import.singer.messages import BatchMessage
 
-__all__ = ["BatchFiles"]
-
 logger = logging.getLogger("target-stitch-import")
-
-_MAX_REASON: Final = 300  # characters
 
 _DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -40,7 +36,7 @@ class BatchFiles:
     """Reads the files of BATCH messages."""
 
     def __init__(self, wait: Callable[[int], None]) -> None:
-        """Call ``wait`` with a descriptor before each read; it returns once that is readable."""
+        """Call ``wait`` with a descriptor before each read; it returns when that is readable."""
         self._wait = wait
         self._repaired: set[str] = set()
         self._files = Files()
@@ -60,8 +56,8 @@ class BatchFiles:
             last = 0
             rows = partial(read_rows, address, file_format, compression)
             try:
-                with contextlib.closing(read_ahead(rows, self._wait)) as found:
-                    for numbers, texts in found:
+                with contextlib.closing(read_ahead(rows, self._wait)) as parts:
+                    for numbers, texts in parts:
                         positions = [make_position(line, before + number) for number in numbers]
                         yield from self._runs(message, texts, positions)
                         last = numbers[-1] if numbers else last
@@ -71,13 +67,13 @@ class BatchFiles:
             before += last
 
     def describe(self, position: int) -> str | None:
-        """Name the file that a record is from, and its line or row; None if that is not known."""
+        """Return the file of a record, and its line or row there; None if that is not known."""
         return self._files.where(position)
 
     def _runs(
         self, message: BatchMessage, texts: Sequence[bytes], positions: Sequence[int]
     ) -> Iterator[Run]:
-        """Yield a run with the records, up to the first that is no JSON, and raise there."""
+        """Yield a run with the records, up to the first that is not JSON, and raise there."""
         records: list[msgspec.Raw] = []
         failure = None
         waiting = iter(texts)
@@ -89,8 +85,8 @@ class BatchFiles:
                 at = len(records)
                 try:
                     records.append(self._decode_exactly(message, texts[at], positions[at], error))
-                except InputError as found:
-                    failure = found
+                except InputError as input_error:
+                    failure = input_error
         if records:
             times = [message.time_extracted] * len(records)
             block = Block(message.stream, message.version, records, times, [*positions])
@@ -101,73 +97,59 @@ class BatchFiles:
     def _decode_exactly(
         self, message: BatchMessage, text: bytes, position: int, error: Exception
     ) -> msgspec.Raw:
-        """Return a record as the bytes that the tap wrote, if these are JSON.
-
-        One with half of a surrogate pair is returned too, so that it can be refused as a record.
-        """
+        """Return a record if it is JSON, or only lacks that by NaN, Infinity or a lone surrogate."""
         where = self.describe(position)
         if b"NaN" in text or b"Infinity" in text:
             repaired = replace_non_finite(text)
             if repaired != text:
-                self._warn_of_repair(message.stream, f"line {line_number(position)} ({where})")
+                if message.stream not in self._repaired:
+                    self._repaired.add(message.stream)
+                    logger.warning(
+                        "Stream %r has NaN or Infinity, first in line %d (%s), which JSON lacks; "
+                        "null takes its place.",
+                        message.stream,
+                        line_number(position),
+                        where,
+                    )
                 try:
                     return _decode(repaired)
                 except _DECODE_ERRORS as other:
                     return self._decode_exactly(message, repaired, position, other)
-        if has_lone_surrogate(text, error) and _is_json(replace_lone_surrogates(text)):
-            return msgspec.Raw(text)
-        reason = f"no JSON: {error!s:.{_MAX_REASON}}"
+        if has_lone_surrogate(text, error):
+            with contextlib.suppress(*_DECODE_ERRORS):
+                _decode(replace_lone_surrogates(text))
+                return msgspec.Raw(text)  # it is refused as a record, not as a file
+        reason = f"not JSON: {error!s:.300}"
         if isinstance(error, RecursionError):
             reason = "nested too deeply"
         raise _failure(
             message, f"{where}: it is {reason}. The tap must write one record in each line"
         ) from None
 
-    def _warn_of_repair(self, stream: str, where: str) -> None:
-        if stream not in self._repaired:
-            self._repaired.add(stream)
-            logger.warning(
-                "Stream %r has NaN or Infinity, first in %s, which JSON lacks; null takes its "
-                "place.",
-                stream,
-                where,
-            )
-
 
 def _encoding(message: BatchMessage) -> tuple[str, str]:
     """Return the format and the compression of a message's files.
 
     Raises:
-        InputError: They are none that is read.
+        InputError: This target does not read such files.
     """
     file_format = message.encoding.format.lower()
     compression = (message.encoding.compression or "none").lower()
-    known = COMPRESSIONS.get(file_format)
-    if known is None:
-        raise _unknown(message, "format", file_format, COMPRESSIONS)
-    if compression not in known:
-        raise _unknown(message, f"compression of {file_format}", compression, known)
+    what, value, known = "format", file_format, frozenset(COMPRESSIONS)
+    if value in known:
+        what, value, known = f"compression of {value}", compression, COMPRESSIONS[value]
+    if value not in known:
+        raise _failure(
+            message,
+            f"its files have the {what} {_printable(value)}, and this target reads "
+            f"{', '.join(sorted(known))}; set encoding in the tap's batch_config",
+        )
     return file_format, compression
-
-
-def _unknown(message: BatchMessage, what: str, value: str, known: Iterable[str]) -> InputError:
-    return _failure(
-        message,
-        f"its files have the {what} {_printable(value)}, and this target reads "
-        f"{', '.join(sorted(known))}; set encoding in the tap's batch_config",
-    )
 
 
 def _failure(message: BatchMessage, reason: str) -> InputError:
     return InputError(f"the BATCH message of stream {message.stream!r}: {reason}")
 
 
-def _is_json(text: bytes) -> bool:
-    with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        _decode(text)
-        return True
-    return False
-
-
 def _printable(text: Any) -> str:
-    return f"{text!r:.{_MAX_REASON}}"
+    return f"{text!r:.300}"

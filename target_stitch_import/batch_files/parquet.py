@@ -19,8 +19,6 @@ from target_stitch_import.batch_files.storage import MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["read_rows"]
-
 MAX_ROWS: Final = 1_000
 """The most rows that are in memory as Python values."""
 MAX_CELLS: Final = 500_000
@@ -28,20 +26,15 @@ MAX_CELLS: Final = 500_000
 MAX_ROWS_BYTES: Final = 4_000_000
 """The most bytes of rows that are in memory as Python values, unless one row is larger."""
 
-_SAMPLE_ROWS: Final = 16
-"""The rows that are read first to measure their size, if the metadata may understate it."""
-_COLUMN_BUFFER_BYTES: Final = 1 << 18
-"""The read buffer for each column of a local file."""
-_BUFFERS_BYTES: Final = 1 << 25
-"""The most bytes of such buffers for all columns together."""
+_SAMPLE_ROWS: Final = 16  # that are measured if the metadata may understate their size
+_COLUMN_BUFFER_BYTES: Final = 1 << 18  # for each column of a local file
+_BUFFERS_BYTES: Final = 1 << 25  # for all columns together, at most
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def read_rows(file: io.BufferedIOBase) -> Iterator[list[bytes]]:
-    """Yield the rows of a file as JSON objects, several at a time.
-
-    NaN and infinity are written as ``NaN``, ``Infinity`` and ``-Infinity``, which is not JSON.
+    """Yield the rows of a file as JSON, several at a time; NaN and infinity stay, as ``NaN``, ...
 
     Raises:
         MissingExtraError: ``pyarrow`` is not installed.
@@ -60,20 +53,17 @@ def read_rows(file: io.BufferedIOBase) -> Iterator[list[bytes]]:
             raise UnsupportedColumnError(f"it has two columns named {duplicates[0]!r}")
         converters = [ColumnConverter(pa, field.type, field.name) for field in schema]
         for part in _slices(source):
-            columns = [
-                converter.convert(column)
-                for converter, column in zip(converters, part.columns, strict=True)
-            ]
+            pairs = zip(converters, part.columns, strict=True)
+            columns = [converter.convert(column) for converter, column in pairs]
             # A file without columns has only a number of rows.
             rows = zip(*columns, strict=True) if columns else [()] * part.num_rows
             yield [_encode(dict(zip(names, row, strict=True))) for row in rows]
 
 
 def _open_parquet(parquet: Any, file: io.BufferedIOBase) -> Any:
-    """Open a file with little of it in memory.
+    """Open a file with little of it in memory: a buffer for each column of a local file.
 
-    A local file has a buffer for each column. In S3 each read is a request, so a row group is read
-    as a whole, with few requests.
+    In S3 each read is a request, so a row group is read as a whole, with few requests.
     """
     if not isinstance(file, io.BufferedReader):
         return parquet.ParquetFile(file, pre_buffer=True)

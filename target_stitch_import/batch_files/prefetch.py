@@ -1,7 +1,6 @@
 """Reads ahead in a thread, so that delivery goes on while a file is slow.
 
-While the thread waits for a disk or a network, the main thread seals old batches, and handles
-acknowledgements and signals.
+Meanwhile the main thread seals old batches, and handles acknowledgements and signals.
 """
 
 from __future__ import annotations
@@ -10,13 +9,11 @@ import contextlib
 import os
 import queue
 import threading
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-
-__all__ = ["MAX_WAITING", "read_ahead"]
 
 MAX_WAITING: Final = 2
 """The most items that wait in the queue; the thread has one more."""
@@ -25,6 +22,13 @@ STOP_SECONDS: Final = 1.0
 """Seconds to wait for the thread to end."""
 
 T = TypeVar("T")
+
+
+class _End:
+    """Follows the last item; ``error`` is what ended the reading, if anything did."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
 
 
 def read_ahead(
@@ -39,74 +43,44 @@ def read_ahead(
         items: Returns the iterator; called in the thread.
         wait: Called with a file descriptor; returns when that is readable.
     """
-    thread = _ReadingThread(items)
+    waiting: queue.Queue[T | _End] = queue.Queue(MAX_WAITING)
+    stopped = threading.Event()
+    readable, writable = os.pipe()
+
+    def put(item: T | _End) -> None:
+        waiting.put(item)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(writable, b"\0")
+
+    def run() -> None:
+        try:
+            for item in items():
+                put(item)
+                if stopped.is_set():
+                    return
+            put(_End())
+        except Exception as error:  # noqa: BLE001 - raised in the main thread
+            put(_End(error))
+        finally:
+            os.close(writable)
+
+    # It may hang in a read for ever, and must not keep the process from ending.
+    thread = threading.Thread(target=run, name="reading", daemon=True)
+    thread.start()
     try:
         while True:
-            wait(thread.readable)
-            if isinstance(item := thread.get(), _End):
+            wait(readable)
+            os.read(readable, 1)
+            if isinstance(item := waiting.get(), _End):
                 if item.error is not None:
                     raise item.error
                 return
             yield item
     finally:
-        thread.close()
-
-
-class _End:
-    """Follows the last item; ``error`` is what ended the reading, if anything did."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self.error = error
-
-
-class _ReadingThread(Generic[T]):
-    """A thread that puts items into a queue, and for each a byte into a pipe."""
-
-    def __init__(self, items: Callable[[], Iterator[T]]) -> None:
-        self._waiting: queue.Queue[T | _End] = queue.Queue(MAX_WAITING)
-        self._stopped = False
-        self.readable, self._writable = os.pipe()
-        # It may hang in a read for ever, and must not keep the process from ending.
-        self._thread = threading.Thread(
-            target=self._run, args=(items,), name="reading", daemon=True
-        )
-        self._thread.start()
-
-    def get(self) -> T | _End:
-        """Return the next item, or the end."""
-        os.read(self.readable, 1)
-        return self._waiting.get()
-
-    def close(self) -> None:
-        """Stop the thread, and wait a little for it to end.
-
-        A failed run exits soon, and a thread that is in a library at that time aborts the process.
-        """
-        self._stopped = True
-        os.close(self.readable)
+        # A failed run exits soon, and a thread that is in a library at that time aborts the process.
+        stopped.set()
+        os.close(readable)
         with contextlib.suppress(queue.Empty):
             while True:  # the thread may wait for room in the queue
-                self._waiting.get_nowait()
-        self._thread.join(STOP_SECONDS)
-
-    def _run(self, items: Callable[[], Iterator[T]]) -> None:
-        try:
-            with contextlib.closing(_as_generator(items)) as iterator:
-                for item in iterator:
-                    self._put(item)
-                    if self._stopped:
-                        return
-            self._put(_End())
-        except Exception as error:  # noqa: BLE001 - raised in the main thread
-            self._put(_End(error))
-        finally:
-            os.close(self._writable)
-
-    def _put(self, item: T | _End) -> None:
-        self._waiting.put(item)
-        with contextlib.suppress(BrokenPipeError):
-            os.write(self._writable, b"\0")
-
-
-def _as_generator(items: Callable[[], Iterator[T]]) -> Generator[T, None, None]:
-    yield from items()
+                waiting.get_nowait()
+        thread.join(STOP_SECONDS)

@@ -17,16 +17,13 @@ if TYPE_CHECKING:
     NumberedRecords: TypeAlias = tuple[Sequence[int], list[bytes]]
     """The number of each record's line or row in the file, from 1, and the records as JSON."""
 
-__all__ = ["COMPRESSIONS", "FileReadError", "read_rows"]
-
 COMPRESSIONS: Final = {
     "jsonl": frozenset({"none", "gzip"}),
     "parquet": frozenset({"none", "brotli", "gzip", "lz4", "snappy", "zstd"}),
 }
 """The compressions that can be read, by format."""
 
-CHUNK_BYTES: Final = 1 << 18
-"""The most bytes that are read at a time."""
+CHUNK_BYTES: Final = 1 << 18  # that are read at a time, at most
 
 _GZIP: Final = b"\x1f\x8b"
 
@@ -38,10 +35,7 @@ class FileReadError(Exception):
 def read_rows(address: str, file_format: str, compression: str) -> Iterator[NumberedRecords]:
     """Yield the records of a file of any size, several at a time.
 
-    Args:
-        address: The file, as ``open_file`` takes it.
-        file_format: ``jsonl`` or ``parquet``.
-        compression: One of ``COMPRESSIONS`` for that format.
+    The compression is one of ``COMPRESSIONS`` for the format.
 
     Raises:
         FileReadError: The file can't be read to its end.
@@ -81,7 +75,7 @@ def _read_json_lines(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterator
 def _read_chunks(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterable[bytes]:
     """Yield the content of a file, decompressed if it is gzip.
 
-    The file decides whether it is gzip, as the SDK's taps write gzip even if the message says none.
+    Its first bytes decide that, as the SDK's taps write gzip even if the message says none.
     """
     start = file.read(len(_GZIP))
     if not start and must_be_gzip:

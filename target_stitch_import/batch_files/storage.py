@@ -10,8 +10,6 @@ from urllib.parse import unquote
 if TYPE_CHECKING:
     import io
 
-__all__ = ["MissingExtraError", "UnknownStorageError", "open_file"]
-
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
@@ -25,31 +23,27 @@ class MissingExtraError(ImportError):
 
 
 class UnknownStorageError(ValueError):
-    """An address names no file that this target can read."""
+    """This target can't read from the storage of an address."""
 
 
 def open_file(address: str) -> io.BufferedIOBase:
     """Open a file for reading; it supports ``seek`` unless it is a pipe. The caller closes it.
 
     Raises:
-        UnknownStorageError: The address names no file that this target can read.
+        UnknownStorageError: This target can't read from there.
         MissingExtraError: The library for it is not installed.
         Exception: The system or that library can't open it.
     """
-    if (match := _SCHEME.match(address)) is None:
-        return _open_path(address)
-    scheme, rest = match[1].lower(), address[match.end() :]
-    if scheme == "file":
-        return _open_path(_local_path(rest))
+    match = _SCHEME.match(address)
+    scheme, rest = (match[1].lower(), address[match.end() :]) if match else ("", address)
     if scheme == "s3":
         return _open_s3(rest)
-    raise UnknownStorageError(
-        f"this target can't read from {scheme}://: let the tap write to a local folder or to s3://"
-    )
-
-
-def _open_path(path: str) -> io.BufferedIOBase:
-    return open(path, "rb")  # noqa: PTH123 - the path stays as it is written
+    if scheme not in ("", "file"):
+        raise UnknownStorageError(
+            f"this target can't read from {scheme}://: let the tap write to a local folder or to "
+            "s3://"
+        )
+    return open(_local_path(rest) if scheme else rest, "rb")  # noqa: PTH123 - as it is written
 
 
 def _local_path(rest: str) -> str:

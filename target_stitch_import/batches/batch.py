@@ -20,12 +20,10 @@ if TYPE_CHECKING:
 
     Originals = dict[int, tuple[SchemaMessage, RecordMessage]]
 
-__all__ = ["Batch", "OpenBatch", "PreparedBlock"]
-
 
 @dataclass
 class PreparedBlock:
-    """Records of one table and version that may be posted; the four lists have one length."""
+    """Records of one table and version that may be posted, in lists of one length."""
 
     version: int | None
     records: Sequence[bytes]
@@ -35,7 +33,7 @@ class PreparedBlock:
     """As ``TimestampReader.read`` returns them."""
     positions: Sequence[int]
     originals: Originals = field(default_factory=dict)
-    """By position, what the tap wrote, where a record is no longer that."""
+    """By position, what the tap wrote, where a record differs from that."""
 
     def __getitem__(self, part: slice) -> PreparedBlock:
         """Return some of the records."""
@@ -51,26 +49,23 @@ class PreparedBlock:
 
 @dataclass(frozen=True)
 class Batch:
-    """A sealed batch: one request body, and what it takes to deliver and to describe it."""
+    """A sealed batch: one request body, and what is needed to deliver and to describe it."""
 
     number: int
-    """Its place in the order of opening, which the checkpoint counts by."""
+    """Counts from 1, in the order of opening."""
     table_name: str
-    """Its table; where it holds several, their names."""
+    """The name of its table, or of all of them."""
     generation: int
-    """It is sent once every batch of the table with a smaller generation is acknowledged."""
+    """It waits until all batches of the table with a smaller generation are acknowledged."""
     body: bytes
     positions: Sequence[int]
-    """For each message, where in the input it stands."""
+    """Of each message."""
     originals: Originals
-    """By position, what the tap wrote, where a record in the body is no longer that."""
+    """As in ``PreparedBlock``."""
     schemas: Mapping[str, SchemaMessage] = field(default_factory=dict)
-    """By table, what its records are."""
+    """By table."""
     contents: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """By table, how many records of it are in the body, and in how many bytes.
-
-    A body of one table is all that table's; of one that tables share, each has its messages.
-    """
+    """By table, its records in the body, and their bytes: all bytes, unless tables share it."""
 
     @property
     def rows(self) -> int:
@@ -78,7 +73,7 @@ class Batch:
         return len(self.positions)
 
     def __str__(self) -> str:
-        """Name it in a message for people."""
+        """Describe it in a message."""
         return (
             f"batch {self.number} of table {self.table_name!r:.100} "
             f"({counted(self.rows, 'row')}, {counted(len(self.body), 'byte')}, "
@@ -90,9 +85,9 @@ class OpenBatch:
     """A body that still grows; its size is known to the byte."""
 
     def __init__(self, head: bytes, tail: bytes, *, max_bytes: int, max_rows: int) -> None:
-        """Begin with ``head``, and end with ``tail`` in the place of the last comma.
+        """Begin with ``head``, and replace the last comma by ``tail``.
 
-        The finished body stays below ``max_bytes``, a lone record apart.
+        The finished body stays below ``max_bytes``, unless it has a single record.
         """
         self._pieces = [head]
         self._tail = tail
@@ -115,10 +110,7 @@ class OpenBatch:
         return self._max_bytes - self.size - len(self._tail)
 
     def add(self, block: PreparedBlock, schema: SchemaMessage, body_format: BodyFormat) -> int:
-        """Add records of the table that ``schema`` describes, as many as fit; return how many.
-
-        The first record of a body fits whatever its size.
-        """
+        """Add as many records as fit, at least the first of a body; return how many."""
         count = self._how_many_fit(block, body_format)
         if not count:
             return 0
@@ -127,9 +119,8 @@ class OpenBatch:
         messages = body_format.messages(block.sequences, block.times, block.records)
         self._append(messages, block.positions, schema, count)
         if block.originals:
-            self._originals.update(
-                {at: block.originals[at] for at in block.positions if at in block.originals}
-            )
+            changed = block.originals.keys() & set(block.positions)
+            self._originals.update({at: block.originals[at] for at in changed})
         return count
 
     def add_activation(self, sequence: int, position: int, schema: SchemaMessage) -> bool:

@@ -1,12 +1,11 @@
 """The formats of a request body: what stands around the records.
 
-Import API reference, sections The batch body and The push and validate body.
+See the Import API reference, sections The batch body and The push and validate body.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.batches.transit import encode_transit
@@ -16,17 +15,6 @@ from target_stitch_import.limits import MAX_SEQUENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-__all__ = [
-    "BATCH_TAIL",
-    "PUSH_HEAD",
-    "PUSH_TAIL",
-    "BodyFormat",
-    "batch_format",
-    "batch_head",
-    "body_format",
-    "push_format",
-]
 
 BATCH_TAIL: Final = b"]}"
 PUSH_HEAD: Final = b"["
@@ -48,18 +36,14 @@ class BodyFormat:
     is_shared: bool = False
     """Whether tables share a body; it has no versions then, and nothing waits for it."""
     encode: Callable[[bytes], bytes] | None = None
-    """Returns a record as it is written, where that is not its JSON; may raise
-    ``InvalidRecordError``."""
+    """Converts a record from JSON, if that is needed; may raise ``InvalidRecordError``."""
 
     def messages(
         self, sequences: Sequence[int], times: Sequence[bytes], records: Sequence[bytes]
     ) -> bytes:
         """Return the messages of records, with a comma behind each.
 
-        Args:
-            sequences: Of each record.
-            times: As ``TimestampReader.read`` returns them.
-            records: Each as it is written.
+        The ``times`` are as ``TimestampReader.read`` returns them.
         """
         count = len(records)
         columns: tuple[Sequence[Any], ...]
@@ -89,10 +73,10 @@ def body_format(
     key_names: Sequence[str],
     bookmark_names: Sequence[str],
 ) -> BodyFormat:
-    """Return how the records of a table are written into a body, as the settings want it.
+    """Return the format of a table's records for the endpoint in ``config``.
 
     Raises:
-        InvalidSchemaError: It has no keys, and the endpoint takes no record without.
+        InvalidSchemaError: The table has no keys, which the endpoint needs.
     """
     if config["endpoint"] == "batch":
         return batch_format(table_name, schema, key_names, bookmark_names)
@@ -112,28 +96,20 @@ def batch_format(
     bookmark_names: Sequence[str] = (),
 ) -> BodyFormat:
     """Return the format of a batch body, which holds one table."""
-    return BodyFormat(
-        head=partial(batch_head, table_name, schema, key_names, bookmark_names),
-        tail=BATCH_TAIL,
-        untimed=b'{"action":"upsert","sequence":%d,"data":%b},',
-        timed=b'{"action":"upsert","sequence":%d,"time_extracted":"%.26bZ","data":%b},',
-    )
-
-
-def batch_head(
-    table_name: str,
-    schema: Mapping[str, Any],
-    key_names: Sequence[str],
-    bookmark_names: Sequence[str] = (),
-    version: int | None = None,
-) -> bytes:
-    """Return the start of a batch body, up to the first message."""
     start: dict[str, Any] = {"table_name": table_name, "schema": schema, "key_names": key_names}
     if bookmark_names:
         start["bookmark_names"] = bookmark_names
-    if version is not None:
-        start["table_version"] = version
-    return encode_exactly(start)[:-1] + b',"messages":['
+
+    def head(version: int | None) -> bytes:
+        table = start if version is None else {**start, "table_version": version}
+        return encode_exactly(table)[:-1] + b',"messages":['
+
+    return BodyFormat(
+        head,
+        BATCH_TAIL,
+        untimed=b'{"action":"upsert","sequence":%d,"data":%b},',
+        timed=b'{"action":"upsert","sequence":%d,"time_extracted":"%.26bZ","data":%b},',
+    )
 
 
 def push_format(
@@ -144,17 +120,13 @@ def push_format(
     *,
     transit: bool = False,
 ) -> BodyFormat:
-    """Return the format of a table's records in a push body, of JSON or of Transit."""
+    """Return the format of a push body, of JSON or of Transit, which all tables share."""
     arguments = {
         "client_id": client_id,
         "table_name": table_name,
         "action": "upsert",
         "key_names": list(key_names),
     }
-    if not transit:
-        start = _escape(encode_exactly(arguments)[:-1])
-        message = start + b',"sequence":%d,"data":%b},'
-        return BodyFormat(lambda _: PUSH_HEAD, PUSH_TAIL, message, None, is_shared=True)
 
     def encode(record: bytes) -> bytes:
         try:
@@ -162,10 +134,13 @@ def push_format(
         except (ValueError, RecursionError) as error:
             raise InvalidRecordError(f"can't be written as Transit: {error}") from None
 
-    message = _escape(encode_transit(arguments)[:-1]) + b',"sequence","~i%d","data",%b],'
-    return BodyFormat(lambda _: PUSH_HEAD, PUSH_TAIL, message, None, is_shared=True, encode=encode)
-
-
-def _escape(text: bytes) -> bytes:
-    """Return text as a template that yields it."""
-    return text.replace(b"%", b"%%")
+    start = encode_transit(arguments) if transit else encode_exactly(arguments)
+    end = b',"sequence","~i%d","data",%b],' if transit else b',"sequence":%d,"data":%b},'
+    return BodyFormat(
+        lambda _: PUSH_HEAD,
+        PUSH_TAIL,
+        untimed=start[:-1].replace(b"%", b"%%") + end,
+        timed=None,
+        is_shared=True,
+        encode=encode if transit else None,
+    )

@@ -1,10 +1,8 @@
 """How large bodies may be: as the settings and the service's answers say.
 
-- A body that is refused for its size lowers the limit to half of that size. A single record lowers it
-  to its own size, but not below ``LONE_RECORD_FLOOR``.
-- After ``FULL_BODIES`` accepted bodies of at least half the limit, the limit doubles, up to the
-  setting. Each refusal that lowers it doubles that number, so that a service with a small limit is
-  tried less and less often.
+A body that is refused for its size lowers the limit to half of that size; a single record to its own
+size. After ``FULL_BODIES`` accepted bodies of at least half the limit, the limit doubles. Each refusal
+that lowers it doubles that number, so that a small limit is tested less and less often.
 """
 
 from __future__ import annotations
@@ -15,25 +13,19 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from target_stitch_import.batches.batch import Batch
 
-__all__ = ["FULL_BODIES", "LONE_RECORD_FLOOR", "BodyLimit"]
-
 LONE_RECORD_FLOOR: Final = 1_000_000
-"""Bytes below which the refusal of a single record lowers no limit.
-
-The reason may be that record alone; and proxies rarely take less: 1 MiB is nginx's default.
-"""
+"""Bytes below which a single record does not lower the limit: proxies rarely have a smaller one."""
 
 FULL_BODIES: Final = 10
-"""Bodies after which the limit doubles, before the first refusal doubles this number."""
 
 
 class BodyLimit:
     """The size that bodies stay below; it changes with the service's answers."""
 
     def __init__(self, max_bytes: int) -> None:
-        """Start with ``max_bytes``, which is never exceeded."""
+        """Start with ``max_bytes``, the most there is."""
         self.max_bytes = max_bytes
-        """Bytes that the body of a batch that opens stays below, unless it is a single record."""
+        """What bodies are to stay below, unless they have a single record."""
         self._setting = max_bytes
         self._refused: float = math.inf
         self._accepted = 0  # full bodies, since the limit changed
@@ -65,7 +57,6 @@ class BodyLimit:
     def must_split(self, batch: Batch) -> bool:
         """Return True if a batch of several rows is likely to be refused for its size.
 
-        It is if it is nearer to the smallest size that was refused than to the limit. Only batches
-        that were opened before that refusal are so large.
+        Then it was opened before the last refusal, and is nearer to the size refused than to the limit.
         """
         return batch.rows > 1 and len(batch.body) > (self._refused + self.max_bytes) / 2

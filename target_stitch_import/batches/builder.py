@@ -1,4 +1,4 @@
-"""Builds batches: the open ones of all tables, how old they are, and how much memory they take."""
+"""Builds batches: keeps the open ones of all tables, and limits their age and memory."""
 
 from __future__ import annotations
 
@@ -16,19 +16,14 @@ if TYPE_CHECKING:
     from target_stitch_import.batches.body_limit import BodyLimit
     from target_stitch_import.singer.messages import SchemaMessage
 
-__all__ = ["MAX_OPEN_BYTES", "BatchBuilder"]
-
 MAX_OPEN_BYTES: Final = 64_000_000
 """Bytes of all open batches together, so that thousands of streams fit into the memory."""
 
-_SHARED: Final = "*"
-"""The key of the one body that all tables share."""
+_SHARED: Final = "*"  # the key of the one body that all tables share
 
 
 @dataclass
 class _Open:
-    """An open batch."""
-
     batch: OpenBatch
     table_name: str | None
     """None where tables share the body."""
@@ -36,14 +31,10 @@ class _Open:
     version: int | None
     generation: int
     deadline: float
-    """When it is sealed at the latest, by the clock."""
 
 
 class BatchBuilder:
-    """Puts records into the open batch of their table, and seals it when it is full or old.
-
-    What is read at once comes to ``MAX_OPEN_BYTES`` before the next ``seal_due``.
-    """
+    """Puts records into the open batch of their table, and seals it when it is full or old."""
 
     def __init__(
         self,
@@ -55,15 +46,15 @@ class BatchBuilder:
         max_age: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Hand sealed batches to ``deliver``.
+        """Create a builder without open batches.
 
         Args:
-            deliver: May wait until there is room for another batch.
-            next_number: Numbers a batch when it opens.
-            limit: What bodies stay below, a lone record apart.
-            max_rows: Messages in a batch, at most.
+            deliver: Called with each sealed batch; may wait until there is room for another.
+            next_number: Returns the number of a batch that opens.
+            limit: The most bytes of a body.
+            max_rows: The most messages in a batch.
             max_age: Seconds of ``clock`` after which a batch is sealed.
-            clock: Seconds.
+            clock: Returns a time in seconds.
         """
         self._deliver = deliver
         self._next_number = next_number
@@ -72,7 +63,7 @@ class BatchBuilder:
         self._max_age = max_age
         self._clock = clock
         self._open: dict[object, _Open] = {}
-        """By the format of the records in it, which is that of one schema; the oldest first."""
+        """By body format, of which each schema has its own; the oldest first."""
         self._open_bytes = 0
 
     def add(
@@ -107,17 +98,16 @@ class BatchBuilder:
         version: int,
         generation: int,
     ) -> bool:
-        """Add an activation to the open batch of its table and version, and seal that.
+        """Add an activation to the only open batch of its table, or to a new one, and seal that.
 
-        Without an open batch of that table, open one. Return False, and do nothing, if an open one
-        is of another version or schema, or has no room.
+        Return False, and do nothing, if the open one has another version or schema, or no room.
         """
         table_name = schema.stream
         opened = self._open.get(body_format)
-        others = [each for each in self._open.values() if each.table_name == table_name]
-        if opened is None and not others:
+        open_of_table = [each for each in self._open.values() if each.table_name == table_name]
+        if not open_of_table:
             opened = self._open_batch(body_format, body_format, table_name, version, generation)
-        elif opened is None or len(others) > 1 or opened.version != version:
+        elif opened is None or len(open_of_table) > 1 or opened.version != version:
             return False
         before = opened.batch.size
         if not opened.batch.add_activation(sequence, position, schema):
@@ -133,7 +123,7 @@ class BatchBuilder:
                 self._seal(key)
 
     def seal_due(self) -> float | None:
-        """Seal what is old enough, and the largest where all take too much memory together.
+        """Seal batches that are old, and the largest if all together are above ``MAX_OPEN_BYTES``.
 
         Returns:
             Seconds until the next is old enough; None if none is open.
@@ -179,7 +169,7 @@ class BatchBuilder:
         self._deliver(opened.batch.seal(opened.number, opened.generation))
 
     def _seal_largest(self) -> None:
-        # Down to well below the limit: one by one, each would mean to look through them all.
+        # Several at once, as each call sorts them all.
         by_size = sorted(self._open, key=lambda key: self._open[key].batch.size, reverse=True)
         for key in by_size:
             if self._open_bytes <= MAX_OPEN_BYTES * 3 // 4:

@@ -1,8 +1,6 @@
 """Splits a sealed batch, removes one message of it, or describes one.
 
-It reads the body back (Import API reference, sections The batch body and The push and validate
-body). That is rare, so batches keep no second copy of their messages. Each message keeps its bytes,
-and so its sequence.
+That is rare, so batches keep no second copy of their messages, and the body is read back.
 """
 
 from __future__ import annotations
@@ -25,15 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_stitch_import.batches.batch import Batch
-
-__all__ = [
-    "as_singer",
-    "count_by_table",
-    "describe_record",
-    "split_in_half",
-    "table_name_at",
-    "without_message",
-]
 
 _ACTIVATION: Final = b'{"action":"activate_version",'
 
@@ -61,10 +50,7 @@ _decode_messages = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def split_in_half(batch: Batch) -> list[Batch]:
-    """Return the two halves of a batch of several messages, in order, cut by bytes.
-
-    So an activation that is the last message is in the last part, behind all rows.
-    """
+    """Return the two halves of a batch of several messages, in order, cut by bytes."""
     head, messages, tail = _split_body(batch.body)
     ends = list(accumulate(map(len, messages)))
     cut = min(max(1, bisect_left(ends, ends[-1] / 2)), len(messages) - 1)
@@ -78,15 +64,15 @@ def without_message(batch: Batch, index: int) -> list[Batch]:
     """Return a batch without one of its messages; an empty list if it has no other."""
     head, messages, tail = _split_body(batch.body)
     del messages[index]
-    lines = [*batch.positions[:index], *batch.positions[index + 1 :]]
-    return [_join(batch, head, messages, tail, lines)] if messages else []
+    positions = [*batch.positions[:index], *batch.positions[index + 1 :]]
+    return [_join(batch, head, messages, tail, positions)] if messages else []
 
 
 def as_singer(batch: Batch, index: int) -> tuple[SchemaMessage, RecordMessage] | None:
-    """Return a record of a batch, and its schema, as Singer messages.
+    """Return a record of a batch, and its schema, as Singer messages; None if there is none.
 
-    None if there is no record at ``index``. A record without ``time_extracted`` gets the time of its
-    sequence, so that it has the same sequence when it is loaded later.
+    A record without ``time_extracted`` gets the time of its sequence, so that it keeps that sequence
+    when it is loaded later.
     """
     if not 0 <= index < batch.rows:
         return None
@@ -98,14 +84,14 @@ def as_singer(batch: Batch, index: int) -> tuple[SchemaMessage, RecordMessage] |
         schema, record = origin
         return schema, msgspec.structs.replace(record, time_extracted=record.time_extracted or time)
     schema = _schema(batch, message)
-    return schema, RecordMessage(schema.stream, message.data, _version(batch), time)
+    version = None if _is_push(batch.body) else _decode_body(batch.body).table_version
+    return schema, RecordMessage(schema.stream, message.data, version, time)
 
 
 def describe_record(batch: Batch, index: int, where: str | None = None) -> str:
-    """Return a sentence that says which record of the input a message is: its line and its keys.
+    """Return a sentence with the line and the keys of a message; empty if there is none.
 
-    ``where`` is its place in a file of a BATCH message. The sentence is empty if there is no message
-    at ``index``.
+    ``where`` is its place in a file of a BATCH message.
     """
     if not 0 <= index < batch.rows:
         return ""
@@ -121,20 +107,17 @@ def table_name_at(batch: Batch, index: int) -> str:
 
 
 def count_by_table(body: bytes) -> dict[str, tuple[int, int]]:
-    """Return the number of records of each table in a body, and their bytes.
-
-    A batch body is all its table's; in a push body each table has the bytes of its messages.
-    """
+    """Return what ``Batch.contents`` is for a body."""
     if not _is_push(body):
         batch = _decode_body(body)
         records = sum(_decode_message(each).data != msgspec.Raw() for each in batch.messages)
         return {batch.table_name: (records, len(body))}
-    found: dict[str, tuple[int, int]] = {}
-    for text in _decode_messages(body):
-        name = str(_read_message(bytes(text)).table_name)
-        records, size = found.get(name, (0, 0))
-        found[name] = records + 1, size + len(bytes(text))
-    return found
+    counts: dict[str, tuple[int, int]] = {}
+    for text in map(bytes, _decode_messages(body)):
+        name = str(_read_message(text).table_name)
+        records, size = counts.get(name, (0, 0))
+        counts[name] = records + 1, size + len(text)
+    return counts
 
 
 def _describe_key(batch: Batch, index: int) -> str:
@@ -151,18 +134,13 @@ def _schema(batch: Batch, message: _Message) -> SchemaMessage:
     return batch.schemas[message.table_name or batch.table_name]
 
 
-def _version(batch: Batch) -> int | None:
-    return None if _is_push(batch.body) else _decode_body(batch.body).table_version
-
-
 def _message_at(batch: Batch, index: int) -> _Message:
     return _read_message(_split_body(batch.body)[1][index])
 
 
 def _read_message(text: bytes) -> _Message:
     if text.startswith(b"["):
-        arguments = decode_transit(decode_exactly(text))
-        text = encode_exactly(arguments)
+        text = encode_exactly(decode_transit(decode_exactly(text)))
     return _decode_message(text)
 
 
@@ -171,7 +149,7 @@ def _is_push(body: bytes) -> bool:
 
 
 def _split_body(body: bytes) -> tuple[bytes, list[bytes], bytes]:
-    """Return a body's start, up to the first message, each message, and its end."""
+    """Return the head of a body, its messages, and its tail."""
     if _is_push(body):
         return PUSH_HEAD, [bytes(each) for each in _decode_messages(body)], PUSH_TAIL
     messages = [bytes(message) for message in _decode_body(body).messages]
@@ -180,13 +158,13 @@ def _split_body(body: bytes) -> tuple[bytes, list[bytes], bytes]:
 
 
 def _join(
-    batch: Batch, head: bytes, messages: list[bytes], tail: bytes, lines: Sequence[int]
+    batch: Batch, head: bytes, messages: list[bytes], tail: bytes, positions: Sequence[int]
 ) -> Batch:
     body = b"".join([head, b",".join(messages), tail])
     if len(batch.contents) > 1:
         contents = count_by_table(body)
-    else:  # no message need be decoded
+    else:  # without decoding messages
         size = len(body) if tail == BATCH_TAIL else sum(map(len, messages))
         records = sum(not message.startswith(_ACTIVATION) for message in messages)
         contents = dict.fromkeys(batch.contents, (records, size))
-    return replace(batch, body=body, positions=lines, contents=contents)
+    return replace(batch, body=body, positions=positions, contents=contents)

@@ -1,8 +1,7 @@
 """Encodes JSON values as Transit, and decodes them, as far as a push body needs it.
 
 Values never refer to earlier ones, so that a body can be joined from messages and split again; no
-library writes it so. See the Import API reference, section The push and validate body, and
-transit-format 0.8.
+library offers that. See transit-format 0.8.
 """
 
 from __future__ import annotations
@@ -16,20 +15,16 @@ from target_stitch_import.sequences.timestamps import TimestampReader, format_ti
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["decode_transit", "encode_transit"]
-
 _MAP: Final = "^ "
 _ESCAPED: Final = ("~", "^", "`")
-_SAFE: Final = 2**53
-"""Every reader reads integers below this exactly."""
+_SAFE: Final = 2**53  # below it, every reader reads integers exactly
 _INT64: Final = 2**63
 
 
 def encode_transit(value: Any, schema: Mapping[str, Any] | None = None) -> bytes:
     """Return a JSON value as Transit, with exact decimals and integers.
 
-    A string whose format in ``schema`` is ``date-time`` becomes an instant, if it can be read as a
-    time; without a zone it is UTC.
+    A string that is a time, and whose format in ``schema`` is ``date-time``, becomes an instant.
 
     Raises:
         ValueError: A string has a lone surrogate.

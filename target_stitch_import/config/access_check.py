@@ -1,7 +1,4 @@
-"""Checks the access that a config gives, for ``--test``: status, credentials, region, client ID.
-
-It asks the service for its status, and has it validate one record, which the service does not keep.
-"""
+"""Checks the access that a config gives, for ``--test``: status, credentials, region, client ID."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import time
-from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from target_stitch_import.config.urls import base_url
 from target_stitch_import.errors import AccessError, DeliveryError, TransientError
@@ -18,21 +15,17 @@ from target_stitch_import.limits import REGIONS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["Check", "can_load", "check_access", "print_checks"]
+    from target_stitch_import.api.client import ImportClient
 
 OK: Final = "ok"
 FAILED: Final = "failed"
 NOT_CHECKED: Final = "not checked"
-
-TABLE: Final = "target_stitch_import_test"
-"""The record's table. The service never creates it."""
 
 CLIENT_ID_HINT: Final = (
     "It is the number between client and pipeline in the address of the Stitch app."
 )
 
 UNKNOWN_YET: Final = "This can only be checked with a token that the service accepts."
-
 _TITLES: Final = {
     "status": "Status",
     "credentials": "Credentials",
@@ -40,19 +33,6 @@ _TITLES: Final = {
     "client_id": "Client ID",
 }
 _TICKS: Final = {OK: "✓", FAILED: "✗", NOT_CHECKED: "\N{EN DASH}"}
-
-
-class Client(Protocol):
-    """A connection to the service."""
-
-    def check_status(self) -> None:
-        """Return if the service reports that it is up; else raise a ``DeliveryError``."""
-
-    def validate(self, body: bytes) -> None:
-        """Return if the service finds a push body valid; else raise a ``DeliveryError``."""
-
-    def close(self) -> None:
-        """Close the connection."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,18 +44,15 @@ class Check:
     result: str
     """``ok``, ``failed`` or ``not checked``."""
     message: str
-    """What was found and what to do."""
+    """What is so, and what to do."""
 
 
-def check_access(config: Mapping[str, Any], connect: Callable[[str], Client]) -> Iterator[Check]:
-    """Check the access that a config gives. No request is retried.
+def check_access(
+    config: Mapping[str, Any], connect: Callable[[str], ImportClient]
+) -> Iterator[Check]:
+    """Yield each check of the access that a config gives. No request is retried.
 
-    Args:
-        config: The settings.
-        connect: Returns a client for a base URL.
-
-    Yields:
-        Each check when it is done.
+    ``connect`` returns a client for a base URL.
     """
     url = base_url(config)
     with contextlib.closing(connect(url)) as client:
@@ -95,25 +72,21 @@ def can_load(checks: Iterable[Check]) -> bool:
 def print_checks(checks: Iterable[Check], out: IO[str] | None, *, as_json: bool = False) -> bool:
     """Print checks, one line each or all as one JSON object; return ``can_load`` of them."""
     encoding = getattr(out, "encoding", None) or "utf-8"
-    ticks = _TICKS if out is not None and out.isatty() and _can_encode_ticks(encoding) else None
+    ticks = out is not None and out.isatty() and _can_encode_ticks(encoding)
     done = []
     for check in checks:
         done.append(check)
         if not as_json:
-            line = _format_line(check, ticks).encode(encoding, "replace").decode(encoding)
-            print(line, file=out, flush=True)
+            title = _TITLES[check.name]
+            line = f"{title}: {check.result}. {check.message}"
+            if ticks:
+                line = f"{_TICKS[check.result]} {title}: {check.message}"
+            print(line.encode(encoding, "replace").decode(encoding), file=out, flush=True)
     ok = can_load(done)
     if as_json:
         result = {"ok": ok, "checks": [dataclasses.asdict(check) for check in done]}
         print(json.dumps(result), file=out, flush=True)
     return ok
-
-
-def _format_line(check: Check, ticks: Mapping[str, str] | None) -> str:
-    title = _TITLES[check.name]
-    if ticks is None:
-        return f"{title}: {check.result}. {check.message}"
-    return f"{ticks[check.result]} {title}: {check.message}"
 
 
 def _can_encode_ticks(encoding: str) -> bool:
@@ -124,32 +97,27 @@ def _can_encode_ticks(encoding: str) -> bool:
     return True
 
 
-def _check_status(client: Client, url: str) -> Check:
+def _check_status(client: ImportClient, url: str) -> Check:
     try:
         client.check_status()
     except TransientError as error:
-        message = f"{url} reports that it is not up: {_without_period(error)}. Try again later."
+        reason = str(error).rstrip(".")
+        message = f"{url} reports that it is not up: {reason}. Try again later."
     except DeliveryError as error:
+        reason = str(error).rstrip(".")
         message = (
-            f"{url} does not report that it is up: {_without_period(error)}. Check the network, "
-            "any proxy in between, and the setting api_url, if it is set."
+            f"{url} does not report that it is up: {reason}. Check the network, any proxy in "
+            "between, and the setting api_url, if it is set."
         )
     else:
         return Check("status", OK, f"{url} is up.")
     return Check("status", FAILED, message)
 
 
-def _without_period(error: Exception) -> str:
-    return str(error).rstrip(".")
-
-
-def _validate_record(client: Client, client_id: int | None) -> DeliveryError | None:
-    """Have the service validate one record; return why it refused it, None if it did not.
-
-    The service does not keep the record (Import API reference, section The push and validate body).
-    """
+def _validate_record(client: ImportClient, client_id: int | None) -> DeliveryError | None:
+    """Have the service validate a record, which it does not keep; return why it refuses it, if so."""
     record = {
-        "table_name": TABLE,
+        "table_name": "target_stitch_import_test",  # which the service never creates
         "sequence": time.time_ns(),
         "action": "upsert",
         "key_names": ["id"],
@@ -165,7 +133,7 @@ def _validate_record(client: Client, client_id: int | None) -> DeliveryError | N
 
 
 def _wrong_setting(refusal: DeliveryError | None) -> str | None:
-    """Return the setting that is wrong; None if none is, ``""`` if the refusal does not say."""
+    """Return the setting that is wrong; None if none is, ``""`` if that is not clear."""
     if refusal is None:
         return None
     return refusal.setting if isinstance(refusal, AccessError) else ""
@@ -186,7 +154,7 @@ def _check_credentials(refusal: DeliveryError | None) -> Check:
 
 
 def _check_region(
-    refusal: DeliveryError | None, config: Mapping[str, Any], connect: Callable[[str], Client]
+    refusal: DeliveryError | None, config: Mapping[str, Any], connect: Callable[[str], ImportClient]
 ) -> Check:
     setting = _wrong_setting(refusal)
     if setting in (None, "client_id", "integration"):
@@ -196,7 +164,7 @@ def _check_region(
     return Check("region", NOT_CHECKED, UNKNOWN_YET)
 
 
-def _advise_region(config: Mapping[str, Any], connect: Callable[[str], Client]) -> str:
+def _advise_region(config: Mapping[str, Any], connect: Callable[[str], ImportClient]) -> str:
     """Return which setting to change and to what."""
     url = base_url(config)
     other_regions = {name: known for name, known in REGIONS.items() if known != url.lower()}

@@ -1,7 +1,4 @@
-"""Brings a config into the form of the settings' schema, and explains what is wrong with it.
-
-The config may be the vendor target's, and values from the environment are text.
-"""
+"""Converts a config, which may be the vendor target's, to the settings' schema, and checks it."""
 
 from __future__ import annotations
 
@@ -20,8 +17,6 @@ if TYPE_CHECKING:
 
     from jsonschema import ValidationError
 
-__all__ = ["describe_error", "find_unreadable", "prepare_config"]
-
 _VENDOR_SETTINGS: Final = {
     "batch_size_preferences": "is not needed: every table goes to one endpoint",
     "big_batch_url": "is not needed: every batch goes to one endpoint",
@@ -31,7 +26,7 @@ _VENDOR_SETTINGS: Final = {
 }
 
 _BOOLEANS: Final = ("true", "1", "yes", "on", "false", "0", "no", "off")
-"""What a variable of the environment may be. The SDK reads all but the first four as false."""
+"""The SDK would read any text but the first four as false."""
 
 _UNSUPPORTED: Final = {
     ("load_method", "overwrite"): (
@@ -52,17 +47,15 @@ class Secret(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """Return a placeholder, as for a config that is printed."""
         return "'***'"
 
 
 def prepare_config(
     config: dict[str, Any], schema: Mapping[str, Any], logger: logging.Logger
 ) -> list[str]:
-    """Bring a config into the form that the settings' schema describes, in place.
+    """Convert a config to what ``schema`` describes, in place, and log settings without effect.
 
-    Settings of the vendor's target are translated, and unknown ones logged. Returns what is wrong
-    beyond what the schema can check, one line each.
+    Returns what is wrong beyond what the schema can check, one line each.
     """
     _translate_vendor_settings(config, logger)
     for name in [name for name, value in config.items() if value is None]:
@@ -123,7 +116,7 @@ def _find_push_errors(config: Mapping[str, Any], logger: logging.Logger) -> list
 def find_unreadable(
     environment: Mapping[str, str], prefix: str, schema: Mapping[str, Any]
 ) -> list[str]:
-    """Return which settings have a text in the environment that is not of their type, a line each."""
+    """Return which settings are not of their type in the environment, a line each."""
     errors = []
     for name, setting in schema["properties"].items():
         variable = prefix + name.upper()
@@ -167,19 +160,13 @@ def _translate_vendor_settings(config: dict[str, Any], logger: logging.Logger) -
 def _convert_numbers(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
     """Convert numbers that are text, as all values from the environment are."""
     client_id: Any = config.get("client_id")
-    if _is_integer(client_id):
+    # The vendor's config may have it as text or as a float.
+    is_text = isinstance(client_id, str) and re.fullmatch(r"[0-9]+", client_id)
+    if is_text or (isinstance(client_id, float) and client_id.is_integer()):
         with contextlib.suppress(ValueError):  # more digits than Python converts
             config["client_id"] = int(client_id)
     for name, value in config.items():
-        if isinstance(value, str) and "number" in schema["properties"].get(name, {}).get(
-            "type", ()
-        ):
+        types = schema["properties"].get(name, {}).get("type", ())
+        if isinstance(value, str) and "number" in types:
             with contextlib.suppress(ValueError):  # the schema refuses it
                 config[name] = float(value) if math.isfinite(float(value)) else value
-
-
-def _is_integer(value: Any) -> bool:
-    """Return True for an integer as text, as the vendor's config may have it, or as a float."""
-    if isinstance(value, str):
-        return re.fullmatch(r"[0-9]+", value) is not None
-    return isinstance(value, float) and value.is_integer()

@@ -7,18 +7,9 @@ from typing import Any, Final
 from singer_sdk import typing as th
 from singer_sdk.helpers.capabilities import TargetLoadMethods
 
-from target_stitch_import.limits import (
-    DEFAULT_BATCH_BYTES,
-    DEFAULT_BATCH_ROWS,
-    MAX_BATCH_BYTES,
-    MAX_BATCH_ROWS,
-    REGIONS,
-)
+from target_stitch_import import limits
 
-__all__ = ["MINIMUMS", "OMITTED", "SETTINGS"]
-
-MAX_SECONDS: Final = 7 * 24 * 3600
-"""The longest wait that can be set: a week. A larger number is a mistake."""
+MAX_SECONDS: Final = 7 * 24 * 3600  # a longer wait is a mistake
 
 SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
     th.Property(
@@ -41,7 +32,7 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
     th.Property(
         "region",
         th.StringType,
-        allowed_values=sorted(REGIONS, reverse=True),
+        allowed_values=sorted(limits.REGIONS, reverse=True),
         default="us",
         title="Region",
         description="Region of the Stitch account: us (North America) or eu (Europe).",
@@ -80,19 +71,19 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
     ),
     th.Property(
         "batch_size_rows",
-        th.IntegerType(minimum=1, maximum=MAX_BATCH_ROWS),
-        default=DEFAULT_BATCH_ROWS,
+        th.IntegerType(minimum=1, maximum=limits.MAX_BATCH_ROWS),
+        default=limits.DEFAULT_BATCH_ROWS,
         title="Batch size in rows",
-        description=f"The most records in one request, up to {MAX_BATCH_ROWS:,}.",
+        description=f"The most records in one request, up to {limits.MAX_BATCH_ROWS:,}.",
     ),
     th.Property(
         "max_batch_bytes",
-        th.IntegerType(minimum=1_000, maximum=MAX_BATCH_BYTES),
-        default=DEFAULT_BATCH_BYTES,
+        th.IntegerType(minimum=1_000, maximum=limits.MAX_BATCH_BYTES),
+        default=limits.DEFAULT_BATCH_BYTES,
         title="Batch size in bytes",
         description=(
             "Request bodies are smaller than this number of bytes, which is at most "
-            f"{MAX_BATCH_BYTES:,}; a single larger record is sent alone."
+            f"{limits.MAX_BATCH_BYTES:,}; a single larger record is sent alone."
         ),
     ),
     th.Property(
@@ -219,9 +210,7 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
 ).to_dict()
 
 OMITTED: Final = frozenset({"add_record_metadata", "batch_config", "faker_config"})
-"""Settings of the SDK that have no effect here, or need a package that is not a dependency.
-
-``batch_config`` is not needed, as a BATCH message names its files."""
+"""Settings of the SDK that have no effect here, or need a package that is not a dependency."""
 
 MINIMUMS: Final = {"flattening_max_depth": 0, "flattening_max_key_length": 1}
 """Minimum values of settings of the SDK, which sets none."""

@@ -1,7 +1,4 @@
-"""The base URL of the service, and the check that a token may be sent to it.
-
-See the Import API reference, section Base URLs.
-"""
+"""The base URL of the service, and the check that a token may be sent to it."""
 
 from __future__ import annotations
 
@@ -15,10 +12,7 @@ from target_stitch_import.limits import REGIONS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PRINTABLE_ASCII", "base_url", "find_url_error"]
-
-PRINTABLE_ASCII: Final = re.compile(r"[\x21-\x7e]*")
-"""The characters that a URL, and a token in a header, can have."""
+PRINTABLE_ASCII: Final = re.compile(r"[\x21-\x7e]*")  # what a URL, and a token, can be of
 
 
 def base_url(config: Mapping[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """The exact validation of a record: slow, and final.
 
-It is ``jsonschema`` on exactly decoded numbers, with ``multipleOf``, which ``jsonschema`` rounds,
-replaced by an exact one. Messages quote no value of the record.
+``jsonschema`` on exactly decoded numbers, with an exact ``multipleOf``. Messages quote no value.
 """
 
 from __future__ import annotations
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
     from jsonschema.protocols import Validator
 
-__all__ = ["exact_verdict", "json_type"]
-
 _JSON_TYPES: Final = {
     dict: "object",
     list: "array",
@@ -35,14 +32,9 @@ _JSON_TYPES: Final = {
 _SAFE_MESSAGES: Final = frozenset({"required", "additionalProperties", "dependencies"})
 """Keywords whose message names properties, and quotes no value of the record."""
 
-_MAX_QUOTED: Final = 200  # characters of a rule
-
 
 def exact_verdict(schema: Mapping[str, Any]) -> Callable[[Any], str | None]:
-    """Return a function that returns which rule of a draft 4 schema a record breaks; None if none.
-
-    The record has to be decoded exactly, with ``int`` and ``Decimal`` for numbers.
-    """
+    """Return a function that returns which rule an exactly decoded record breaks; None if none."""
     validator = _ExactValidator(schema)
 
     def find_violation(record: Any) -> str | None:
@@ -67,7 +59,7 @@ def _describe(error: ValidationError) -> str:
     if error.validator in _SAFE_MESSAGES:
         return f"{place}: {error.message}"
     rule = encode_exactly(error.validator_value).decode()
-    return f"{place}: breaks {error.validator} {rule:.{_MAX_QUOTED}}"
+    return f"{place}: breaks {error.validator} {rule:.200}"
 
 
 def _is_multiple(value: Decimal, base: Decimal) -> bool:
@@ -87,14 +79,13 @@ def _is_multiple(value: Decimal, base: Decimal) -> bool:
     return remainder == 0
 
 
-def _multiple_of(
+def _check_multiple(
     _validator: Any, divisor: int | Decimal, instance: Any, _schema: Any
 ) -> Iterator[ValidationError]:
-    is_number = type(instance) in (int, Decimal)
-    if is_number and not _is_multiple(Decimal(instance), Decimal(divisor)):
+    if type(instance) in (int, Decimal) and not _is_multiple(Decimal(instance), Decimal(divisor)):
         yield ValidationError("not a multiple")
 
 
 _ExactValidator: type[Validator] = extend(  # type: ignore[no-untyped-call]
-    Draft4Validator, {"multipleOf": _multiple_of}
+    Draft4Validator, {"multipleOf": _check_multiple}
 )

@@ -1,7 +1,6 @@
-"""Columns that Stitch itself writes: found in records, and left out.
+"""Leaves out columns that Stitch itself writes; the other values keep their bytes.
 
-The values of the others stay as the tap wrote them, byte for byte (Import API reference, section The
-batch body).
+See the Import API reference, section The batch body.
 """
 
 from __future__ import annotations
@@ -17,8 +16,6 @@ from target_stitch_import.limits import is_reserved
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ReservedColumns", "may_have_reserved"]
-
 _NAME: Final = re.compile(rb'"(?:_|\\u005[fF])(?:s|\\u0073)(?:d|\\u0064)(?:c|\\u0063)')
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -30,21 +27,21 @@ def may_have_reserved(record: bytes) -> bool:
 
 
 class ReservedColumns:
-    """Leaves them out of the records of one stream."""
+    """Removes reserved columns from the records of one stream."""
 
     def __init__(self) -> None:
         self.omitted: list[str] = []
-        """Those that records have had so far."""
+        """The reserved columns that records have had so far."""
 
     def note(self, names: Sequence[str]) -> None:
         """Add the names of columns that a record has."""
         self.omitted += [name for name in names if name not in self.omitted]
 
     def remove(self, record: bytes) -> bytes | None:
-        """Return a record without them; None if it has none, or can't be read.
+        """Return a record without reserved columns; None if it has none, or can't be read.
 
         Raises:
-            InvalidRecordError: It can't be told.
+            InvalidRecordError: The record is nested too deeply to be read.
         """
         if not may_have_reserved(record):
             return None
@@ -59,7 +56,7 @@ class ReservedColumns:
         return _without(columns, reserved)
 
     def remove_known(self, records: list[bytes]) -> list[bytes]:
-        """Return records without those that one before them had, as far as they can be read."""
+        """Return records without the columns in ``omitted``; as they are if one can't be read."""
         if not self.omitted:
             return records
         try:
@@ -70,5 +67,5 @@ class ReservedColumns:
 
 def _without(columns: dict[str, msgspec.Raw], names: Sequence[str]) -> bytes | None:
     """Return the JSON of columns without those of some names; None if it has none of them."""
-    found = [name for name in names if columns.pop(name, None) is not None]
-    return msgspec.json.encode(columns) if found else None
+    removed = [name for name in names if columns.pop(name, None) is not None]
+    return msgspec.json.encode(columns) if removed else None

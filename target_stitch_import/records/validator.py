@@ -1,9 +1,8 @@
 """Is this record one that the service accepts?
 
 A record is accepted by the quickest test that can be trusted: decoding it into a type made from the
-schema or, where the schema says more, ``jsonschema-rs``. What no quick test accepts is judged by
-``jsonschema`` on the exactly decoded record, and that verdict and its message count (Import API
-reference, section The batch body).
+schema or, where the schema says more, ``jsonschema-rs``. Only the exact verdict of ``jsonschema``
+refuses one (Import API reference, section The batch body).
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ from __future__ import annotations
 import re
 from collections import deque
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import chain
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     QuickTest: TypeAlias = Callable[[bytes], object]
     """Returns for a record that is sure to be accepted; raises one of ``_IN_DOUBT`` for any other."""
 
-__all__ = ["RecordValidator"]
-
 _IN_DOUBT: Final = (InDoubtError, msgspec.MsgspecError, ValueError, RecursionError)
 
 _EXACT_KEYWORDS: Final = frozenset({"enum", "maximum", "minimum", "multipleOf", "uniqueItems"})
@@ -43,8 +41,6 @@ _EXACT_KEYWORDS: Final = frozenset({"enum", "maximum", "minimum", "multipleOf", 
 
 _REGEX_KEYWORDS: Final = frozenset({"pattern", "patternProperties"})
 """The two libraries read some patterns differently, so only the exact one may judge them."""
-
-_MAY_HOLD_TOO_MANY: Final = 2 * MAX_DATA_POINTS  # bytes: a value and its comma take two
 
 _decode_any = msgspec.json.Decoder().decode
 
@@ -61,19 +57,16 @@ class RecordValidator:
         self._known = frozenset(schema["properties"])
         self._schema = schema
         self._validate = validate
-        self._quick_tests = (
-            iter([self._struct_test, self._open_struct_test, self._decoded_test])
-            if validate
-            else iter([self._keys_test])
-        )
-        """Makes each with the first record that needs it, for that takes long."""
+        creators = [self._struct_test, self._open_struct_test, self._decoded_test]
+        self._creators = iter(creators if validate else [self._keys_test])
+        """Creates each quick test with the first record that needs it, as that takes long."""
         self._made_tests: list[QuickTest] = []
         self._quick_test = self._next_quick_test()
 
     def check(self, records: Iterable[bytes]) -> tuple[list[bytes], InvalidRecordError | None]:
-        """Return records as they may be posted, up to the first invalid one, and what is wrong there.
+        """Return records up to the first invalid one, and what is wrong with that.
 
-        They are the ones given, without the columns that Stitch itself writes.
+        They are as they may be posted: without the columns that Stitch itself writes.
         """
         checked = self.reserved.remove_known(list(records))
         waiting = iter(checked)
@@ -93,12 +86,10 @@ class RecordValidator:
             return {}
         return {key: values[key] for key in self._keys if key in values}
 
-    # Quick tests
-
     def _next_quick_test(self) -> QuickTest:
         """Return one more quick test, or at the end one that accepts nothing."""
-        for make in self._quick_tests:
-            if (test := make()) is not None:
+        for create in self._creators:
+            if (test := create()) is not None:
                 self._made_tests.append(test)
                 return test
         return _accept_nothing
@@ -118,30 +109,11 @@ class RecordValidator:
     def _open_struct_test(self) -> QuickTest | None:
         """Return a test for records with columns that the schema permits and does not name."""
         decode = record_decoder(self._schema, self._keys, with_unnamed=True)
-        if decode is None:
-            return None
-
-        def accept(record: bytes) -> None:
-            decode(record)
-            _decode_any(record)  # the unnamed columns have to be JSON, too
-            if may_have_reserved(record) or is_large(record):
-                raise InDoubtError
-
-        return accept
+        return decode and partial(_accept_partly_decoded, decode, _decode_any)
 
     def _keys_test(self) -> QuickTest | None:
         decode = key_decoder(self._keys)
-        if decode is None:
-            return None
-
-        def accept(record: bytes) -> None:
-            decode(record)
-            if not record.isascii():
-                record.decode()
-            if may_have_reserved(record) or is_large(record):
-                raise InDoubtError
-
-        return accept
+        return decode and partial(_accept_partly_decoded, decode, bytes.decode)
 
     def _decoded_test(self) -> QuickTest | None:
         is_valid = _fast_validator(self._schema)
@@ -159,7 +131,7 @@ class RecordValidator:
                 raise InDoubtError from None
             if (
                 (not known.issuperset(values) and any(map(is_reserved, values)))
-                or any(_is_no_key(values.get(key)) for key in keys)
+                or any(_is_unusable_key(values.get(key)) for key in keys)
                 or not is_valid(values)
                 or is_large(record)
             ):
@@ -167,10 +139,8 @@ class RecordValidator:
 
         return accept
 
-    # What the quick test did not accept
-
     def _judge(self, record: bytes) -> bytes:
-        """Return a record as it may be posted, or raise why not."""
+        """Return a record that the current quick test does not accept as it may be posted."""
         if self._passes_another_test(record):
             return record
         if (rest := self.reserved.remove(record)) is not None:
@@ -179,25 +149,20 @@ class RecordValidator:
 
     def _passes_another_test(self, record: bytes) -> bool:
         """Try the other quick tests; the one that accepts the record is the first from here on."""
-        tried = 0
-        while True:
-            if tried == len(self._made_tests) and self._next_quick_test() is _accept_nothing:
-                return False
-            test = self._made_tests[tried]
-            tried += 1
+        for test in chain([*self._made_tests], iter(self._next_quick_test, _accept_nothing)):
             try:
                 test(record)
             except _IN_DOUBT:
                 continue
             self._quick_test = test
             return True
+        return False
 
     @cached_property
     def _exact_verdict(self) -> Callable[[Any], str | None]:
         return exact_verdict(self._schema)
 
     def _judge_exactly(self, record: bytes) -> bytes:
-        """Give the exact verdict: slow, and final."""
         values = _decode_object(record)
         if reserved := [*filter(is_reserved, values)]:  # only the exact decoding could read it
             self.reserved.note(reserved)
@@ -205,10 +170,20 @@ class RecordValidator:
                 encode_exactly({k: v for k, v in values.items() if k not in reserved})
             )
         for key in self._keys:
-            _check_key(key, values.get(key))
+            if not _is_unusable_key(value := values.get(key)):
+                continue
+            if value is None:
+                raise MissingKeyError(f"lacks key property {key!r}, or has null in it")
+            raise MissingKeyError(
+                f"has {len(value)} characters in key property {key!r}, "
+                f"and the service takes at most {MAX_KEY_LENGTH}"
+            )
         if self._validate and (broken := self._exact_verdict(values)):
             raise InvalidRecordError(f"does not fit its schema: {broken}")
-        _check_data_points(record)
+        if is_large(record) and (points := sum(1 for _ in _leaves(values))) > MAX_DATA_POINTS:
+            raise InvalidRecordError(
+                f"has {points:,} data points, and the service takes at most {MAX_DATA_POINTS:,}"
+            )
         return record
 
 
@@ -225,19 +200,18 @@ def _accept_nothing(_record: bytes) -> None:
     raise InDoubtError
 
 
-def _is_no_key(value: Any) -> bool:
+def _accept_partly_decoded(
+    decode: Callable[[bytes], object], decode_all: Callable[[bytes], object], record: bytes
+) -> None:
+    """Accept a record that ``decode`` accepts and ``decode_all`` can read to its end."""
+    decode(record)
+    decode_all(record)
+    if may_have_reserved(record) or is_large(record):
+        raise InDoubtError
+
+
+def _is_unusable_key(value: Any) -> bool:
     return value is None or (type(value) is str and len(value) > MAX_KEY_LENGTH)
-
-
-def _check_key(key: str, value: Any) -> None:
-    if not _is_no_key(value):
-        return
-    if value is None:
-        raise MissingKeyError(f"lacks key property {key!r}, or has null in it")
-    raise MissingKeyError(
-        f"has {len(value)} characters in key property {key!r}, "
-        f"and the service takes at most {MAX_KEY_LENGTH}"
-    )
 
 
 def _fast_validator(schema: Mapping[str, Any]) -> Callable[[Any], bool] | None:
@@ -255,8 +229,8 @@ def _fast_validator(schema: Mapping[str, Any]) -> Callable[[Any], bool] | None:
 
 def _is_rounded(schema: Mapping[str, Any]) -> bool:
     """Return True if the library may round a number with a fraction to see if it is a multiple."""
-    of = schema.get("multipleOf")
-    return of is not None and of >= 1 and "number" in declared_types(schema, "number")
+    divisor = schema.get("multipleOf")
+    return divisor is not None and divisor >= 1 and "number" in declared_types(schema, "number")
 
 
 def _decode_decimal(text: str) -> Decimal:
@@ -269,29 +243,26 @@ def _decode_decimal(text: str) -> Decimal:
 def _decode_object(text: bytes) -> dict[str, Any]:
     try:
         record = decode_exactly(text)
+    except UnicodeError:
+        raise InvalidRecordError("can't be read: it is not UTF-8") from None
     except ValueError as error:
-        raise InvalidRecordError(f"can't be read: {_reason(error)}") from None
+        reason = re.sub(r": line \d+ column \d+", "", str(error))
+        raise InvalidRecordError(f"can't be read: {reason}") from None
     if not isinstance(record, dict):
-        raise InvalidRecordError(f"is no JSON object but {json_type(record)}")
+        raise InvalidRecordError(f"is not a JSON object but {json_type(record)}")
     if b"\\ud" in text or b"\\uD" in text:
         try:
             encode_exactly(record)
         except ValueError:
             raise InvalidRecordError(
-                "has half of a surrogate pair, which is no character"
+                "has half of a surrogate pair, which is not a character"
             ) from None
     return record
 
 
-def _reason(error: ValueError) -> str:
-    if isinstance(error, UnicodeError):
-        return "it is not UTF-8"
-    return re.sub(r": line \d+ column \d+", "", str(error))
-
-
 def is_large(record: bytes) -> bool:
     """Return False if a record can't have too many data points: n leaves need n - 1 commas."""
-    return len(record) >= _MAY_HOLD_TOO_MANY and record.count(b",") >= MAX_DATA_POINTS
+    return len(record) >= 2 * MAX_DATA_POINTS and record.count(b",") >= MAX_DATA_POINTS
 
 
 def _may_hold_too_many(schema: Mapping[str, Any]) -> bool:
@@ -300,16 +271,6 @@ def _may_hold_too_many(schema: Mapping[str, Any]) -> bool:
     return len(properties) > MAX_DATA_POINTS or any(
         not {"array", "object"}.isdisjoint(declared_types(part, "object")) for part in properties
     )
-
-
-def _check_data_points(record: bytes) -> None:
-    if not is_large(record):
-        return
-    points = sum(1 for _ in _leaves(_decode_object(record)))
-    if points > MAX_DATA_POINTS:
-        raise InvalidRecordError(
-            f"has {points:,} data points, and the service takes at most {MAX_DATA_POINTS:,}"
-        )
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -10,26 +10,25 @@ from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202
 from target_stitch_import.schemas.keywords import is_valid_pattern, set_or_drop, translate_values
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from referencing import Specification
 
-__all__ = ["UNKNOWN_KEYWORDS", "SchemaTranslationError", "Translator"]
+    Json: TypeAlias = dict[str, Any]
 
-MAX_SUBSCHEMAS: Final = 20_000
-"""The most subschemas in one schema. More are refused, as nested references could fill the memory."""
+MAX_SUBSCHEMAS: Final = 20_000  # nested references could fill the memory
 
 _APPLICATORS: Final = frozenset(
     {"additionalItems", "additionalProperties", "items", "patternProperties", "properties"}
 )
-"""The meaning of each of these depends on the others in the same schema."""
+"""What each of them means depends on the other ones in the same schema."""
 
 _SINCE_6: Final = frozenset({"const", "contains", "propertyNames"})
 _SINCE_7: Final = frozenset({"else", "if", "then"})
-_SINCE_2019: Final = frozenset(
-    {
-        "$recursiveRef", "dependentRequired", "dependentSchemas", "maxContains", "minContains",
-        "unevaluatedItems", "unevaluatedProperties",
-    }
-)  # fmt: skip
+_SINCE_2019: Final = frozenset({
+    "$recursiveRef", "dependentRequired", "dependentSchemas", "maxContains", "minContains",
+    "unevaluatedItems", "unevaluatedProperties",
+})  # fmt: skip
 _SINCE_2020: Final = frozenset({"$dynamicRef", "prefixItems"})
 UNKNOWN_KEYWORDS: Final[dict[str, frozenset[str]]] = {
     DRAFT4.name: _SINCE_6 | _SINCE_7 | _SINCE_2019 | _SINCE_2020,
@@ -40,12 +39,10 @@ UNKNOWN_KEYWORDS: Final[dict[str, frozenset[str]]] = {
 }
 """The keywords that have no meaning in a schema of a draft, by the draft's name."""
 
-_NOT_EXPRESSIBLE: Final = frozenset(
-    {
-        "$dynamicRef", "$recursiveRef", "maxContains", "minContains", "propertyNames",
-        "unevaluatedItems", "unevaluatedProperties",
-    }
-)  # fmt: skip
+_NOT_EXPRESSIBLE: Final = frozenset({
+    "$dynamicRef", "$recursiveRef", "maxContains", "minContains", "propertyNames",
+    "unevaluatedItems", "unevaluatedProperties",
+})  # fmt: skip
 
 
 class SchemaTranslationError(ValueError):
@@ -63,12 +60,11 @@ class Translator:
         self._omissions = 0
         self._open_refs: set[int] = set()  # ids of the schemas that are being translated
 
-    def translate(self, schema: Any, resolver: Any) -> dict[str, Any]:
+    def translate(self, schema: Any, resolver: Any) -> Json:
         """Return the draft 4 form of a schema, whose references ``resolver`` resolves.
 
         Raises:
-            SchemaTranslationError: It is not a valid schema, is too large, or has a reference that
-                can't be resolved.
+            SchemaTranslationError: It is not valid, is too large, or has an unresolvable reference.
         """
         self._subschemas += 1
         if self._subschemas > MAX_SUBSCHEMAS:
@@ -84,7 +80,7 @@ class Translator:
             return self._translate_ref(schema, resolver)
         return self._translate_keywords(schema, resolver)
 
-    def _translate_ref(self, schema: dict[str, Any], resolver: Any) -> dict[str, Any]:
+    def _translate_ref(self, schema: Json, resolver: Any) -> Json:
         reference = schema["$ref"]
         if not isinstance(reference, str):
             raise SchemaTranslationError("it has a $ref that is not a string")
@@ -111,7 +107,7 @@ class Translator:
             return {**referred, "allOf": [*referred.get("allOf", ()), siblings]}
         return {**referred, **siblings}
 
-    def _translate_keywords(self, schema: dict[str, Any], resolver: Any) -> dict[str, Any]:
+    def _translate_keywords(self, schema: Json, resolver: Any) -> Json:
         self._omissions += len(_NOT_EXPRESSIBLE & schema.keys())
         result, extra = translate_values(schema)
         if not is_valid_pattern(result.get("pattern", "")):
@@ -127,9 +123,7 @@ class Translator:
         set_or_drop(result, "allOf", [*result.get("allOf", ()), *extra])
         return result
 
-    def _translate_properties(
-        self, schema: dict[str, Any], result: dict[str, Any], resolver: Any
-    ) -> None:
+    def _translate_properties(self, schema: Json, result: Json, resolver: Any) -> None:
         for keyword in ("properties", "patternProperties"):
             if keyword in schema:
                 parts = _require_object(schema[keyword]).items()
@@ -140,14 +134,11 @@ class Translator:
             del patterns[name]
             self._omissions += 1
         additional = schema.get("additionalProperties")
-        if (
-            additional is not None and not unreadable
-        ):  # else it would apply to their properties, too
+        # With an unreadable pattern, it would apply to the properties of that pattern, too.
+        if additional is not None and not unreadable:
             result["additionalProperties"] = self._translate_flag_or_schema(additional, resolver)
 
-    def _translate_items(
-        self, schema: dict[str, Any], result: dict[str, Any], resolver: Any
-    ) -> None:
+    def _translate_items(self, schema: Json, result: Json, resolver: Any) -> None:
         """Translate prefixItems and items of 2020-12 into items and additionalItems."""
         first, rest = schema.get("items"), schema.get("additionalItems")
         if "prefixItems" in schema:
@@ -161,10 +152,8 @@ class Translator:
         elif first is not None:
             result["items"] = self.translate(first, resolver)
 
-    def _translate_dependencies(
-        self, schema: dict[str, Any], result: dict[str, Any], resolver: Any
-    ) -> None:
-        dependencies: dict[str, Any] = {}
+    def _translate_dependencies(self, schema: Json, result: Json, resolver: Any) -> None:
+        dependencies: Json = {}
         for keyword in ("dependencies", "dependentSchemas", "dependentRequired"):
             for name, needed in _require_object(schema.get(keyword, {})).items():
                 if not isinstance(needed, list):
@@ -175,18 +164,14 @@ class Translator:
                     dependencies[name] = needed
         set_or_drop(result, "dependencies", dependencies)
 
-    def _translate_negations(
-        self, schema: dict[str, Any], result: dict[str, Any], resolver: Any
-    ) -> list[dict[str, Any]]:
+    def _translate_negations(self, schema: Json, result: Json, resolver: Any) -> list[Json]:
         """Translate the keywords that would refuse more if a part of them were left out.
 
         Return the schemas that have to be added to ``allOf``.
         """
-        before, extra = self._omissions, []
-        if "not" in schema:
-            refused = self.translate(schema["not"], resolver)
-            if self._omissions == before:
-                result["not"] = refused
+        extra = []
+        if (refused := self._translate_whole(schema, "not", resolver)) is not None:
+            result["not"] = refused
         if "oneOf" in schema:
             before = self._omissions
             choices = self._translate_list(schema["oneOf"], resolver)
@@ -194,34 +179,35 @@ class Translator:
                 result["oneOf"] = choices
             else:
                 extra.append({"anyOf": choices})
-        if "contains" in schema and "minContains" not in schema:
-            before = self._omissions
-            wanted = self.translate(schema["contains"], resolver)
-            if self._omissions == before:
-                no_array, one_at_least = {"type": "array"}, {"items": {"not": wanted}}
-                extra.append({"anyOf": [{"not": no_array}, {"not": one_at_least}]})
-        if "if" in schema:
-            before = self._omissions
-            condition = self.translate(schema["if"], resolver)
-            if self._omissions == before:
-                then = self.translate(schema.get("then", True), resolver)
-                otherwise = self.translate(schema.get("else", True), resolver)
-                extra.append({"anyOf": [{"not": condition}, then]})
-                extra.append({"anyOf": [condition, otherwise]})
+        contains = {} if "minContains" in schema else schema
+        if (wanted := self._translate_whole(contains, "contains", resolver)) is not None:
+            array, without_wanted = {"type": "array"}, {"items": {"not": wanted}}
+            extra.append({"anyOf": [{"not": array}, {"not": without_wanted}]})
+        if (condition := self._translate_whole(schema, "if", resolver)) is not None:
+            then = self.translate(schema.get("then", True), resolver)
+            otherwise = self.translate(schema.get("else", True), resolver)
+            extra.append({"anyOf": [{"not": condition}, then]})
+            extra.append({"anyOf": [condition, otherwise]})
         return extra
 
-    def _translate_list(self, schemas: Any, resolver: Any) -> list[dict[str, Any]]:
+    def _translate_whole(self, schema: Json, keyword: str, resolver: Any) -> Json | None:
+        """Return the schema in a keyword; None if there is none, or a part of it is left out."""
+        before = self._omissions
+        translated = self.translate(schema[keyword], resolver) if keyword in schema else None
+        return translated if self._omissions == before else None
+
+    def _translate_list(self, schemas: Any, resolver: Any) -> list[Json]:
         if not isinstance(schemas, list):
             raise SchemaTranslationError(
                 f"it has {schemas!r:.40} in the place of a list of schemas"
             )
         return [self.translate(part, resolver) for part in schemas]
 
-    def _translate_flag_or_schema(self, value: Any, resolver: Any) -> bool | dict[str, Any]:
+    def _translate_flag_or_schema(self, value: Any, resolver: Any) -> bool | Json:
         return value if isinstance(value, bool) else self.translate(value, resolver)
 
 
-def _require_object(value: Any) -> dict[str, Any]:
+def _require_object(value: Any) -> Json:
     if not isinstance(value, dict):
         raise SchemaTranslationError(f"it has {value!r:.40} in the place of schemas by name")
     return value

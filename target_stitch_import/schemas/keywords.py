@@ -9,26 +9,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "ANNOTATIONS",
-    "declared_types",
-    "distinct",
-    "is_valid_pattern",
-    "set_or_drop",
-    "translate_bounds",
-    "translate_values",
-]
-
 ANNOTATIONS: Final = frozenset({"default", "description", "format", "title"})
 """Keywords that no value can violate."""
 
-_COPIED: Final = (
-    "default", "description", "exclusiveMaximum", "exclusiveMinimum", "format", "maxItems",
-    "maxLength", "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum",
-    "multipleOf", "pattern", "title", "type", "uniqueItems",
-)  # fmt: skip
 _COUNTS: Final = (
     "maxItems", "maxLength", "maxProperties", "minItems", "minLength", "minProperties",
+)  # fmt: skip
+_COPIED: Final = (
+    *_COUNTS, "default", "description", "exclusiveMaximum", "exclusiveMinimum", "format",
+    "maximum", "minimum", "multipleOf", "pattern", "title", "type", "uniqueItems",
 )  # fmt: skip
 _STRINGS: Final = ("description", "format", "title")
 
@@ -40,10 +29,7 @@ def declared_types(schema: Mapping[str, Any], *default: str) -> tuple[str, ...]:
 
 
 def set_or_drop(schema: dict[str, Any], keyword: str, value: Any) -> None:
-    """Set a keyword to a value, or remove it if the value is empty.
-
-    Draft 4 does not permit an empty ``required``, ``dependencies`` and the like.
-    """
+    """Set a keyword to a value, or remove it if the value is empty, which draft 4 may not permit."""
     schema.pop(keyword, None)
     if value:
         schema[keyword] = value
@@ -74,11 +60,11 @@ def translate_values(schema: dict[str, Any]) -> tuple[dict[str, Any], list[dict[
             result[word] = int(count)  # since draft 6, 2.0 is an integer
     if isinstance(result.get("type"), list):
         result["type"] = distinct(result["type"])
-    translate_bounds(result)
+    _translate_bounds(result)
     return result, _translate_choices(schema, result)
 
 
-def translate_bounds(result: dict[str, Any]) -> None:
+def _translate_bounds(result: dict[str, Any]) -> None:
     """Translate exclusive bounds in place: numbers since draft 6, flags beside the bound in draft 4."""
     for bound, exclusive, tighter in (
         ("minimum", "exclusiveMinimum", max),

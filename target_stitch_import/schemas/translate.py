@@ -1,8 +1,7 @@
 """Translates a tap's JSON schema of any draft into the draft 4 that is posted.
 
-Taps declare draft 4, 6, 7, 2019-09 or 2020-12. The service documents draft 4 only (Import API
-reference, section The batch body). What draft 4 can't express is left out: the posted schema then
-accepts more than the tap's, never less. The exception is ``1.0``, which is not an integer in draft 4.
+What draft 4 can't express is left out: the posted schema then accepts more than the tap's, never
+less. The exception is ``1.0``, which is not an integer in draft 4.
 """
 
 from __future__ import annotations
@@ -27,20 +26,16 @@ __all__ = ["SchemaTranslationError", "subschemas", "to_draft4"]
 _META: Final = jsonschema_rs.Draft4Validator(
     Draft4Validator.META_SCHEMA, validate_formats=False, offline=True
 )
-_SINGLE: Final = ("additionalItems", "additionalProperties", "items", "not")
-_LISTS: Final = ("allOf", "anyOf", "oneOf")
-_MAPS: Final = ("patternProperties", "properties")
 
 
 def to_draft4(schema: Any) -> dict[str, Any]:
-    """Return the draft 4 schema with the meaning of ``schema``, whose numbers are decoded exactly.
+    """Return the draft 4 form of a schema whose numbers are decoded exactly.
 
-    References are resolved within the schema only; a recursive one becomes a schema that accepts
-    everything. Top-level properties with reserved names are left out.
+    References are resolved within it only; a recursive one becomes a schema that accepts everything.
+    Top-level properties with reserved names are left out.
 
     Raises:
-        SchemaTranslationError: ``schema`` is not a valid schema, has no ``properties``, or has a
-            reference that can't be resolved.
+        SchemaTranslationError: It is not valid, lacks ``properties``, or can't be resolved.
     """
     if not isinstance(schema, dict):
         raise SchemaTranslationError(f"it is not a JSON object but {schema!r:.40}")
@@ -48,7 +43,7 @@ def to_draft4(schema: Any) -> dict[str, Any]:
         dialect, unknown = _dialect(schema)
         resolver = Registry[Any]().resolver_with_root(dialect.create_resource(schema))
         translated = _without_reserved(Translator(dialect, unknown).translate(schema, resolver))
-        if not _is_surely_valid(translated):
+        if not _is_quickly_valid(translated):
             Draft4Validator.check_schema(translated)
         encode_exactly(translated)
     except SchemaTranslationError:
@@ -64,8 +59,8 @@ def to_draft4(schema: Any) -> dict[str, Any]:
     return translated
 
 
-def _is_surely_valid(schema: dict[str, Any]) -> bool:
-    """Return True if the fast validator accepts a schema; it is a hundred times as fast."""
+def _is_quickly_valid(schema: dict[str, Any]) -> bool:
+    """Return True if the other validator, which is a hundred times as fast, accepts a schema."""
     try:
         return _META.is_valid(schema)
     except ValueError:  # a number that the fast one can't read
@@ -80,21 +75,26 @@ def subschemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         if not isinstance(part, dict):
             continue
         yield part
-        for keyword in (*_SINGLE, *_LISTS):
+        for keyword in (
+            "additionalItems",
+            "additionalProperties",
+            "items",
+            "not",
+            "allOf",
+            "anyOf",
+            "oneOf",
+        ):
             inner = part.get(keyword)
             waiting.extend(inner if isinstance(inner, list) else [inner])
-        for keyword in (*_MAPS, "dependencies"):
+        for keyword in ("dependencies", "patternProperties", "properties"):
             waiting.extend(part.get(keyword, {}).values())
 
 
 def _dialect(schema: dict[str, Any]) -> tuple[Specification[Any], frozenset[str]]:
-    """Return the draft that ``$schema`` names, and the keywords that are unknown to it.
-
-    Most taps name none: then the keywords of all drafts are known.
-    """
+    """Return the draft that ``$schema`` names, and the keywords that are unknown to it."""
     try:
         dialect = specification_with(schema["$schema"])
-    except (UnknownDialect, KeyError):
+    except (UnknownDialect, KeyError):  # as in most taps, so the keywords of all drafts are known
         return DRAFT202012, frozenset()
     return dialect, UNKNOWN_KEYWORDS.get(dialect.name, frozenset())
 
@@ -106,6 +106,5 @@ def _without_reserved(schema: dict[str, Any]) -> dict[str, Any]:
     kept = {name: part for name, part in properties if not is_reserved(name)}
     posted = {**schema, "properties": kept}
     if isinstance(required := schema.get("required"), list):
-        kept_required = [name for name in required if not is_reserved(str(name))]
-        set_or_drop(posted, "required", kept_required)
+        set_or_drop(posted, "required", [name for name in required if not is_reserved(str(name))])
     return posted

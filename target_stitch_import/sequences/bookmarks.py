@@ -1,7 +1,6 @@
-"""Sequences from the value of a stream's bookmark property, for ``sequence_source: replication_key``.
+"""Sequences from the bookmark property, for ``sequence_source: replication_key``.
 
-A row that is loaded again has the same value, and so replaces nothing that is newer (Import API
-reference, section Sequence).
+A row that is loaded again has the same value, and so replaces nothing newer.
 """
 
 from __future__ import annotations
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
     from target_stitch_import.sequences.sequencer import Sequencer
 
-__all__ = ["BookmarkSequencer"]
-
 
 class BookmarkSequencer:
     """Assigns the sequences of records with a bookmark property."""
@@ -38,8 +35,8 @@ class BookmarkSequencer:
     def assign(self, records: Iterable[bytes]) -> tuple[list[int], InvalidRecordError | None]:
         """Return the sequences of records, up to one that can't have any, and its error.
 
-        A timestamp becomes its Unix nanoseconds, an integer is used as it is. A record without
-        either, or with one that can't be a sequence, gets the one after the previous record's.
+        A timestamp becomes its Unix nanoseconds, an integer stays as it is. A record with no value
+        that can be a sequence gets the one after the previous record's.
         """
         values = [self._read_value(record) for record in records]
         times_ns, _ = self._timestamps.read(values)

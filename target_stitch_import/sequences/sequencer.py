@@ -11,21 +11,18 @@ from target_stitch_import.sequences.timestamps import SECOND_NS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["MAX_AHEAD_NS", "Sequencer"]
-
 MAX_AHEAD_NS: Final = 5 * 60 * SECOND_NS
-"""A time further ahead of this machine's clock is held to the clock."""
+"""A time further ahead of this machine's clock is replaced by the clock's."""
 
 
 class Sequencer:
     """The sequences of one table: Unix nanoseconds, strictly increasing.
 
-    Of two versions of a key the later one in the stream has the greater sequence, so it wins,
-    whatever the clocks say and in whatever order the batches arrive.
+    So the later of two versions of a key wins, whatever the clocks say and whichever arrives first.
     """
 
     def __init__(self, *, by_arrival: bool = False) -> None:
-        """With ``by_arrival``, take the time of receipt, whatever times records have."""
+        """With ``by_arrival``, use the time of receipt, whatever times records have."""
         self._by_arrival = by_arrival
         self._last = 0
         self.clamped = False
@@ -43,15 +40,15 @@ class Sequencer:
         elif times_ns and (min(times_ns) <= 0 or max(times_ns) > now + MAX_AHEAD_NS):
             times_ns = [self.clamp(time_ns) if time_ns > 0 else now for time_ns in times_ns]
         last = self._last
-        found = []
+        sequences = []
         for time_ns in times_ns:
             last = time_ns if time_ns > last else last + 1
-            found.append(last)
+            sequences.append(last)
         self._last = last
-        return found
+        return sequences
 
     def clamp(self, time_ns: int) -> int:
-        """Return a time, or this machine's where it is too far ahead of it (Unix ns)."""
+        """Return a time, or the clock's if it is too far ahead of that (Unix ns)."""
         now = time.time_ns()
         if time_ns <= now + MAX_AHEAD_NS:
             return time_ns

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["SECOND_NS", "TimestampReader", "format_timestamp"]
-
 SECOND_NS: Final = 1_000_000_000
 
 _TIMESTAMP: Final = re.compile(
@@ -25,7 +23,6 @@ _PLAIN_SECOND: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _SCALES: Final = tuple(10 ** (9 - digits) for digits in range(10))
 """By the number of digits of a fraction, the nanoseconds of its last one."""
-_MICROSECONDS_END: Final = 26  # of YYYY-MM-DDTHH:MM:SS.ffffff
 _MAX_SECONDS: Final = 10_000  # that are remembered
 
 
@@ -47,11 +44,10 @@ class TimestampReader:
         """Read timestamps in any form that taps write; one without a zone is in UTC.
 
         Returns:
-            For each, its Unix nanoseconds, and RFC 3339 in UTC to the microsecond, without the ``Z``
-            and with whatever is behind that place (Import API reference, section The batch body). 0
-            and nothing where it is no string, or can't be read.
+            For each, its Unix nanoseconds, and RFC 3339 in UTC: the first 26 bytes are the time to
+            the microsecond. 0 and ``b""`` for a value that is not a string, or can't be read.
         """
-        moments: list[int] = []
+        times_ns: list[int] = []
         written: list[bytes] = []
         seconds = self._seconds
         for text in texts:
@@ -68,29 +64,29 @@ class TimestampReader:
                 time_ns = seconds[text[:19]] + int(digits) * _SCALES[len(digits)]
                 encoded = text.encode("ascii")
                 if len(digits) < 6:  # noqa: PLR2004 - microseconds
-                    encoded = encoded[: 20 + len(digits)].ljust(_MICROSECONDS_END, b"0")
+                    encoded = encoded[: 20 + len(digits)].ljust(26, b"0")
             except (LookupError, TypeError, AttributeError, ValueError):
                 time_ns, encoded = self._read_any(text)
-            moments.append(time_ns)
+            times_ns.append(time_ns)
             written.append(encoded)
-        return moments, written
+        return times_ns, written
 
     def _read_any(self, text: Any) -> tuple[int, bytes]:
         if not isinstance(text, str):
             return 0, b""
         if text == self._newest[0]:
             return self._newest[1]
-        found = _parse(text)
-        self._newest = text, found
-        if found[1] and _PLAIN_SECOND.match(text) and text.endswith(("Z", "+00:00")):
+        parsed = _parse(text)
+        self._newest = text, parsed
+        if parsed[1] and _PLAIN_SECOND.match(text) and text.endswith(("Z", "+00:00")):
             if len(self._seconds) >= _MAX_SECONDS:
                 self._seconds.clear()
-            self._seconds[text[:19]] = found[0] // SECOND_NS * SECOND_NS
-        return found
+            self._seconds[text[:19]] = parsed[0] // SECOND_NS * SECOND_NS
+        return parsed
 
 
 def _parse(text: str) -> tuple[int, bytes]:
-    """Return what ``TimestampReader.read`` does for one string."""
+    """Read one string as ``TimestampReader.read`` does."""
     match = _TIMESTAMP.fullmatch(text.strip())
     if match is None:
         return 0, b""

@@ -210,7 +210,7 @@ class MessageReader(GenericSingerReader[Any]):
                 start = whole.index(bytes(message.record))
                 data = line[start : start + len(bytes(message.record))]
                 return msgspec.structs.replace(message, record=msgspec.Raw(data))
-        raise self._bad_line("has half of a surrogate pair, which is no character")
+        raise self._bad_line("has half of a surrogate pair, which is not a character")
 
     def _warn_of_repair(self, stream: str | None) -> None:
         if stream not in self._repaired:

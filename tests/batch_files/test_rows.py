@@ -83,7 +83,7 @@ def written(path: Path, *columns: Any, names: list[str] | None = None) -> str:
     return str(path)
 
 
-def records_of(path: str) -> list[bytes]:
+def read_records(path: str) -> list[bytes]:
     """Return the records of a Parquet file."""
     return [record for _, records in read_rows(path, "parquet", "none") for record in records]
 
@@ -104,7 +104,7 @@ def test_every_value_of_parquet_is_written_to_its_last_digit(kind: str, tmp_path
         pytest.skip("pyarrow 18 can't write views")
     path = written(tmp_path / "a.parquet", pa.array([value, None], arrow))
     # then both are written so
-    assert records_of(path) == [f'{{"c0":{text}}}'.encode(), b'{"c0":null}']
+    assert read_records(path) == [f'{{"c0":{text}}}'.encode(), b'{"c0":null}']
 
 
 @pytest.mark.parametrize(
@@ -124,12 +124,12 @@ def test_every_value_of_parquet_is_written_to_its_last_digit(kind: str, tmp_path
         (pa.array([86_400_000], pa.time32("ms")), "outside of a day"),
     ],
 )
-def test_what_cant_be_written_is_told_with_its_column(
+def test_what_cant_be_written_is_reported_with_its_column(
     column: Any, reason: str, tmp_path: Path
 ) -> None:
     path = written(tmp_path / "a.parquet", column, names=["when"])
     with pytest.raises(FileReadError, match=f"column 'when'.*{reason}"):
-        records_of(path)
+        read_records(path)
 
 
 @pytest.mark.parametrize(("day", "text"), [(2_932_896, "9999-12-31"), (-719_162, "0001-01-01")])
@@ -137,19 +137,19 @@ def test_the_first_and_the_last_day_of_the_calendar_are_written(
     day: int, text: str, tmp_path: Path
 ) -> None:
     path = written(tmp_path / "a.parquet", pa.array([day], pa.date32()))
-    assert records_of(path) == [f'{{"c0":"{text}"}}'.encode()]
+    assert read_records(path) == [f'{{"c0":"{text}"}}'.encode()]
 
 
 def test_a_map_whose_keys_are_a_dictionary_of_strings_is_an_object(tmp_path: Path) -> None:
     keys = pa.array(["k"]).dictionary_encode()
     path = written(tmp_path / "a.parquet", pa.MapArray.from_arrays([0, 1], keys, pa.array([1])))
-    assert records_of(path) == [b'{"c0":{"k":1}}']
+    assert read_records(path) == [b'{"c0":{"k":1}}']
 
 
-def test_two_columns_of_one_name_are_told(tmp_path: Path) -> None:
+def test_two_columns_of_one_name_are_reported(tmp_path: Path) -> None:
     path = written(tmp_path / "a", pa.array([1]), pa.array([2]), names=["x", "x"])
     with pytest.raises(FileReadError, match="it has two columns named 'x'"):
-        records_of(path)
+        read_records(path)
 
 
 def test_parquet_is_read_some_rows_at_a_time(tmp_path: Path) -> None:
@@ -359,7 +359,9 @@ def test_gzip_that_comes_byte_by_byte_is_read_whole(monkeypatch: pytest.MonkeyPa
     assert found == [(1, b'{"id": 1}'), (2, b'{"id": 2}')]
 
 
-def test_a_line_that_is_too_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_is_too_long_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("target_stitch_import.singer.lines.MAX_LINE_BYTES", 10)
     monkeypatch.setattr(file_rows, "CHUNK_BYTES", 8)
     (tmp_path / "a").write_bytes(b"x" * 100)
@@ -367,7 +369,7 @@ def test_a_line_that_is_too_long_is_told(tmp_path: Path, monkeypatch: pytest.Mon
         list(read_rows(str(tmp_path / "a"), "jsonl", "none"))
 
 
-def test_a_file_that_may_not_be_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_may_not_be_read_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(address: str) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -382,7 +384,7 @@ def test_a_file_that_may_not_be_read_is_told(monkeypatch: pytest.MonkeyPatch) ->
     ("module", "address", "extra"),
     [("pyarrow", "a", "parquet"), ("smart_open", "s3://b/k", "s3")],
 )
-def test_a_missing_extra_is_told(
+def test_a_missing_extra_is_reported(
     module: str, address: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

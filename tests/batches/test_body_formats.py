@@ -13,7 +13,6 @@ from target_stitch_import.batches.body_formats import (
     PUSH_TAIL,
     BodyFormat,
     batch_format,
-    batch_head,
     body_format,
     push_format,
 )
@@ -30,7 +29,7 @@ FORMATS = [BATCH, PUSH, TRANSIT]
 
 def test_the_numbers_of_a_schema_are_posted_exactly() -> None:
     schema = {"properties": {"x": {"multipleOf": Decimal("1E-38"), "maximum": 10**38}}}
-    assert decode_exactly(batch_head("t", schema, []) + b"]}")["schema"] == schema
+    assert decode_exactly(batch_format("t", schema, []).head(None) + b"]}")["schema"] == schema
 
 
 def test_a_message_of_a_push_body_has_its_table() -> None:

@@ -101,7 +101,7 @@ def test_a_lone_record_is_sent_whatever_its_size() -> None:
 
 
 def test_a_limit_that_has_fallen_holds_for_the_next_batch() -> None:
-    # given an open batch; when a smaller limit is learned
+    # given an open batch; when the limit falls
     built = Built(max_bytes=1_000)
     built.add(A, b"1")
     built.limit.max_bytes = 200
@@ -248,10 +248,10 @@ def test_each_batch_has_its_own_time() -> None:
     for table in (A, B, TableFormat("c")):
         built.add(table, b"0")
         built.now += 4
-    # then the first was due two seconds ago, and the next is in two
+    # then the first was old enough two seconds ago, and the next is in two
     assert built.builder.seal_due() == 2
     assert [number for number, _, _ in built.sealed] == [1]
-    # and when all are due, they are sealed in the order of opening
+    # and when all are old enough, they are sealed in the order of opening
     built.now += 20
     assert built.builder.seal_due() is None
     assert [number for number, _, _ in built.sealed] == [1, 2, 3]

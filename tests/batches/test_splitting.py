@@ -205,7 +205,7 @@ def sealed_with(data: bytes, keys: list[str]) -> Batch:
 
 
 @pytest.mark.parametrize(
-    ("data", "keys", "said"),
+    ("data", "keys", "sentence"),
     [
         (
             b'{"id":7,"x":"s3cret"}',
@@ -221,8 +221,10 @@ def sealed_with(data: bytes, keys: list[str]) -> Batch:
         (b'{"x":"s3cret"}', [], " That record is line 1,042 of the input."),
     ],
 )
-def test_a_message_is_named_by_its_line_and_keys(data: bytes, keys: list[str], said: str) -> None:
-    assert describe_record(sealed_with(data, keys), 1) == said
+def test_a_message_is_named_by_its_line_and_keys(
+    data: bytes, keys: list[str], sentence: str
+) -> None:
+    assert describe_record(sealed_with(data, keys), 1) == sentence
 
 
 @pytest.mark.parametrize("index", [-1, 2, 10**30])

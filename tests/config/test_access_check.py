@@ -160,7 +160,7 @@ ANSWERED: list[tuple[Answer, tuple[str, ...], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "expected", "name", "said"), ANSWERED)
+@pytest.mark.parametrize(("answer", "expected", "name", "message"), ANSWERED)
 def test_each_answer_says_what_is_wrong(
     answer: Answer, expected: tuple[str, ...], name: str, said: str
 ) -> None:
@@ -168,9 +168,9 @@ def test_each_answer_says_what_is_wrong(
     services = Services(us=[UP, answer])
     # when the access is checked
     found = asked(services, client_id=4231)
-    # then that is told where it belongs, what depends on it is left open, and nothing tried again
+    # then that is reported where it belongs, what depends on it is left open, and nothing tried again
     assert results(found) == (OK, *expected)
-    assert said in found[name].message
+    assert message in found[name].message
     assert not can_load(found.values())
     assert len(services.addresses) == 2
 
@@ -185,7 +185,7 @@ def test_a_missing_client_id_is_no_matter_for_a_batch(answer: Answer) -> None:
     assert "client_id" not in sent_record(services.sent_to(US)[1])
     assert results(found) == (OK, OK, OK, NOT_CHECKED)
     assert can_load(found.values())
-    # and it is said where to find it
+    # and it is message where to find it
     assert found["client_id"].message == (
         "The setting client_id is not set; endpoint batch does not need it. "
         "It is the number between client and pipeline in the address of the Stitch app."
@@ -204,7 +204,7 @@ def test_a_page_of_a_proxy_is_no_word_on_the_client_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (DOWN, f"{US} reports that it is not up: 503 Down for maintenance. Try again later."),
         (HANG_UP, f"{US} does not report that it is up: RemoteDisconnected: the connection ended"),
@@ -218,12 +218,12 @@ def test_a_service_that_is_not_up_is_told(answer: Answer, said: str) -> None:
     found = asked(services, client_id=4231)
     # then the target could not load, and the rest is known all the same
     assert results(found) == (FAILED, OK, OK, OK)
-    assert found["status"].message.startswith(said) or said in found["status"].message
+    assert found["status"].message.startswith(message) or message in found["status"].message
     assert not can_load(found.values())
 
 
 @pytest.mark.parametrize(
-    ("settings", "here", "there", "said"),
+    ("settings", "here", "there", "message"),
     [
         ({"region": "us"}, "us", "eu", f"Set region to eu. {EU} is up."),
         ({"region": "eu"}, "eu", "us", f"Set region to us. {US} is up."),
@@ -231,8 +231,8 @@ def test_a_service_that_is_not_up_is_told(answer: Answer, said: str) -> None:
         ({"api_url": f"{EU}/"}, "eu", "us", f"Set api_url to {US}. {US} is up."),
     ],
 )
-def test_a_wrong_region_is_told_with_the_setting_to_change(
-    settings: dict[str, Any], here: str, there: str, said: str
+def test_a_wrong_region_is_reported_with_the_setting_to_change(
+    settings: dict[str, Any], here: str, there: str, message: str
 ) -> None:
     # given an account of the other region
     services = Services(**{here: [UP, recorded("invalid_region")], there: [UP]})
@@ -240,7 +240,7 @@ def test_a_wrong_region_is_told_with_the_setting_to_change(
     found = asked(services, client_id=4231, **settings)
     # then it says which setting to change, and to what
     assert results(found) == (OK, NOT_CHECKED, FAILED, NOT_CHECKED)
-    assert found["region"].message == f"The account is in the other region. {said}"
+    assert found["region"].message == f"The account is in the other region. {message}"
     # and the other region was asked for its status, without the token
     (request,) = services.sent_to(REGIONS[there])
     assert request.path == "/v2/import/status"
@@ -248,7 +248,7 @@ def test_a_wrong_region_is_told_with_the_setting_to_change(
     assert services.closed == 2
 
 
-def test_another_region_that_does_not_answer_is_told_too() -> None:
+def test_another_region_that_does_not_answer_is_reported_too() -> None:
     # given an account of the other region, which can't be reached
     services = Services(us=[UP, recorded("invalid_region")], eu=[HANG_UP])
     # when the access is checked
@@ -266,7 +266,7 @@ def test_a_wrong_region_of_an_address_of_ones_own_names_both() -> None:
     assert message == (f"The account is not at {ELSEWHERE}. Set api_url to {US} (us) or {EU} (eu).")
 
 
-def test_an_answer_that_quotes_the_token_is_told_without_it(
+def test_an_answer_that_quotes_the_token_is_reported_without_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     # given a service that quotes the token in both answers
@@ -326,30 +326,30 @@ def test_ticks_are_for_terminals_that_have_them(out: io.StringIO, text: str) -> 
 
 @pytest.mark.parametrize("out", [io.StringIO(), Terminal()])
 def test_one_json_object_is_for_machines(out: io.StringIO) -> None:
-    # when the same is told as JSON, wherever to
+    # when the same is printed as JSON, wherever to
     assert not print_checks(FOUND, out, as_json=True)
     # then it is one line
     (line,) = out.getvalue().splitlines()
-    told = json.loads(line)
-    assert told["ok"] is False
-    assert told["checks"][0] == {"name": "status", "result": "ok", "message": "It is up."}
-    assert [check["name"] for check in told["checks"]] == [check.name for check in FOUND]
+    result = json.loads(line)
+    assert result["ok"] is False
+    assert result["checks"][0] == {"name": "status", "result": "ok", "message": "It is up."}
+    assert [check["name"] for check in result["checks"]] == [check.name for check in FOUND]
 
 
-def test_each_line_is_told_once_it_is_known() -> None:
-    # given a second check that looks at what is told before it is made
+def test_each_line_is_reported_once_it_is_known() -> None:
+    # given a second check that looks at what is printed before it is made
     out = io.StringIO()
-    told_before = []
+    seen_before = []
 
     def found() -> Iterable[Check]:
         yield FOUND[0]
-        told_before.append(out.getvalue())
+        seen_before.append(out.getvalue())
         yield FOUND[1]
 
-    # when they are told
+    # when they are printed
     print_checks(found(), out)
     # then nobody waits for the slow one to read the quick one
-    assert told_before == ["Status: ok. It is up.\n"]
+    assert seen_before == ["Status: ok. It is up.\n"]
 
 
 def test_nobody_need_listen() -> None:

@@ -113,9 +113,9 @@ def test_what_is_in_range_is_taken(name: str, value: Any) -> None:
     ],
 )
 def test_a_wrong_type_or_range_is_refused_with_the_settings_name(name: str, value: Any) -> None:
-    said = refusals(**{name: value})
-    assert name in said
-    assert TOKEN not in said
+    message = refusals(**{name: value})
+    assert name in message
+    assert TOKEN not in message
 
 
 @pytest.mark.parametrize(
@@ -133,18 +133,18 @@ def test_a_client_id_may_be_text_as_in_the_vendors_config(value: Any) -> None:
 
 
 def test_a_client_id_that_is_none_is_refused_in_one_line() -> None:
-    said = refusals(client_id="mine")
-    assert said.startswith("client_id: 'mine' is not of type 'integer'")
-    assert len(said.splitlines()) == 1
+    message = refusals(client_id="mine")
+    assert message.startswith("client_id: 'mine' is not of type 'integer'")
+    assert len(message.splitlines()) == 1
 
 
 def test_a_quarantine_needs_a_file() -> None:
-    said = refusals(on_invalid_record="quarantine")
-    assert said == "quarantine_path: must be set with on_invalid_record 'quarantine'"
+    message = refusals(on_invalid_record="quarantine")
+    assert message == "quarantine_path: must be set with on_invalid_record 'quarantine'"
 
 
 @pytest.mark.parametrize("name", ["quarantine_path", "max_quarantined"])
-def test_what_does_nothing_without_a_quarantine_is_told(
+def test_what_does_nothing_without_a_quarantine_is_reported(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     made(**{name: "5" if name == "quarantine_path" else 5})
@@ -154,8 +154,8 @@ def test_what_does_nothing_without_a_quarantine_is_told(
 def test_the_token_is_required() -> None:
     with pytest.raises(ConfigValidationError) as refused:
         TargetStitchImport(config={})
-    (said,) = refused.value.errors
-    assert said == (
+    (message,) = refused.value.errors
+    assert message == (
         "'token' is a required property: set it in the config file, or in the environment with "
         "--config=ENV"
     )
@@ -173,9 +173,9 @@ def test_a_token_of_a_wrong_type_is_not_shown(value: Any) -> None:
     "token", ["s3cret\n", " s3cret", "s3 cret", "s3cret\r\nX: y", "s3cret—", "s3\0cret"], ids=ascii
 )
 def test_a_token_that_no_header_can_hold_is_refused_unseen(token: str) -> None:
-    said = refusals(token=token)
-    assert said.startswith("token: must be printable ASCII characters")
-    assert "cret" not in said
+    message = refusals(token=token)
+    assert message.startswith("token: must be printable ASCII characters")
+    assert "cret" not in message
 
 
 @pytest.mark.parametrize(
@@ -188,31 +188,31 @@ def test_a_token_that_no_header_can_hold_is_refused_unseen(token: str) -> None:
 def test_what_is_not_offered_is_refused_with_its_reason(
     name: str, value: Any, because: str
 ) -> None:
-    said = refusals(**{name: value})
-    assert said.startswith(f"{name}: ")
-    assert because in said
-    assert len(said.splitlines()) == 1
+    message = refusals(**{name: value})
+    assert message.startswith(f"{name}: ")
+    assert because in message
+    assert len(message.splitlines()) == 1
 
 
-def test_several_refusals_are_told_at_once() -> None:
-    said = refusals(load_method="overwrite", api_url="ftp://x", batch_size_rows=0, region="asia")
-    assert len(said.splitlines()) == 4
+def test_several_refusals_are_reported_at_once() -> None:
+    message = refusals(load_method="overwrite", api_url="ftp://x", batch_size_rows=0, region="asia")
+    assert len(message.splitlines()) == 4
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "logged"),
     [
         ("tokn", "Setting tokn is not known and is ignored; did you mean token?"),
         ("colour", "Setting colour is not known and is ignored."),
     ],
 )
-def test_an_unknown_setting_is_told_and_ignored(
-    name: str, told: str, caplog: pytest.LogCaptureFixture
+def test_an_unknown_setting_is_reported_and_ignored(
+    name: str, logged: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
         made(**{name: "s3cret"})
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert line == told
+    assert line == logged
 
 
 @pytest.mark.parametrize(
@@ -255,8 +255,8 @@ def test_a_slip_in_the_environment_is_refused_and_not_taken_for_false(
     monkeypatch.setenv(f"TARGET_STITCH_IMPORT_{name}", text)
     with pytest.raises(ConfigValidationError) as refused:
         TargetStitchImport(config={}, parse_env_config=True)
-    (said,) = refused.value.errors
-    assert said.startswith(f"{name.lower()}: TARGET_STITCH_IMPORT_{name} can't be read as ")
+    (message,) = refused.value.errors
+    assert message.startswith(f"{name.lower()}: TARGET_STITCH_IMPORT_{name} can't be read as ")
 
 
 def test_without_config_env_the_environment_is_nobodys_matter(

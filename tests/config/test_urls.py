@@ -60,10 +60,10 @@ def test_https_goes_anywhere_and_http_to_this_machine(url: str) -> None:
     ],
 )
 def test_another_url_is_refused_with_its_reason(url: str, reason: str) -> None:
-    said = refusals(api_url=url)
-    assert said.startswith("api_url: ")
-    assert reason in said
-    assert "s3cret" not in said
+    message = refusals(api_url=url)
+    assert message.startswith("api_url: ")
+    assert reason in message
+    assert "s3cret" not in message
 
 
 @pytest.mark.parametrize(

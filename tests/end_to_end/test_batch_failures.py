@@ -79,14 +79,14 @@ def spoilt(folder: Path) -> dict[str, tuple[str, str]]:
         "a folder": (batch(folder), "can't be read: Is a directory"),
         "cut": (batch(cut, compression="gzip"), "can't be read: its gzip data is cut off or"),
         "empty": (batch(folder / "empty.gz", compression="gzip"), "it is empty, so it is not gzip"),
-        "no JSON": (batch(no_json), "no.json', line 2: it is no JSON: "),
+        "no JSON": (batch(no_json), "no.json', line 2: it is not JSON: "),
         "no JSON, with NaN": (
             batch(jsonl(folder / "nan", '{"id": "NaN"')),
-            "nan', line 1: it is no JSON: ",
+            "nan', line 1: it is not JSON: ",
         ),
         "no JSON, with half a pair": (
             batch(jsonl(folder / "half", '{"id": "\\ud800"')),
-            "half', line 1: it is no JSON: ",
+            "half', line 1: it is not JSON: ",
         ),
         "deep": (batch(deep), "deep.json', line 1: it is nested too deeply"),
         "format": (batch("x", format="csv"), "have the format 'csv', and this target reads jsonl,"),

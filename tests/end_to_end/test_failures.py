@@ -168,7 +168,7 @@ BAD_LINES = [
     (record({"id": 1}, "unheard of"), "RECORD of stream 'unheard of' came before its SCHEMA"),
     (record({"id": 1, "name": "x" * 21_000_000}), "the service takes at most 20,000,000"),
     (record({"id": "x" * 5_000_000}), "it has 5000000 characters in key property"),
-    (record("5"), "record of stream 'orders': it is no JSON object but integer"),
+    (record("5"), "record of stream 'orders': it is not a JSON object but integer"),
     (record({"name": "x"}), "record of stream 'orders': it lacks key property 'id'"),
     (record({"id": None}), "it lacks key property 'id', or has null in it"),
     (record({"id": 1, "name": 5}), "#/name: expected: null, string, found: integer"),

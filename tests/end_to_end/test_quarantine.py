@@ -27,7 +27,7 @@ BAD = {
     "lacks a key": (record({"name": "x"}), "lacks key property 'id'"),
     "has null in a key": (record({"id": None}), "or has null in it"),
     "has too many data points": (record(MANY), "has 10,002 data points"),
-    "is no object": (record("[1]"), "is no JSON object but array"),
+    "is no object": (record("[1]"), "is not a JSON object but array"),
     "has half a character": (record('{"id": 1, "name": "\\ud800"}'), "half of a surrogate pair"),
     "is too large": (record(HUGE), "the service takes at most 20,000,000"),
 }

@@ -60,7 +60,7 @@ def test_absurd_exponents_are_judged_at_once(value: Decimal) -> None:
     assert verdict == "#: breaks multipleOf 3"
 
 
-def test_of_several_rules_that_are_broken_the_best_is_told() -> None:
+def test_of_several_rules_that_are_broken_the_best_is_reported() -> None:
     schema = {"properties": {"a": {"type": "integer"}, "b": {"properties": {"c": {"maximum": 1}}}}}
     assert exact_verdict(schema)({"a": "x", "b": {"c": 5}}) == (
         "#/a: expected: integer, found: string"

@@ -119,7 +119,7 @@ def test_numbers_beyond_measure_are_refused_where_records_are_validated(
 
 
 @BOTH
-def test_a_record_in_which_reserved_columns_can_not_be_told_is_refused(validate: bool) -> None:
+def test_a_record_in_which_reserved_columns_can_not_be_read_is_refused(validate: bool) -> None:
     with pytest.raises(InvalidRecordError, match="nested too deeply"):
         check({"x": {}}, validate=validate)(b'{"_sdc_x":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
 
@@ -136,7 +136,7 @@ SECRET = "s3cret-value"
 
 
 @pytest.mark.parametrize(
-    ("part", "value", "said"),
+    ("part", "value", "message"),
     [
         ({"type": "integer"}, SECRET, "#/x: expected: integer, found: string"),
         ({"type": ["null", "integer"]}, SECRET, "#/x: expected: null, integer, found: string"),
@@ -166,9 +166,9 @@ SECRET = "s3cret-value"
     ids=lambda value: json.dumps(value)[:40],
 )
 def test_a_message_names_the_place_and_the_rule_but_no_value(
-    part: dict[str, Any], value: Any, said: str
+    part: dict[str, Any], value: Any, message: str
 ) -> None:
-    with pytest.raises(InvalidRecordError, match=said) as refused:
+    with pytest.raises(InvalidRecordError, match=message) as refused:
         check({"x": part})(json.dumps({"x": value}).encode())
     assert SECRET not in str(refused.value)
     assert "777123" not in str(refused.value)

@@ -134,12 +134,12 @@ def test_what_is_no_object_has_no_key_values(record: bytes) -> None:
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        (b"[]", "is no JSON object but array"),
-        (b"null", "is no JSON object but null"),
-        (b'"x"', "is no JSON object but string"),
-        (b"true", "is no JSON object but boolean"),
-        (b"1", "is no JSON object but integer"),
-        (b"1.5", "is no JSON object but number"),
+        (b"[]", "is not a JSON object but array"),
+        (b"null", "is not a JSON object but null"),
+        (b'"x"', "is not a JSON object but string"),
+        (b"true", "is not a JSON object but boolean"),
+        (b"1", "is not a JSON object but integer"),
+        (b"1.5", "is not a JSON object but number"),
         (b'{"id":1,}', "can't be read"),
         (b'{"id":01}', "can't be read"),
         (b'{"id":1,"x":NaN}', "can't be read: NaN is not JSON"),

@@ -25,7 +25,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("target_stitch_import.sequences.sequencer.time.time_ns", lambda: NOW)
 
 
-def sequences_of(*values: Any, name: str = "at") -> list[int]:
+def assign_values(*values: Any, name: str = "at") -> list[int]:
     """Return the sequences of a table's first records, which have these values."""
     records = [json.dumps({"x": {name: 7}, name: value}).encode() for value in values]
     sequences, error = BookmarkSequencer(name, Sequencer()).assign(records)
@@ -49,7 +49,7 @@ def sequences_of(*values: Any, name: str = "at") -> list[int]:
 def test_a_timestamp_counts_in_nanoseconds_and_an_integer_as_it_is(
     value: Any, expected: int
 ) -> None:
-    assert sequences_of(value) == [expected]
+    assert assign_values(value) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_a_timestamp_counts_in_nanoseconds_and_an_integer_as_it_is(
     ],
 )
 def test_what_can_be_no_sequence_comes_right_behind_the_record_before(value: Any) -> None:
-    assert sequences_of(value) == [1]
-    assert sequences_of(100, value, 200) == [100, 101, 200]
+    assert assign_values(value) == [1]
+    assert assign_values(100, value, 200) == [100, 101, 200]
     # also where the value is read another way, since no type of ours can have the name
-    assert sequences_of(100, value, 200, name='a "name"') == [100, 101, 200]
+    assert assign_values(100, value, 200, name='a "name"') == [100, 101, 200]
 
 
 def test_it_is_remembered_that_a_value_could_not_be_used() -> None:
@@ -79,12 +79,12 @@ def test_the_same_rows_have_the_same_sequences_on_another_day(
 ) -> None:
     # given rows that are loaded once
     rows = ["2023-11-01", "2023-11-02", "2023-11-02", None]
-    first = sequences_of(*rows)
+    first = assign_values(*rows)
     # when they are loaded again a year later, then nothing has changed
     monkeypatch.setattr(
         "target_stitch_import.sequences.sequencer.time.time_ns", lambda: NOW + 365 * 86_400 * SECOND
     )
-    assert sequences_of(*rows) == first
+    assert assign_values(*rows) == first
 
 
 def test_a_timestamp_far_ahead_is_held_to_the_clock_and_an_integer_is_not() -> None:
@@ -94,7 +94,7 @@ def test_a_timestamp_far_ahead_is_held_to_the_clock_and_an_integer_is_not() -> N
     assert sequences.assign([b'{"at": "2023-11-14T22:18:20Z"}']) == ([NOW + MAX_AHEAD_NS], None)
     assert not sequencer.clamped
     # a century is not
-    assert sequences_of("2123-11-14T22:13:20Z", 5 * NOW) == [NOW, 5 * NOW]
+    assert assign_values("2123-11-14T22:13:20Z", 5 * NOW) == [NOW, 5 * NOW]
     sequences.assign([b'{"at": "9999-12-31T23:59:59Z"}'])
     assert sequencer.clamped
 

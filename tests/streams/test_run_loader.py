@@ -346,6 +346,6 @@ def test_what_is_no_record_is_refused_as_one(quarantine: bool) -> None:
         loading.load(record(1), broken, record(3))
         assert loading.refused == [(2, "a")]
     else:
-        with pytest.raises(InputError, match=r"^Line 2 .* is no JSON object but array"):
+        with pytest.raises(InputError, match=r"^Line 2 .* is not a JSON object but array"):
             loading.load(record(1), broken, record(3))
     assert loading.records == {"a": [1, 3] if quarantine else [1]}
