@@ -80,7 +80,7 @@ class Quarantine:
             )
         lines = b""
         known = self._schemas.get(schema.stream)
-        if known is None or not schema.equals(known):
+        if known is None or schema != known:
             lines = _encode(schema) + b"\n"
         time = record.time_extracted
         if time is None:

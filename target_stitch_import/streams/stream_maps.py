@@ -204,7 +204,7 @@ def define_stream(message: SchemaMessage) -> StreamDefinition:
     """Return what a SCHEMA message says of a stream.
 
     Raises:
-        InvalidSchemaError: The service would not take it.
+        InvalidSchemaError: The service would refuse it.
     """
     try:
         schema = decode_exactly(bytes(message.schema))

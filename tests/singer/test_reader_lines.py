@@ -145,7 +145,7 @@ def test_what_comes_before_a_bad_line_is_handed_over_first(size: int) -> None:
     data = record(1) + b"\n\n" + record(2) + b"\nbroken\n" + record(3) + b"\n"
     chunks = [data[start : start + size] for start in range(0, len(data), size)]
     # when they are read, then those before it come first
-    with pytest.raises(InputError, match=r"^Line 4 of the input: it is no JSON") as refused:
+    with pytest.raises(InputError, match=r"^Line 4 of the input: it is not JSON") as refused:
         read_all(Chunked(chunks), seen.append)
     records = [bytes(each) for run in seen for each in run.blocks["s"].records]
     assert records == [b'{"id":1}', b'{"id":2}']
@@ -155,7 +155,9 @@ def test_what_comes_before_a_bad_line_is_handed_over_first(size: int) -> None:
 def test_a_state_that_can_not_be_used_is_refused_with_its_line() -> None:
     seen: list[Any] = []
     data = record(1) + b'\n{"type":"STATE","value":[1]}\n' + record(2)
-    with pytest.raises(InputError, match=r"^Line 2 of the input: the value of a STATE is no JSON"):
+    with pytest.raises(
+        InputError, match=r"^Line 2 of the input: the value of a STATE is not a JSON"
+    ):
         read_all(io.BytesIO(data), seen.append)
     assert [run.blocks["s"].positions for run in seen] == [[1]]
 
