@@ -36,7 +36,7 @@ MAX_CHUNK_BYTES: Final = 1 << 23
 """Bytes that are read at once at most, where many streams take turns."""
 
 _BLOCK_RECORDS: Final = 32
-"""Where streams take turns, a chunk is to hold so many records of each: smaller blocks cost more."""
+"""Where streams take turns, a chunk should have this many records of each: small blocks cost more."""
 
 _SHORT_BYTES: Final = 1 << 16
 _MOMENT: Final = 0.002  # seconds

@@ -29,7 +29,7 @@ def record(number: int) -> bytes:
 
 
 class Chunked(io.RawIOBase):
-    """A source without a file descriptor that gives what it is told to."""
+    """A source without a file descriptor that gives prepared chunks."""
 
     def __init__(self, chunks: list[bytes]) -> None:
         self._chunks = [chunk for chunk in chunks if chunk]
@@ -47,10 +47,10 @@ def read_all(
     ``on_item`` is called with each run, and with each other message.
     """
     reader = MessageReader()
-    found: list[tuple[int, str, bytes]] = []
+    received: list[tuple[int, str, bytes]] = []
 
     def note(kind: str, message: Any) -> None:
-        found.append((reader.line, kind, b""))
+        received.append((reader.line, kind, b""))
         if on_item is not None:
             on_item(message)
 
@@ -59,7 +59,7 @@ def read_all(
         for block in run.blocks.values():
             pairs = zip(block.positions, block.records, strict=True)
             part += [(at, "RECORD", bytes(record)) for at, record in pairs]
-        found.extend(sorted(part))
+        received.extend(sorted(part))
         if on_item is not None:
             on_item(run)
 
@@ -67,8 +67,8 @@ def read_all(
     counts = reader.process_lines(
         cast("IO[Any]", source), {kind: partial(note, kind) for kind in TYPES}
     )
-    assert counts.total() == len(found)
-    return found
+    assert counts.total() == len(received)
+    return received
 
 
 def ids(source: Any) -> list[bytes]:

@@ -60,8 +60,8 @@ usual = st.fixed_dictionaries(
         "place": st.dictionaries(st.sampled_from(["city", "a"]), scalars),
     }
 )
-others = st.fixed_dictionaries({}, optional=dict.fromkeys(COLUMNS, values))
-records = (usual | others).map(encode_exactly)
+unusual = st.fixed_dictionaries({}, optional=dict.fromkeys(COLUMNS, values))
+records = (usual | unusual).map(encode_exactly)
 
 NAMES = [*PROPERTIES, *PROPERTIES, *COLUMNS, "__stream_name__", "__original_stream_name__", "fake"]
 LITERALS = ["1", "2.5", "''", "'city'", "'a-b'", "None", "True", "-1", "'NaN'", "()"]
