@@ -10,8 +10,6 @@ import ctypes
 import gc
 import signal
 
-__all__ = ["keep_freed_memory", "main"]
-
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as in glibc's malloc.h
 _MAX_KEPT_BLOCK, _MAX_KEPT = 32 << 20, 256 << 20  # bytes
 

@@ -1,7 +1,4 @@
-"""The command line: flags, settings, and each failure as one line on stderr and an exit code.
-
-``CommandTarget`` extends the SDK's target with these. ``target.py`` adds the loading.
-"""
+"""The command line: flags, settings, and each failure as one line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -30,16 +27,13 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.plugin_base import _ConfigInput
 
-__all__ = ["CommandTarget"]
-
 
 class CommandTarget(Target, abc.ABC):
     """A target with this project's command line and settings, without the loading."""
 
     name = "target-stitch-import"
-    config_jsonschema: ClassVar[dict[str, Any]] = copy.deepcopy(
-        settings.SETTINGS
-    )  # the SDK adds to it
+    # A copy, as the SDK adds to it.
+    config_jsonschema: ClassVar[dict[str, Any]] = copy.deepcopy(settings.SETTINGS)
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         PluginCapabilities.ABOUT,
         PluginCapabilities.ACTIVATE_VERSION,

@@ -31,23 +31,6 @@ from singer_sdk.exceptions import (
 )
 from singer_sdk.singerlib.exceptions import InvalidInputLine
 
-__all__ = [
-    "AccessError",
-    "DeliveryError",
-    "InputError",
-    "InvalidRecordError",
-    "InvalidSchemaError",
-    "MissingKeyError",
-    "QuarantineError",
-    "RecordBeforeSchemaError",
-    "RejectedError",
-    "RejectedRecordError",
-    "TargetStitchImportError",
-    "TooLargeError",
-    "TransientError",
-    "UnidentifiedRecordError",
-]
-
 
 class TargetStitchImportError(Exception):
     """Base class of every error of this package."""

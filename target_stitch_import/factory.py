@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from target_stitch_import.api.client import BATCH, PUSH, PUSH_TRANSIT, Endpoint, ImportClient
+from target_stitch_import.api.client import BATCH, PUSH, PUSH_TRANSIT, ImportClient
 from target_stitch_import.config.urls import base_url
 from target_stitch_import.delivery.pipeline import Pipeline
 from target_stitch_import.delivery.quarantine import Quarantine
@@ -18,18 +18,17 @@ if TYPE_CHECKING:
     from target_stitch_import.delivery.dry_run import DryRun
     from target_stitch_import.delivery.workers import Client
 
-__all__ = ["create_client", "create_pipeline", "create_quarantine"]
-
 MAX_TIMEOUTS: Final = 5
 """A request is given up after this many timeouts, even if bytes of an answer still arrive."""
 
 
 def create_client(config: Mapping[str, Any], url: str, *, agent: str) -> ImportClient:
     """Return a client for the service at the base URL ``url``; ``agent`` is the user agent."""
+    endpoint = PUSH_TRANSIT if config["push_format"] == "transit" else PUSH
     return ImportClient(
         url,
         config["token"],
-        endpoint=choose_endpoint(config),
+        endpoint=BATCH if config["endpoint"] == "batch" else endpoint,
         timeout=float(config["request_timeout_seconds"]),
         agent=agent,
     )
@@ -67,13 +66,6 @@ def create_pipeline(
         check_status=config["check_status"] and dry_run is None,
         metrics=dry_run.metrics if dry_run else None,
     )
-
-
-def choose_endpoint(config: Mapping[str, Any]) -> Endpoint:
-    """Return the endpoint that bodies are posted to."""
-    if config["endpoint"] == "batch":
-        return BATCH
-    return PUSH_TRANSIT if config["push_format"] == "transit" else PUSH
 
 
 def create_quarantine(config: Mapping[str, Any], source: IO[Any]) -> Quarantine | None:

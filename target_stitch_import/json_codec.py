@@ -12,15 +12,6 @@ from typing import Any, Final
 
 import msgspec
 
-__all__ = [
-    "decode_exactly",
-    "encode_exactly",
-    "has_lone_surrogate",
-    "json_excerpt",
-    "replace_lone_surrogates",
-    "replace_non_finite",
-]
-
 _MAX_EXCERPT: Final = 300  # characters
 _MAX_INT_DIGITS: Final = 4_300  # more take Python too long to read or write
 
@@ -39,14 +30,12 @@ _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 def _read_int(digits: str) -> int:
     if len(digits) > _MAX_INT_DIGITS:
-        message = f"it has an integer of {len(digits):,} digits"
-        raise ValueError(message)
+        raise ValueError(f"it has an integer of {len(digits):,} digits")
     return int(digits)
 
 
 def _refuse_constant(name: str) -> None:
-    message = f"{name} is not JSON"
-    raise ValueError(message)
+    raise ValueError(f"{name} is not JSON")
 
 
 def decode_exactly(text: bytes) -> Any:

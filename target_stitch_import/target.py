@@ -1,4 +1,4 @@
-"""The target: hands runs, SCHEMAs, versions and files to where they are loaded."""
+"""The target: hands each message to where it is loaded."""
 
 from __future__ import annotations
 
@@ -32,12 +32,9 @@ if TYPE_CHECKING:
         ActivateVersionMessage,
         BatchMessage,
         RecordMessage,
-        SchemaMessage,
     )
     from target_stitch_import.singer.runs import Run
     from target_stitch_import.streams.stream_maps import Stream
-
-__all__ = ["TargetStitchImport"]
 
 
 class TargetStitchImport(CommandTarget):
@@ -48,7 +45,6 @@ class TargetStitchImport(CommandTarget):
     message_reader: MessageReader
 
     def __init__(self, **kwargs: Any) -> None:
-        """Take the arguments of ``CommandTarget``."""
         super().__init__(**kwargs)
         self._quarantine: Quarantine | DryRun | None = None
         self._states = StateWriter(self.logger)
@@ -152,11 +148,11 @@ class TargetStitchImport(CommandTarget):
         """Set a record aside that the service has refused, or raise which one it is."""
         is_known = 0 <= index < batch.rows
         where = self._batch_files.describe(batch.positions[index]) if is_known else None
-        found = as_singer(batch, index) if self._quarantine is not None else None
-        if found is None or self._quarantine is None:
+        message = as_singer(batch, index) if self._quarantine is not None else None
+        if message is None or self._quarantine is None:
             raise RejectedError(f"{reason}{describe_record(batch, index, where)}")
         reason = f"{where}: {reason}" if where else reason
-        self._quarantine.add(*found, reason, line_number(batch.positions[index]))
+        self._quarantine.add(*message, reason, line_number(batch.positions[index]))
 
     def _refuse(
         self,
@@ -181,8 +177,7 @@ class TargetStitchImport(CommandTarget):
         self._run_loader.load(run)
 
     def _process_schema_message(self, message_dict: Any) -> None:
-        message: SchemaMessage = message_dict
-        self._router.declare(message)
+        self._router.declare(message_dict)
 
     def _process_activate_version_message(self, message_dict: Any) -> None:
         message: ActivateVersionMessage = message_dict
@@ -199,7 +194,7 @@ class TargetStitchImport(CommandTarget):
             self._run_loader.load(run)
 
     def process_endofpipe(self) -> None:
-        """Deliver all that is held, and write the last STATE."""
+        """Deliver all records, and write the last STATE."""
         self._pipeline.finish()
         self._pipeline.close()
         for sink in self._sinks_active.values():

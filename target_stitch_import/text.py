@@ -1,8 +1,6 @@
-"""Pluralises a count for messages."""
+"""Words in messages."""
 
 from __future__ import annotations
-
-__all__ = ["counted"]
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -77,7 +77,7 @@ class Quarantine:
                 "already, as many as max_quarantined permits"
             )
         known = self._schemas.get(schema.stream)
-        is_new = known is None or not schema.equals(known)
+        is_new = known is None or schema != known
         time = record.time_extracted
         if time is None:
             time = format_timestamp(time_ns())

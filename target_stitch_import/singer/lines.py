@@ -1,7 +1,4 @@
-"""Splits chunks of bytes into lines.
-
-Knows bytes and line ends; nothing of where the chunks come from, or of what is in a line.
-"""
+"""Splits chunks of bytes into lines."""
 
 from __future__ import annotations
 
@@ -10,8 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-__all__ = ["BYTE_ORDER_MARK", "MAX_LINE_BYTES", "LineTooLongError", "split_lines"]
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 """Some writers begin a text of UTF-8 with it."""
@@ -31,21 +26,21 @@ def split_lines(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
     """Yield the lines that each chunk completes, with their ends.
 
     Raises:
-        LineTooLongError: The line behind those that were given is too long.
+        LineTooLongError: The next line is too long.
     """
     pieces: list[bytes] = []
-    held = 0
+    waiting = 0  # bytes
     for chunk in chunks:
         lines = io.BytesIO(chunk).readlines()  # three times as fast as to split
         if len(lines) == 1 and not chunk.endswith(b"\n"):
             pieces.append(chunk)
-            held += len(chunk)
-            if held > MAX_LINE_BYTES:
+            waiting += len(chunk)
+            if waiting > MAX_LINE_BYTES:
                 raise LineTooLongError
             continue
         lines[0] = b"".join([*pieces, lines[0]])
         pieces = [] if chunk.endswith(b"\n") else [lines.pop()]
-        held = sum(map(len, pieces))
+        waiting = sum(map(len, pieces))
         yield lines
     if pieces:
         yield [b"".join(pieces)]

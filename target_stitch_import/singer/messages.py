@@ -5,22 +5,11 @@ A record, a schema and a STATE stay raw JSON.
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
 from target_stitch_import.errors import InputError
-
-__all__ = [
-    "MESSAGES",
-    "ActivateVersionMessage",
-    "BatchEncoding",
-    "BatchMessage",
-    "Message",
-    "RecordMessage",
-    "SchemaMessage",
-    "StateMessage",
-]
 
 
 class RecordMessage(msgspec.Struct, tag_field="type", tag="RECORD", gc=False):
@@ -40,14 +29,6 @@ class SchemaMessage(msgspec.Struct, tag_field="type", tag="SCHEMA", omit_default
     key_properties: list[str] | None = None
     bookmark_properties: list[str] | str | None = None
 
-    def equals(self, other: SchemaMessage) -> bool:
-        """Return True if nothing has changed since ``other``."""
-        return (
-            bytes(self.schema) == bytes(other.schema)
-            and self.key_properties == other.key_properties
-            and self.bookmark_properties == other.bookmark_properties
-        )
-
 
 class StateMessage(msgspec.Struct, tag_field="type", tag="STATE"):
     """The bookmarks that the tap goes on from, once all that came before is loaded."""
@@ -58,7 +39,7 @@ class StateMessage(msgspec.Struct, tag_field="type", tag="STATE"):
         """Return the STATE as the tap's own bytes; None if it is empty or null.
 
         Raises:
-            InputError: It is no object, or no text.
+            InputError: It is not an object, or not UTF-8.
         """
         value = bytes(self.value)
         if value.startswith(b'{"') and value.isascii():  # as nearly all are
@@ -71,7 +52,7 @@ class StateMessage(msgspec.Struct, tag_field="type", tag="STATE"):
         if value == b"null":
             return None
         if not value.startswith(b"{"):
-            raise InputError("the value of a STATE is no JSON object")
+            raise InputError("the value of a STATE is not a JSON object")
         return value if value[1:-1].strip() else None
 
 
@@ -101,11 +82,4 @@ class BatchMessage(msgspec.Struct, tag_field="type", tag="BATCH"):
 
 Message: TypeAlias = (
     RecordMessage | SchemaMessage | StateMessage | ActivateVersionMessage | BatchMessage
-)
-MESSAGES: Final = (
-    RecordMessage,
-    SchemaMessage,
-    StateMessage,
-    ActivateVersionMessage,
-    BatchMessage,
 )

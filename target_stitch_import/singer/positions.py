@@ -9,14 +9,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Final
 
-__all__ = ["Files", "described", "line_number", "make_position"]
-
 _LINE_BITS: Final = 34
-"""So many lines can be told apart: hours of the fastest tap."""
+"""Enough for hours of the fastest tap."""
 _RECORD_BITS: Final = 30
-"""So many records of one line; beyond that, numbers begin anew."""
+"""With more records in one line, numbers begin anew."""
 _REMEMBERED: Final = 1_000
-"""Of so many BATCH messages the files are known: records of older ones are on their way no more."""
+"""BATCH messages whose files are known; records of older ones are no longer in flight."""
 
 
 def make_position(line: int, record: int) -> int:
@@ -40,23 +38,22 @@ class Files:
     """Which file the records of BATCH messages are from; of the newest messages only."""
 
     def __init__(self) -> None:
-        """Begin without any."""
-        self._of_lines: dict[int, list[tuple[int, str]]] = {}
+        self._by_line: dict[int, list[tuple[int, str]]] = {}
 
     def begin(self, line: int, before: int, name: str) -> None:
-        """Take the ``name`` of the next file of a BATCH message in a ``line``.
+        """Add the ``name`` of the next file of a BATCH message in a ``line``.
 
         Its records have the numbers from ``before`` + 1 on.
         """
-        self._of_lines.setdefault(line, []).append((before, name))
-        if len(self._of_lines) > _REMEMBERED:
-            del self._of_lines[next(iter(self._of_lines))]
+        self._by_line.setdefault(line, []).append((before, name))
+        if len(self._by_line) > _REMEMBERED:
+            del self._by_line[next(iter(self._by_line))]
 
     def where(self, position: int) -> str | None:
         """Name the file of a record, and its number there; None if that is not known."""
-        files = self._of_lines.get(line_number(position), [])
+        files = self._by_line.get(line_number(position), [])
         number = position >> _LINE_BITS
         if not files or files[-1][0] >> _RECORD_BITS:
             return None  # numbers have begun anew
-        found = bisect_left(files, (number,)) - 1
-        return f"{files[found][1]} {number - files[found][0]:,}" if found >= 0 else None
+        at = bisect_left(files, (number,)) - 1
+        return f"{files[at][1]} {number - files[at][0]:,}" if at >= 0 else None

@@ -10,7 +10,7 @@ import select
 import sys
 import time
 from collections import Counter
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, get_args
 
 import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
@@ -22,13 +22,11 @@ from target_stitch_import.json_codec import (
     replace_non_finite,
 )
 from target_stitch_import.singer.lines import BYTE_ORDER_MARK, LineTooLongError, split_lines
-from target_stitch_import.singer.messages import MESSAGES, Message, RecordMessage
+from target_stitch_import.singer.messages import Message, RecordMessage
 from target_stitch_import.singer.runs import Run, split_into_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-__all__ = ["MessageReader"]
 
 logger = logging.getLogger("target-stitch-import")
 
@@ -38,7 +36,7 @@ MAX_CHUNK_BYTES: Final = 1 << 23
 """Bytes that are read at once at most, where many streams take turns."""
 
 _BLOCK_RECORDS: Final = 32
-"""Where streams take turns, a chunk is to hold so many records of each: smaller blocks cost more."""
+"""Where streams take turns, a chunk should have this many records of each: small blocks cost more."""
 
 _SHORT_BYTES: Final = 1 << 16
 _MOMENT: Final = 0.002  # seconds
@@ -88,7 +86,9 @@ class MessageReader(GenericSingerReader[Any]):
         Raises:
             InputError: A line can't be used; all that comes before it has been handed over.
         """
-        handlers = {struct: callbacks[str(struct.__struct_config__.tag)] for struct in MESSAGES}
+        handlers = {
+            struct: callbacks[str(struct.__struct_config__.tag)] for struct in get_args(Message)
+        }
         counts: Counter[str] = Counter()
         for lines in self._lines(file_input or self.default_input):
             streams = 0
@@ -108,14 +108,12 @@ class MessageReader(GenericSingerReader[Any]):
         """Decode one line; None for a blank one.
 
         Raises:
-            InputError: The line is no Singer message.
+            InputError: The line is not a Singer message.
         """
         try:
             return _decode(line)
         except _DECODE_ERRORS as error:
             return self._decode_exactly(line, error)
-
-    # Lines
 
     def _lines(self, source: IO[Any]) -> Iterator[list[bytes]]:
         """Yield the lines that each chunk completes."""
@@ -140,8 +138,6 @@ class MessageReader(GenericSingerReader[Any]):
                 return
             yield chunk
 
-    # Messages
-
     def _parse(self, lines: Sequence[bytes]) -> Iterator[Run | Message]:
         """Yield what is in the lines of a chunk."""
         first = self.line + 1
@@ -159,7 +155,7 @@ class MessageReader(GenericSingerReader[Any]):
     def _decode_lines(
         self, lines: Sequence[bytes]
     ) -> tuple[list[Message | None], InputError | None]:
-        """Return a message for each line, up to the first that is none, and what is wrong there."""
+        """Return a message for each line, up to the first invalid one, and its error."""
         messages: list[Message | None] = []
         waiting = iter(lines)
         first = self.line
@@ -183,7 +179,7 @@ class MessageReader(GenericSingerReader[Any]):
         line = line.rstrip(b"\n")
         message: Message | None
         if self.line <= 1 and line.startswith(BYTE_ORDER_MARK):
-            message = self.deserialize_json(line[len(BYTE_ORDER_MARK) :])
+            message = self.deserialize_json(line.removeprefix(BYTE_ORDER_MARK))
             return message
         if not line.strip():
             return None
@@ -194,12 +190,12 @@ class MessageReader(GenericSingerReader[Any]):
                 self._warn_of_repair(getattr(message, "stream", None))
                 return message
         if isinstance(error, msgspec.ValidationError):
-            raise self._bad_line(f"is no Singer message: {error}") from None
+            raise self._bad_line(f"is not a Singer message: {error}") from None
         if isinstance(error, RecursionError):
             raise self._bad_line("is nested too deeply") from None
         if has_lone_surrogate(line, error):
             return self._record_with_half_a_pair(line)
-        raise self._bad_line(f"is no JSON: {error}") from None
+        raise self._bad_line(f"is not JSON: {error}") from None
 
     def _record_with_half_a_pair(self, line: bytes) -> RecordMessage:
         """Return a record that no service accepts, so that it can be refused as a record."""
@@ -230,7 +226,7 @@ class MessageReader(GenericSingerReader[Any]):
 
 
 def _decode_ahead(lines: Iterator[bytes], messages: list[Message | None]) -> Exception | None:
-    """Add the messages of lines, up to one that can't be decoded; return why it can't, if one can't."""
+    """Add the messages of lines, up to one that can't be decoded; return its error, if there is one."""
     try:
         messages.extend(map(_decode, lines))
     except _DECODE_ERRORS as error:

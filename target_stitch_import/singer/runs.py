@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from target_stitch_import.singer.messages import Message
 
-__all__ = ["Block", "Run", "split_into_runs"]
-
 
 @dataclass
 class Block:

@@ -6,6 +6,7 @@ takes 2.5 times).
 
 from __future__ import annotations
 
+import re
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers._flattening import FlatteningOptions
 
-__all__ = ["Flattener"]
-
 _MAX_NAMES: Final = 100_000  # are remembered, as each record may have keys of its own
+_NOT_ASCII: Final = re.compile("[^ -~]+")
 
 
 class Flattener:
@@ -46,12 +46,11 @@ class Flattener:
         for key, value in node.items():
             path = (*parents, key)
             name = self._names.get(path) or self._name_column(path)
-            if type(value) is dict:
-                if name not in self._columns and len(parents) < self._options.max_level:
-                    self._flatten(value, path, columns)
-                    continue
-                value = _write_ascii(value)  # noqa: PLW2901
-            elif type(value) is list:
+            is_object = type(value) is dict
+            if is_object and name not in self._columns and len(parents) < self._options.max_level:
+                self._flatten(value, path, columns)
+                continue
+            if is_object or type(value) is list:
                 value = _write_ascii(value)  # noqa: PLW2901
             elif key in self._schema and _should_jsondump_value(key, value, self._schema):
                 value = serialize_json(value)  # noqa: PLW2901
@@ -67,30 +66,7 @@ class Flattener:
 
 
 def _write_ascii(value: Any) -> str:
-    """Return the JSON text that the SDK writes, which is ASCII."""
-    text = encode_exactly(value).decode()
-    if not text.isascii():
-        # By the parts between backslashes, so that those that come in are told from the text's own.
-        text = "\\".join(map(_escape, text.split("\\")))
-    return text.replace("\x7f", "\\u007f")
-
-
-def _escape(text: str) -> str:
-    """Escape what is not ASCII in JSON text without backslashes.
-
-    Python's own escapes are made ten times as fast, and become JSON's.
-    """
-    if text.isascii():
-        return text
-    first, *escapes = text.encode("ascii", "backslashreplace").decode().split("\\")
-    return "\\".join([first, *map(_json_escape, escapes)])
-
-
-def _json_escape(escape: str) -> str:
-    """Return JSON's escape for Python's, both without the backslash, and with what follows."""
-    if escape[0] == "x":
-        return "u00" + escape[1:]
-    if escape[0] == "u":
-        return escape
-    character = chr(int(escape[1:9], 16))  # two of JSON's
-    return encode_basestring_ascii(character)[2:-1] + escape[9:]
+    """Return the JSON text that the SDK writes, which is printable ASCII."""
+    return _NOT_ASCII.sub(
+        lambda match: encode_basestring_ascii(match[0])[1:-1], encode_exactly(value).decode()
+    )

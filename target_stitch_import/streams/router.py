@@ -1,4 +1,4 @@
-"""Routes streams to tables: from a SCHEMA to the sinks of the tables that its records load."""
+"""Routes each stream to the sinks of the tables that its records load."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from target_stitch_import.singer.messages import SchemaMessage
     from target_stitch_import.streams.stream_maps import StreamDefinition
 
-__all__ = ["Router"]
-
-RECENT: Final = 4
-"""Schemas of a stream that are remembered."""
+RECENT: Final = 4  # schemas of a stream that are remembered
 
 
 class Router:
@@ -46,17 +43,17 @@ class Router:
         A table that gets another sink waits until what the one before has loaded is acknowledged.
 
         Raises:
-            InputError: The service would not take it, or a stream map can't be applied to it.
+            InputError: The service would refuse it, or a stream map can't be applied to it.
         """
         known = self._streams.get(message.stream)
-        if known and message.equals(known.message):
+        if known and message == known.message:
             return
         # Some taps change between a few schemas again and again.
         recent = self._recent.setdefault(message.stream, deque(maxlen=RECENT))
-        stream = next((each for each in recent if message.equals(each.message)), None)
+        stream = next((each for each in recent if message == each.message), None)
         if stream is None:
-            found = create_routes(define_stream(message), self._target.mapper, self._create_sink)
-            stream = Stream(message, found)
+            routes = create_routes(define_stream(message), self._target.mapper, self._create_sink)
+            stream = Stream(message, routes)
             recent.append(stream)
         for route in stream.routes:
             self._switch_to(route.sink)
@@ -110,7 +107,7 @@ class Router:
         if stream.bookmark_properties:
             return BookmarkSequencer(stream.bookmark_properties[0], table.sequencer)
         text = "have no bookmark property; their sequences come from time_extracted."
-        table.log_once(self._target.logger, logging.INFO, text)
+        table.log_once(self._target.logger, text, logging.INFO)
         return None
 
     def _switch_to(self, sink: StitchSink) -> None:

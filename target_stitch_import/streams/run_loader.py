@@ -1,38 +1,26 @@
-"""Loads runs: all blocks of a run are judged, then loaded, then its newest STATE is remembered."""
+"""Loads runs: judges all blocks of a run, loads them, then remembers its newest STATE."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from heapq import heappop, heappush
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from target_stitch_import.batches.batch import PreparedBlock
 from target_stitch_import.errors import InputError, InvalidRecordError, RecordBeforeSchemaError
 from target_stitch_import.singer.positions import line_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from target_stitch_import.singer.messages import RecordMessage
     from target_stitch_import.singer.runs import Block, Run
     from target_stitch_import.streams.router import Router
     from target_stitch_import.streams.stream_maps import Route, Stream
 
-__all__ = ["RunLoader"]
-
-
-class Refuse(Protocol):
-    """Sets a record aside that the service would refuse, or raises."""
-
-    def __call__(
-        self,
-        stream: Stream,
-        record: RecordMessage,
-        error: InvalidRecordError,
-        position: int,
-        table_name: str,
-    ) -> None: ...
+    Refuse = Callable[[Stream, RecordMessage, InvalidRecordError, int, str], None]
+    """Sets a record aside, which a table of that name refuses at a position; or raises."""
 
 
 class RunLoader:
@@ -46,10 +34,10 @@ class RunLoader:
         *,
         keep_originals: bool,
     ) -> None:
-        """Load the streams that ``router`` knows.
+        """Load runs.
 
         Args:
-            router: Has the streams whose SCHEMA has come.
+            router: Has the streams whose SCHEMA has come, and their tables.
             remember_state: Called with the newest STATE of a run, behind all of its records.
             refuse: Called with each invalid record, in the order of the input.
             keep_originals: Whether a batch is to have what the tap wrote for the records that a
@@ -94,7 +82,12 @@ class RunLoader:
         return sorted(cuts)
 
     def _load(self, run: Run) -> None:
-        preparations = [*self._preparations(run)]
+        preparations = [
+            _Preparation(stream, route, block, keep_originals=self._keep_originals)
+            for block in run.blocks.values()
+            for stream in [self._router.stream(block.stream, "RECORD")]
+            for route in stream.routes
+        ]
         invalid: list[tuple[int, int, InvalidRecordError]] = []
         for place, preparation in enumerate(preparations):
             _advance(preparation, place, invalid)
@@ -103,8 +96,10 @@ class RunLoader:
             position, place, error = heappop(invalid)
             preparation = preparations[place]
             if position not in refused:
+                record = preparation.block.message(preparation.invalid)
+                table_name = preparation.route.sink.stream_name
                 try:
-                    self._refuse_record(preparation, position, error)
+                    self._refuse(preparation.stream, record, error, position, table_name)
                 except Exception as failure:
                     self._finish(run, preparations, refused, before=position)
                     if isinstance(failure, InputError):
@@ -113,19 +108,6 @@ class RunLoader:
                 refused.add(position)
             _advance(preparation, place, invalid)
         self._finish(run, preparations, refused)
-
-    def _preparations(self, run: Run) -> Iterator[_Preparation]:
-        for block in run.blocks.values():
-            stream = self._router.stream(block.stream, "RECORD")
-            for route in stream.routes:
-                yield _Preparation(stream, route, block, keep_originals=self._keep_originals)
-
-    def _refuse_record(
-        self, preparation: _Preparation, position: int, error: InvalidRecordError
-    ) -> None:
-        record = preparation.block.message(preparation.invalid)
-        table_name = preparation.route.sink.stream_name
-        self._refuse(preparation.stream, record, error, position, table_name)
 
     def _finish(
         self,
@@ -183,22 +165,22 @@ class _Preparation:
 def _map(
     transform: Callable[[bytes], bytes | None], records: list[bytes]
 ) -> tuple[list[int], list[bytes], tuple[int, InvalidRecordError] | None]:
-    """Return what a stream map makes of records, up to one that it can't be applied to.
+    """Apply a stream map to records, up to one to which it can't be applied.
 
     Returns:
-        The indices of the records that it does not filter out, what becomes of them, and the index
-        and the error of the one that it can't be applied to.
+        The indices of the records that it keeps, these as it changes them, and the index and the
+        error of the one to which it can't be applied.
     """
     indices: list[int] = []
     mapped: list[bytes] = []
     for index, record in enumerate(records):
         try:
-            found = transform(record)
+            made = transform(record)
         except InvalidRecordError as error:
             return indices, mapped, (index, error)
-        if found is not None:
+        if made is not None:
             indices.append(index)
-            mapped.append(found)
+            mapped.append(made)
     return indices, mapped, None
 
 

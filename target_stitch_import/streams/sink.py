@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from target_stitch_import.delivery.pipeline import Pipeline
     from target_stitch_import.sequences.bookmarks import BookmarkSequencer
     from target_stitch_import.streams.table import Table
-
-__all__ = ["StitchSink"]
 
 
 class StitchSink(Sink):
@@ -72,8 +69,7 @@ class StitchSink(Sink):
         return RecordValidator(self.schema, self.key_properties, validate=self.validate_schema)
 
     def get_validator(self) -> None:
-        """Return none: records are judged as bytes, by ``RecordValidator``."""
-        return
+        """Return none: ``RecordValidator`` judges records as bytes."""
 
     def matches(
         self,
@@ -151,7 +147,7 @@ class StitchSink(Sink):
         """
         if self._body_format.is_shared:
             text = "have versions, which push does not know: ACTIVATE_VERSION does nothing."
-            self.table.log_once(self.logger, logging.WARNING, text)
+            self.table.log_once(self.logger, text)
             return
         table, builder = self.table, self._pipeline.builder
         sequence = table.sequencer.next_activation()

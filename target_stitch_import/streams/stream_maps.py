@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from decimal import Decimal
+from inspect import getclosurevars
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,7 +25,6 @@ from target_stitch_import.streams.expressions import (
 from target_stitch_import.streams.flattening import Flattener
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Callable, Sequence
 
     from singer_sdk.mapper import PluginMapper, StreamMap
@@ -31,15 +32,6 @@ if TYPE_CHECKING:
     from target_stitch_import.singer.messages import SchemaMessage
     from target_stitch_import.streams.expressions import Evaluate
     from target_stitch_import.streams.sink import StitchSink
-
-__all__ = [
-    "RecordTransform",
-    "Route",
-    "Stream",
-    "StreamDefinition",
-    "create_routes",
-    "define_stream",
-]
 
 _decode_columns = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_value = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -76,24 +68,58 @@ class Stream:
 class RecordTransform:
     """Applies a stream map, and flattening where it is switched on, to records of one stream.
 
-    Columns that the map does not look at keep the bytes that the tap wrote.
+    Columns that the map does not use keep the bytes that the tap wrote.
     """
 
     def __init__(self, stream_map: StreamMap, stream_name: str) -> None:
         """Apply ``stream_map`` to records of the stream that the tap calls ``stream_name``.
 
         Raises:
-            StreamMapConfigError: One of its expressions is none.
+            StreamMapConfigError: Something in the map is not an expression.
         """
         self._stream_name = stream_name
         self._alias = stream_map.stream_alias
-        self._map = _CompiledMap(stream_map) if isinstance(stream_map, CustomStreamMap) else None
-        self._decoded_columns = self._map.columns if self._map else None
-        """None for all of them."""
+        self._filter: Evaluate | None = None
+        self._computed: dict[str, Evaluate] = {}
+        self._removed: list[str] = []
+        self._kept: list[str] | None = None
+        """The columns that stay; None if all do that are not removed."""
+        self._names: set[str] | None = set()
+        """What the expressions use, columns among it; None if whole records."""
         self._flatten: Flattener | None = None
+        self._is_custom = isinstance(stream_map, CustomStreamMap)
+        if isinstance(stream_map, CustomStreamMap):
+            self._compile(stream_map)
         if stream_map.flattening_enabled and stream_map.flattening_options:
             self._flatten = Flattener(stream_map.flattening_options, stream_map.transformed_schema)
-            self._decoded_columns = None
+            self._names = None
+
+    def _compile(self, stream_map: CustomStreamMap) -> None:
+        use_exact_json(stream_map)
+        # The SDK keeps what it has parsed in two functions: tests/streams/test_stream_maps.py sees
+        # when that changes.
+        parsed = {
+            **getclosurevars(stream_map._filter_fn).nonlocals,  # noqa: SLF001
+            **getclosurevars(stream_map._transform_fn).nonlocals,  # noqa: SLF001
+        }
+        if not parsed["include_by_default"]:
+            self._kept = list(stream_map.transformed_key_properties or [])
+        names: set[str] = set()
+        if "filter_rule" in parsed:
+            tree = parsed["filter_rule_parsed"]
+            self._filter = compile_expression(stream_map, parsed["filter_rule"], tree, None)
+            names |= names_in(tree)
+        for name, expression, tree in parsed["stream_map_parsed"]:
+            if tree is None:
+                self._removed.append(name)
+                continue
+            if not isinstance(tree, ast.Expr):
+                raise StreamMapConfigError(f"{expression!r} is not an expression")
+            self._computed[name] = compile_expression(stream_map, expression, tree, name)
+            names |= names_in(tree)
+            if "self" in names:
+                names.add(name)
+        self._names = names if names.isdisjoint(WHOLE_RECORD) else None
 
     def __call__(self, data: bytes | msgspec.Raw) -> bytes | None:
         """Return what the map makes of a record, as JSON with exact numbers.
@@ -101,17 +127,18 @@ class RecordTransform:
         None if the map filters the record out.
 
         Raises:
-            InvalidRecordError: The record is no object, or the map can't be applied to it.
+            InvalidRecordError: The record is not an object, or the map can't be applied to it.
         """
-        record, columns = self._decode_columns(data) or self._decode(data)
+        record, columns = self._decode_used(data) or self._decode(data)
         try:
-            result = columns if self._map is None else self._map.transform(record, columns)
+            result = self._transform(record, columns) if self._is_custom else columns
             if result is not None and self._flatten is not None:
                 result = self._flatten(result)
         except Exception as error:
+            # Most errors quote the record; the message of a MapExpressionError does not.
+            reason = f"{error}" if error.__cause__ is not None else type(error).__name__
             raise InvalidRecordError(
-                f"the stream map of {self._stream_name!r} can't be applied to a record: "
-                f"{_describe(error)}"
+                f"the stream map of {self._stream_name!r} can't be applied to a record: {reason}"
             ) from error
         if result is None:
             return None
@@ -123,19 +150,19 @@ class RecordTransform:
                 f"{type(error).__name__}"
             ) from None
 
-    def _decode_columns(
+    def _decode_used(
         self, data: bytes | msgspec.Raw
     ) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Return the columns that expressions use, decoded, and all of them, most as bytes.
 
         None if all are to be decoded, or if one can't be.
         """
-        if self._decoded_columns is None:
+        if self._names is None:
             return None
         record: dict[str, Any] = {}
         try:
             columns: dict[str, Any] = _decode_columns(data)
-            for name in self._decoded_columns:
+            for name in self._names:
                 if name in columns:
                     record[name] = value = _decode_value(columns[name])
                     if type(value) is dict or type(value) is list:
@@ -152,89 +179,32 @@ class RecordTransform:
                 f"a record of stream {self._stream_name!r} can't be read: {error}"
             ) from None
         if not isinstance(record, dict):
-            raise InvalidRecordError(f"a record of stream {self._stream_name!r} is no JSON object")
+            raise InvalidRecordError(
+                f"a record of stream {self._stream_name!r} is not a JSON object"
+            )
         return record, record.copy()
 
-
-class _CompiledMap:
-    """A stream map of the SDK, with its expressions compiled."""
-
-    def __init__(self, stream_map: CustomStreamMap) -> None:
-        use_exact_json(stream_map)
-        self._stream_map = stream_map
-        self._filter: Evaluate | None = None
-        self._names: set[str] = set()
-        # Applied to this record, the map yields its expressions, and not what they make.
-        probe = _ProbeRecord()
-        # It is the SDK's private API: tests/streams/test_stream_maps.py sees when that changes.
-        stream_map._eval = self._compile  # type: ignore[method-assign] # noqa: SLF001
-        try:
-            made: dict[str, Evaluate] = stream_map._transform_fn(probe) or {}  # noqa: SLF001
-        finally:
-            del stream_map._eval  # noqa: SLF001 - its own is back
-        self._computed = list(made.items())
-        self._removed = list(probe.removed)
-        self._kept = None if probe.copied else list(stream_map.transformed_key_properties or [])
-        """The columns that stay; None if all do that are not removed."""
-        self.columns = frozenset(self._names) if self._names.isdisjoint(WHOLE_RECORD) else None
-        """Names that the expressions ask for, columns among them; None if for whole records."""
-
-    def transform(self, record: dict[str, Any], columns: dict[str, Any]) -> dict[str, Any] | None:
+    def _transform(self, record: dict[str, Any], columns: dict[str, Any]) -> dict[str, Any] | None:
         """Return what the map makes of a record; None if it filters it out, or nothing is left.
 
         ``record`` has what the expressions see. ``columns`` has all columns, and is changed.
         """
         if self._filter is not None and not self._filter(record):
             return None
-        if self._kept is None:
-            result = columns
-            for name in self._removed:
-                result.pop(name, None)
-        else:
-            result = {name: columns[name] for name in self._kept if name in columns}
-        for name, evaluate in self._computed:
-            result[name] = evaluate(record)
-        return result or None
-
-    def _compile(
-        self,
-        expr: str,
-        expr_parsed: ast.Expr,
-        record: dict[str, Any],  # noqa: ARG002 - the SDK's signature
-        property_name: str | None,
-    ) -> Any:
-        names = names_in(expr_parsed)
-        self._names |= names
-        if "self" in names and property_name:
-            self._names.add(property_name)
-        compiled = compile_expression(self._stream_map, expr, expr_parsed, property_name)
-        if property_name is None:
-            self._filter = compiled
-        return compiled
-
-
-class _ProbeRecord(dict[str, Any]):
-    """An empty record that sees whether a stream map copies it, and what is removed then."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.copied = False
-        self.removed: list[str] = []
-
-    def copy(self) -> _ProbeRecord:
-        self.copied = True
-        return self
-
-    def pop(self, name: str, default: Any = None) -> Any:
-        self.removed.append(name)
-        return default
+        if self._kept is not None:
+            columns = {name: columns[name] for name in self._kept if name in columns}
+        for name in self._removed:
+            columns.pop(name, None)
+        for name, evaluate in self._computed.items():
+            columns[name] = evaluate(record)
+        return columns or None
 
 
 def define_stream(message: SchemaMessage) -> StreamDefinition:
     """Return what a SCHEMA message says of a stream.
 
     Raises:
-        InvalidSchemaError: The service would not take it.
+        InvalidSchemaError: The service would refuse it.
     """
     try:
         schema = decode_exactly(bytes(message.schema))
@@ -304,9 +274,3 @@ def _define(
             )
     bookmarks = [name for name in bookmark_properties if not is_reserved(name)]
     return StreamDefinition(name, schema, list(dict.fromkeys(key_properties)), bookmarks)
-
-
-def _describe(error: Exception) -> str:
-    """Name an expression's error without its text, which may quote the record."""
-    cause = error.__cause__
-    return f"{error}" if cause is not None else type(error).__name__

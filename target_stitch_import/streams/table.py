@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from target_stitch_import.sequences.bookmarks import BookmarkSequencer
 
-__all__ = ["Table"]
-
 
 @dataclass
 class Table:
@@ -31,7 +29,7 @@ class Table:
     """The SDK's metric of its records."""
     _logged: set[str] = field(default_factory=set)
 
-    def log_once(self, logger: logging.Logger, level: int, text: str) -> None:
+    def log_once(self, logger: logging.Logger, text: str, level: int = logging.WARNING) -> None:
         """Log what its records have, the first time that this is so."""
         if text not in self._logged:
             self._logged.add(text)
@@ -44,31 +42,28 @@ class Table:
         omitted: Sequence[str],
         by_bookmark: BookmarkSequencer | None,
     ) -> None:
-        """Log once what its records have that is not as it should be.
+        """Log once what is wrong with its records.
 
         ``omitted`` names columns that are left out, ``by_bookmark`` has given the records sequences.
         """
         name = by_bookmark and by_bookmark.name
         if self.sequencer.clamped:
             time = "time_extracted" if name is None else f"value of bookmark property {name!r}"
-            self.log_once(
-                logger,
-                logging.WARNING,
+            text = (
                 f"have a {time} more than five minutes ahead of this machine's clock; their "
-                "sequences are held to the clock. Check both clocks.",
+                "sequences are held to the clock. Check both clocks."
             )
+            self.log_once(logger, text)
         if omitted:
-            self.log_once(
-                logger,
-                logging.WARNING,
+            text = (
                 f"have columns whose names start with _sdc, which are Stitch's own: "
-                f"{json_excerpt(omitted)}. They are left out; to keep one, give it another name with a "
-                "stream map.",
+                f"{json_excerpt(omitted)}. They are left out; to keep one, give it another name with "
+                "a stream map."
             )
+            self.log_once(logger, text)
         if by_bookmark is not None and by_bookmark.has_missing:
-            self.log_once(
-                logger,
-                logging.WARNING,
+            text = (
                 f"have no timestamp and no integer in bookmark property {name!r} that can be a "
-                "sequence; they take the one behind the record before them.",
+                "sequence; they take the one behind the record before them."
             )
+            self.log_once(logger, text)

@@ -162,7 +162,7 @@ ANSWERED: list[tuple[Answer, tuple[str, ...], str, str]] = [
 
 @pytest.mark.parametrize(("answer", "expected", "name", "message"), ANSWERED)
 def test_each_answer_says_what_is_wrong(
-    answer: Answer, expected: tuple[str, ...], name: str, said: str
+    answer: Answer, expected: tuple[str, ...], name: str, message: str
 ) -> None:
     # given a service that is up, and has this against the record
     services = Services(us=[UP, answer])
@@ -211,7 +211,7 @@ def test_a_page_of_a_proxy_is_no_word_on_the_client_id() -> None:
         (recorded("wrong_url"), "404"),
     ],
 )
-def test_a_service_that_is_not_up_is_told(answer: Answer, said: str) -> None:
+def test_a_service_that_is_not_up_is_told(answer: Answer, message: str) -> None:
     # given a service that is not up, but still checks a record, as it never answers 503 to that
     services = Services(us=[answer, VALID])
     # when the access is checked

@@ -134,15 +134,15 @@ def test_a_broken_connection_is_tried_again(tmp_path: Path) -> None:
 
 
 BAD_LINES = [
-    ("no JSON", "is no JSON"),
-    ("[1]", "is no Singer message"),
-    ("5", "is no Singer message"),
-    ('{"type": "RECORD", "stream": "orders", "record": {"id": 1}', "is no JSON"),
+    ("no JSON", "is not JSON"),
+    ("[1]", "is not a Singer message"),
+    ("5", "is not a Singer message"),
+    ('{"type": "RECORD", "stream": "orders", "record": {"id": 1}', "is not JSON"),
     ('{"type": "RECORD", "stream": "orders", "record": ' + "[" * 100_000, "is nested too deeply"),
-    ("\0", "is no JSON"),
-    ('{"type": "RECORD", "stream": "orders", "record": {"id": 1}}\0', "is no JSON"),
-    ("null", "is no Singer message"),
-    ('"RECORD"', "is no Singer message"),
+    ("\0", "is not JSON"),
+    ('{"type": "RECORD", "stream": "orders", "record": {"id": 1}}\0', "is not JSON"),
+    ("null", "is not a Singer message"),
+    ('"RECORD"', "is not a Singer message"),
     ('{"stream": "orders"}', "missing required field `type`"),
     ('{"type": null}', "Expected `str`"),
     ('{"type": "WISH"}', "Invalid value 'WISH'"),
@@ -160,7 +160,7 @@ BAD_LINES = [
     ('{"type": "SCHEMA", "stream": "x", "schema": {"type": "object"}}', "has no properties"),
     ('{"type": "SCHEMA", "stream": "x", "schema": ' + "[" * 100_000, "nested too deeply"),
     ('{"type": "STATE"}', "missing required field `value`"),
-    ('{"type": "STATE", "value": [1]}', "the value of a STATE is no JSON object"),
+    ('{"type": "STATE", "value": [1]}', "the value of a STATE is not a JSON object"),
     ('{"type": "STATE", "value": ' + '{"a":' * 100_000, "nested too deeply"),
     ('{"type": "ACTIVATE_VERSION", "stream": "orders"}', "missing required field `version`"),
     ('{"type": "ACTIVATE_VERSION", "stream": "x", "version": 1}', "came before its SCHEMA"),
@@ -207,7 +207,7 @@ def test_half_a_line_at_the_end_is_named(service: Service, tmp_path: Path) -> No
     run = piped(service.config(), tmp_path, data)
     # then what came before is safe, and the line is named
     assert (run.exit_code, service.ids, run.states) == (1, [7], [{"at": 7}])
-    assert "Line 4 of the input: it is no JSON" in run.last_line
+    assert "Line 4 of the input: it is not JSON" in run.last_line
 
 
 def test_a_schema_again_and_again_is_no_matter(service: Service, tmp_path: Path) -> None:

@@ -154,4 +154,4 @@ def test_a_state_that_is_no_object_is_refused(service: Service, tmp_path: Path) 
     # then the line is named, and the STATE before it is written
     assert run.exit_code == 1
     assert run.states == [{"a": 1}]
-    assert "Line 2 of the input: the value of a STATE is no JSON object" in run.last_line
+    assert "Line 2 of the input: the value of a STATE is not a JSON object" in run.last_line

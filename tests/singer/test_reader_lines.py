@@ -29,7 +29,7 @@ def record(number: int) -> bytes:
 
 
 class Chunked(io.RawIOBase):
-    """A source without a file descriptor that gives what it is told to."""
+    """A source without a file descriptor that gives prepared chunks."""
 
     def __init__(self, chunks: list[bytes]) -> None:
         self._chunks = [chunk for chunk in chunks if chunk]
@@ -47,10 +47,10 @@ def read_all(
     ``on_item`` is called with each run, and with each other message.
     """
     reader = MessageReader()
-    found: list[tuple[int, str, bytes]] = []
+    received: list[tuple[int, str, bytes]] = []
 
     def note(kind: str, message: Any) -> None:
-        found.append((reader.line, kind, b""))
+        received.append((reader.line, kind, b""))
         if on_item is not None:
             on_item(message)
 
@@ -59,7 +59,7 @@ def read_all(
         for block in run.blocks.values():
             pairs = zip(block.positions, block.records, strict=True)
             part += [(at, "RECORD", bytes(record)) for at, record in pairs]
-        found.extend(sorted(part))
+        received.extend(sorted(part))
         if on_item is not None:
             on_item(run)
 
@@ -67,8 +67,8 @@ def read_all(
     counts = reader.process_lines(
         cast("IO[Any]", source), {kind: partial(note, kind) for kind in TYPES}
     )
-    assert counts.total() == len(found)
-    return found
+    assert counts.total() == len(received)
+    return received
 
 
 def ids(source: Any) -> list[bytes]:
@@ -145,7 +145,7 @@ def test_what_comes_before_a_bad_line_is_handed_over_first(size: int) -> None:
     data = record(1) + b"\n\n" + record(2) + b"\nbroken\n" + record(3) + b"\n"
     chunks = [data[start : start + size] for start in range(0, len(data), size)]
     # when they are read, then those before it come first
-    with pytest.raises(InputError, match=r"^Line 4 of the input: it is no JSON") as refused:
+    with pytest.raises(InputError, match=r"^Line 4 of the input: it is not JSON") as refused:
         read_all(Chunked(chunks), seen.append)
     records = [bytes(each) for run in seen for each in run.blocks["s"].records]
     assert records == [b'{"id":1}', b'{"id":2}']
@@ -155,7 +155,9 @@ def test_what_comes_before_a_bad_line_is_handed_over_first(size: int) -> None:
 def test_a_state_that_can_not_be_used_is_refused_with_its_line() -> None:
     seen: list[Any] = []
     data = record(1) + b'\n{"type":"STATE","value":[1]}\n' + record(2)
-    with pytest.raises(InputError, match=r"^Line 2 of the input: the value of a STATE is no JSON"):
+    with pytest.raises(
+        InputError, match=r"^Line 2 of the input: the value of a STATE is not a JSON"
+    ):
         read_all(io.BytesIO(data), seen.append)
     assert [run.blocks["s"].positions for run in seen] == [[1]]
 

@@ -116,7 +116,7 @@ def test_the_other_types_are_read() -> None:
 def test_each_required_field_is_missed(kind: str, field: str) -> None:
     line = json.dumps({name: value for name, value in GOOD[kind].items() if name != field})
     with pytest.raises(
-        InputError, match=f"Line 5 of the input: it is no Singer message: .*`{field}`"
+        InputError, match=f"Line 5 of the input: it is not a Singer message: .*`{field}`"
     ):
         read(line.encode())
 
@@ -142,7 +142,7 @@ def test_each_required_field_is_missed(kind: str, field: str) -> None:
     ],
 )
 def test_a_field_of_a_wrong_type_is_refused(kind: str, field: str, value: Any) -> None:
-    with pytest.raises(InputError, match=r"it is no Singer message: .*\$\." + field):
+    with pytest.raises(InputError, match=r"it is not a Singer message: .*\$\." + field):
         read(json.dumps({**GOOD[kind], field: value}).encode())
 
 
@@ -157,26 +157,26 @@ RECORD = b'{"type":"RECORD","stream":"s","record":%s}'
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b"{", "it is no JSON: Input data was truncated"),
-        (b"hello", "it is no JSON: JSON is malformed"),
-        (b"\0", "it is no JSON"),
-        (RECORD % b'{"a":"\0"}', "it is no JSON"),
-        (RECORD % b'{"a":01}', "it is no JSON"),
-        (RECORD % b'{"a":"\\x"}', "it is no JSON"),
-        (RECORD % b'{"a":nan}', "it is no JSON"),
-        (RECORD % b'{"a":NaNa}', "it is no JSON"),
-        (RECORD % b'{"a":1}' + b"x", "it is no JSON"),
-        (RECORD % b'{"a":1}' + RECORD % b"{}", "it is no JSON"),
-        (b'{"type":"RECORD","stream":"\xff","record":{}}', "it is no JSON"),
-        (b"\xef\xbb\xbf" + RECORD % b"{}", "it is no JSON"),
-        (b"\xff\xfe{\0}\0", "it is no JSON"),
+        (b"{", "it is not JSON: Input data was truncated"),
+        (b"hello", "it is not JSON: JSON is malformed"),
+        (b"\0", "it is not JSON"),
+        (RECORD % b'{"a":"\0"}', "it is not JSON"),
+        (RECORD % b'{"a":01}', "it is not JSON"),
+        (RECORD % b'{"a":"\\x"}', "it is not JSON"),
+        (RECORD % b'{"a":nan}', "it is not JSON"),
+        (RECORD % b'{"a":NaNa}', "it is not JSON"),
+        (RECORD % b'{"a":1}' + b"x", "it is not JSON"),
+        (RECORD % b'{"a":1}' + RECORD % b"{}", "it is not JSON"),
+        (b'{"type":"RECORD","stream":"\xff","record":{}}', "it is not JSON"),
+        (b"\xef\xbb\xbf" + RECORD % b"{}", "it is not JSON"),
+        (b"\xff\xfe{\0}\0", "it is not JSON"),
         (RECORD % (b"[" * 200_000 + b"]" * 200_000), "it is nested too deeply"),
         (b"[" * 200_000, "it is"),
-        (b"[]", "it is no Singer message"),
-        (b"5", "it is no Singer message"),
-        (b"null", "it is no Singer message"),
-        (b'"RECORD"', "it is no Singer message"),
-        (b"{}", "it is no Singer message"),
+        (b"[]", "it is not a Singer message"),
+        (b"5", "it is not a Singer message"),
+        (b"null", "it is not a Singer message"),
+        (b'"RECORD"', "it is not a Singer message"),
+        (b"{}", "it is not a Singer message"),
     ],
     ids=lambda value: ascii(value)[:40],
 )
@@ -200,7 +200,7 @@ def test_a_byte_order_mark_is_accepted_on_the_first_line_only() -> None:
     line = b"\xef\xbb\xbf" + RECORD % b"{}"
     assert reader.deserialize_json(line).stream == "s"
     reader.line = 2
-    with pytest.raises(InputError, match=r"Line 2 .* no JSON"):
+    with pytest.raises(InputError, match=r"Line 2 .* not JSON"):
         reader.deserialize_json(line)
 
 
@@ -230,5 +230,5 @@ def test_nan_in_a_state_becomes_null_too() -> None:
 
 
 def test_a_bad_line_with_nan_in_it_is_a_bad_line() -> None:
-    with pytest.raises(InputError, match=r"Line 5 .* no JSON"):
+    with pytest.raises(InputError, match=r"Line 5 .* not JSON"):
         read(b'{"type":"RECORD","stream":"s","record":{"a":NaN}')

@@ -85,9 +85,9 @@ def test_a_pipe_is_read_to_its_end_without_anything_to_wait_for(pipe: tuple[int,
     read_end, write_end = pipe
     os.write(write_end, LINE * 2)
     os.close(write_end)
-    found: list[int] = []
-    listen(read_end, on_run=found.append)
-    assert found == [2]
+    received: list[int] = []
+    listen(read_end, on_run=received.append)
+    assert received == [2]
 
 
 def test_lines_that_come_a_moment_later_are_read_together(
@@ -107,9 +107,9 @@ def test_lines_that_come_a_moment_later_are_read_together(
     monkeypatch.setattr("target_stitch_import.singer.reader.time.sleep", nap)
     os.write(write_end, LINE)
     # when it is read, then all come at once
-    found: list[int] = []
-    listen(read_end, on_run=found.append)
-    assert found == [4]
+    received: list[int] = []
+    listen(read_end, on_run=received.append)
+    assert received == [4]
     # and no line waits longer than two milliseconds for others
     assert naps == [0.002]
 
@@ -127,10 +127,10 @@ def test_there_is_no_nap_where_much_is_there(
         raise AssertionError("a nap")
 
     monkeypatch.setattr("target_stitch_import.singer.reader.time.sleep", nap)
-    found: list[int] = []
+    received: list[int] = []
     with pytest.raises(InputError):  # the last line is cut off
-        listen(read_end, on_run=found.append)
-    assert sum(found) == 65_536 // len(LINE)
+        listen(read_end, on_run=received.append)
+    assert sum(received) == 65_536 // len(LINE)
 
 
 @pytest.mark.parametrize("lines", [1, 3])

@@ -122,7 +122,7 @@ def test_what_comes_before_a_state_that_can_not_be_used_is_handed_over(value: by
         next(items)
 
 
-def run_of(*messages: Message | None) -> Run:
+def only_run(*messages: Message | None) -> Run:
     """Return the only run of messages."""
     (run,) = split_into_runs(messages, 1)
     assert isinstance(run, Run)
@@ -130,7 +130,7 @@ def run_of(*messages: Message | None) -> Run:
 
 
 def test_the_newest_state_is_that_before_a_position() -> None:
-    run = run_of(state(b'{"x":1}'), record(2), state(b'{"x":3}'), record(4))
+    run = only_run(state(b'{"x":1}'), record(2), state(b'{"x":3}'), record(4))
     assert run.newest_state() == b'{"x":3}'
     assert [run.newest_state(before) for before in (1, 2, 3, 4, 9)] == [
         None,
@@ -139,14 +139,14 @@ def test_the_newest_state_is_that_before_a_position() -> None:
         b'{"x":3}',
         b'{"x":3}',
     ]
-    assert run_of(record(1)).newest_state() is None
+    assert only_run(record(1)).newest_state() is None
 
 
 def test_a_record_of_a_block_is_given_back_as_a_message() -> None:
-    block = run_of(record(1, version=7), record(2, version=7)).blocks["a"]
-    found = block.message(1)
-    assert (found.stream, bytes(found.record), found.version) == ("a", b"2", 7)
-    assert found.time_extracted == 2
+    block = only_run(record(1, version=7), record(2, version=7)).blocks["a"]
+    received = block.message(1)
+    assert (received.stream, bytes(received.record), received.version) == ("a", b"2", 7)
+    assert received.time_extracted == 2
 
 
 messages = st.lists(
@@ -162,10 +162,10 @@ messages = st.lists(
 
 def in_order(items: Iterable[Run | tuple[int, Message]]) -> list[tuple[int, Any]]:
     """Return what runs hold, by position; the parts of a run in the order of the input."""
-    found: list[tuple[int, Any]] = []
+    received: list[tuple[int, Any]] = []
     for item in items:
         if isinstance(item, tuple):
-            found.append((item[0], str(item[1].__struct_config__.tag)))
+            received.append((item[0], str(item[1].__struct_config__.tag)))
             continue
         part: list[tuple[int, Any]] = [*item.states]
         for stream, block in item.blocks.items():
@@ -176,8 +176,8 @@ def in_order(items: Iterable[Run | tuple[int, Message]]) -> list[tuple[int, Any]
             ]
         firsts = [block.positions[0] for block in item.blocks.values()]
         assert firsts == sorted(firsts)
-        found += sorted(part, key=lambda each: each[0])
-    return found
+        received += sorted(part, key=lambda each: each[0])
+    return received
 
 
 @settings(deadline=None)
@@ -207,5 +207,5 @@ def test_whatever_comes_nothing_is_lost_and_a_run_may_be_split_anywhere(
 
 
 def test_behind_a_split_blocks_are_in_the_order_of_their_first_records() -> None:
-    _, rest = run_of(record(1, "a"), record(2, "b"), record(3, "a")).split([2])
+    _, rest = only_run(record(1, "a"), record(2, "b"), record(3, "a")).split([2])
     assert [*rest.blocks] == ["b", "a"]

@@ -65,9 +65,9 @@ def test_it_is_what_the_sdk_makes_of_it(
     for record in data:
         # When a record is flattened, by the SDK and here
         expected = flatten_record(record, schema, depth, separator, max_key_length=longest)
-        found = flattener(record)
+        flattened = flattener(record)
         # Then the columns, their order and their values are the same
-        assert list(found.items()) == list(expected.items())
+        assert list(flattened.items()) == list(expected.items())
 
 
 def test_a_list_becomes_the_same_text() -> None:

@@ -70,14 +70,14 @@ class Loading:
     def records(self) -> dict[str, list[int]]:
         """The ids of the records of each table in the order of their sequences, open ones included."""
         self._pipeline.builder.seal_all()
-        found: dict[str, list[tuple[int, int]]] = {}
+        by_table: dict[str, list[tuple[int, int]]] = {}
         for batch in self.batches:
             body = json.loads(batch.body)
-            found.setdefault(body["table_name"], []).extend(
+            by_table.setdefault(body["table_name"], []).extend(
                 (each["sequence"], each["data"]["id"]) for each in body["messages"]
             )
-        assert all(len(dict(each)) == len(each) for each in found.values())
-        return {name: [number for _, number in sorted(each)] for name, each in found.items()}
+        assert all(len(dict(each)) == len(each) for each in by_table.values())
+        return {name: [number for _, number in sorted(each)] for name, each in by_table.items()}
 
     def _refuse(
         self,
@@ -325,8 +325,8 @@ def test_a_batch_has_what_the_tap_wrote_where_that_is_wanted(wanted: bool) -> No
     loading.load(first, second)
     assert loading.records == {"a": [1, 2]}
     (batch,) = loading.batches
-    found = {at: message for at, (_, message) in batch.originals.items()}
-    assert found == ({1: first, 2: second} if wanted else {})
+    originals = {at: message for at, (_, message) in batch.originals.items()}
+    assert originals == ({1: first, 2: second} if wanted else {})
 
 
 def test_no_original_is_kept_of_a_record_that_is_the_taps() -> None:

@@ -60,8 +60,8 @@ usual = st.fixed_dictionaries(
         "place": st.dictionaries(st.sampled_from(["city", "a"]), scalars),
     }
 )
-others = st.fixed_dictionaries({}, optional=dict.fromkeys(COLUMNS, values))
-records = (usual | others).map(encode_exactly)
+unusual = st.fixed_dictionaries({}, optional=dict.fromkeys(COLUMNS, values))
+records = (usual | unusual).map(encode_exactly)
 
 NAMES = [*PROPERTIES, *PROPERTIES, *COLUMNS, "__stream_name__", "__original_stream_name__", "fake"]
 LITERALS = ["1", "2.5", "''", "'city'", "'a-b'", "None", "True", "-1", "'NaN'", "()"]
@@ -180,7 +180,12 @@ def outcome(transform: Callable[[bytes], bytes | None], record: bytes) -> Any:
             cause = error.__cause__ or error.__context__ or error
         inner = cause.__cause__
         return type(cause), without_addresses(cause), type(inner), without_addresses(inner)
-    return None if result is None else without_addresses([*decode_exactly(result).items()])
+    if result is None:
+        return None
+    try:
+        return without_addresses([*decode_exactly(result).items()])
+    except ValueError:  # a decimal is the key of an object: the record is refused later
+        return result
 
 
 @settings(deadline=None, max_examples=250)
@@ -277,7 +282,7 @@ def test_two_transforms_can_share_a_map() -> None:
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        (b"[1]", "a record of stream 'orders' is no JSON object"),
+        (b"[1]", "a record of stream 'orders' is not a JSON object"),
         (b'{"id": 1', "a record of stream 'orders' can't be read: "),
         (b'{"id": 1e99999999999999999999}', "it has a number whose exponent is too large"),
         (b'{"id": 1}', "can't be applied to a record: Failed to evaluate"),
