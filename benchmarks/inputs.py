@@ -102,13 +102,13 @@ def write_live(made: list[bytes], rate: int) -> None:
 
     It is busy between two lines, as a tap is. It catches up with 10 ms that it lost, but not more.
     """
-    due = 0.0
+    next_at = 0.0
     for line in made:
-        while (now := time.perf_counter()) < due:
+        while (now := time.perf_counter()) < next_at:
             pass
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
-        due = max(due, now - 0.01) + 1 / rate
+        next_at = max(next_at, now - 0.01) + 1 / rate
 
 
 def main() -> int:

@@ -173,8 +173,8 @@ def page_table(results: Sequence[Result]) -> str:
         if not ours:
             continue
         slowest = max(ours, key=lambda each: each.seconds)
-        others = [found.get((shape.name, *column)) for column in columns.values()]
-        cells = [f"{each.ratio:.3g}" if each and each.ratio else "" for each in others]
+        rest = [found.get((shape.name, *column)) for column in columns.values()]
+        cells = [f"{each.ratio:.3g}" if each and each.ratio else "" for each in rest]
         speed = f"{slowest.seconds:.2f} | {round(slowest.speed, -3):,.0f}"
         lines.append(f"{shape.name}: {shape.about} | {speed} | {' | '.join(cells)}")
     return "".join(f"| {line} |\n" for line in lines)

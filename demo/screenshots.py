@@ -54,8 +54,10 @@ def main() -> int:
             load(emulator.url, work)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-                take(browser, f"{emulator.url}/", "emulator.png", (1280, 1300), "light")
-                take(browser, f"{emulator.url}/", "emulator-phone.png", (390, 1650), "dark")
+                take_screenshot(browser, f"{emulator.url}/", "emulator.png", (1280, 1300), "light")
+                take_screenshot(
+                    browser, f"{emulator.url}/", "emulator-phone.png", (390, 1650), "dark"
+                )
                 browser.close()
     return 0
 
@@ -90,7 +92,9 @@ def refuse(url: str) -> None:
     requests.post(address, data=json.dumps(body), headers=headers, timeout=10)
 
 
-def take(browser: Browser, url: str, name: str, size: tuple[int, int], scheme: Any) -> None:
+def take_screenshot(
+    browser: Browser, url: str, name: str, size: tuple[int, int], scheme: Any
+) -> None:
     """Take one picture of the page, as it is with the table of flights open."""
     width, height = size
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from tests.support.messages import record, schema, state, stream_of  # noqa: E402
+from tests.support.messages import record, schema, state, tap_output  # noqa: E402
 from tests.support.running import COMMAND, environment  # noqa: E402
 from tests.support.service import ACCEPTED, running_service  # noqa: E402
 from tests.support.terminal import terminal  # noqa: E402
@@ -51,14 +51,14 @@ def last_frame(folder: Path) -> str:
         command = [COMMAND, "--config", str(path)]
         with Popen(command, stdin=PIPE, stdout=PIPE, stderr=screen.theirs, env=env) as process:
             assert process.stdin is not None  # noqa: S101
-            process.stdin.write(stream_of(*(schema(stream) for stream in STREAMS)))
+            process.stdin.write(tap_output(*(schema(stream) for stream in STREAMS)))
             for place in range(ROUNDS):
                 lines = [
                     record({"id": place * count + each, "name": "Finn"}, stream)
                     for stream, count in STREAMS.items()
                     for each in range(count)
                 ]
-                process.stdin.write(stream_of(*lines, state({"round": place})))
+                process.stdin.write(tap_output(*lines, state({"round": place})))
                 process.stdin.flush()
                 time.sleep(0.01)
             process.stdin.close()

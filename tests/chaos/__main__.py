@@ -36,14 +36,14 @@ def main() -> int:
     gc.freeze()  # what is imported need not be looked through in every child
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     numbers = range(options.schedules) if options.schedule is None else [options.schedule]
-    started = told = time.monotonic()
+    started = reported = time.monotonic()
     figures: Counter[str] = Counter()
     for number in numbers:
         if not _kept(options.seed, number, figures):
             return 1
-        if time.monotonic() - told > EVERY:
-            told = time.monotonic()
-            _say(_summary(figures, told - started))
+        if time.monotonic() - reported > EVERY:
+            reported = time.monotonic()
+            _say(_summary(figures, reported - started))
     _say(f"nothing lost: {_summary(figures, time.monotonic() - started)}")
     return 0
 
@@ -74,8 +74,8 @@ def _options() -> argparse.Namespace:
 
 
 def _summary(figures: Counter[str], seconds: float) -> str:
-    told = [f"{name}: {figures[name]:,}" for name in FIGURES]
-    return ", ".join([*told, f"seconds: {seconds:.1f}"])
+    reported = [f"{name}: {figures[name]:,}" for name in FIGURES]
+    return ", ".join([*reported, f"seconds: {seconds:.1f}"])
 
 
 def _say(text: str) -> None:

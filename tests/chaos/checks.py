@@ -1,7 +1,4 @@
-"""What must hold after each run, and at the end.
-
-Knows what was fed, what came back and what is in the tables; nothing of processes.
-"""
+"""What must hold after each run, and at the end."""
 
 from __future__ import annotations
 
@@ -109,8 +106,8 @@ def check_promise(story: Sequence[Line], database: Path, state: int, reached: in
 def check_tables(story: Sequence[Line], database: Path) -> None:
     """Check that the tables are what the whole story says."""
     for stream, rows in _tables(story, database).items():
-        told = [line for line in story if line.stream == stream and line.kind == "record"]
-        records = [line.data for line in told if line.version == stream.versions[-1]]
+        reported = [line for line in story if line.stream == stream and line.kind == "record"]
+        records = [line.data for line in reported if line.version == stream.versions[-1]]
         truth = {_key(stream, record): record for record in records}
         seen = set()
         for row in rows:

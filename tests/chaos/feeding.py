@@ -1,7 +1,4 @@
-"""One run: the target is fed line by line, and disturbed at the instant that was drawn.
-
-Knows pipes and signals; nothing of tables.
-"""
+"""One run: the target is fed line by line, and disturbed at the instant that was drawn."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a schedule is: streams, the lines of a tap, faults; all of it drawn from two numbers.
 
-Knows Singer and nothing of processes. The same seed and number always give the same plan.
+The same seed and number always give the same plan.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ def planned(seed: int, number: int) -> Plan:
     plan = Plan(seed, number, (), "", 0)
     dice = plan.draw("lines")
     shares = Shares(dice.choice([0, 0, 0, 0.01, 0.3]), dice.choice([0, 0, 0.03]))
-    told = [_told(dice, stream, shares) for stream in _streams(dice)]
-    lines = _with_states(_interleaved(told, dice), dice)
+    reported = [_told(dice, stream, shares) for stream in _streams(dice)]
+    lines = _with_states(_interleaved(reported, dice), dice)
     longest = max(len(json.dumps(line.data)) for line in lines)
     dice = plan.draw("faults")
     return Plan(seed, number, tuple(lines), _faults(dice, longest), dice.randint(1, 5))

@@ -1,7 +1,4 @@
-"""Children of this process: forked, so that nothing is imported twice, and as good as fresh.
-
-Knows processes and pipes; nothing of what goes through them.
-"""
+"""Children of this process: forked, so that nothing is imported twice, and as good as fresh."""
 
 from __future__ import annotations
 
@@ -77,11 +74,11 @@ def start_target(arguments: list[str], stderr: Path) -> Child:
 def start_emulator(database: Path, faults: str, stderr: Path) -> Service:
     """Run an emulator that does wrong what ``faults`` says."""
     from_url, url = os.pipe()
-    held, hold = os.pipe()
+    kept_open, hold = os.pipe()
     log = os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def work() -> int:
-        _keep_only(held, url, log)
+        _keep_only(kept_open, url, log)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         logging.basicConfig(format="%(message)s")
         logging.getLogger("stitch-import-emulator").setLevel(logging.INFO)
@@ -92,7 +89,7 @@ def start_emulator(database: Path, faults: str, stderr: Path) -> Service:
         return 0
 
     pid = _forked(work)
-    for descriptor in (held, url, log):
+    for descriptor in (kept_open, url, log):
         os.close(descriptor)
     address = os.read(from_url, 1_000).decode()
     os.close(from_url)

@@ -122,8 +122,12 @@ class _Stage:
         run = fed(start_target(["--config", str(config)], log), lines, action, dice)
         (self._folder / f"{name}.input").write_bytes(run.written)
         (self._folder / f"{name}.stdout").write_bytes(run.stdout)
-        told = {**dataclasses.asdict(action), "signals": run.signals, "exit_code": run.exit_code}
-        (self._folder / f"{name}.action").write_text(json.dumps(told))
+        reported = {
+            **dataclasses.asdict(action),
+            "signals": run.signals,
+            "exit_code": run.exit_code,
+        }
+        (self._folder / f"{name}.action").write_text(json.dumps(reported))
         return run, log.read_text()
 
     def _count(self, run: Fed, places: list[int]) -> None:

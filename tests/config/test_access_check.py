@@ -19,19 +19,19 @@ from tests.support.service import HANG_UP, UP, running_service
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.support.service import Answer, Request
+    from tests.support.service import Request, ServiceResponse
 
 TOKEN = "s3cret-token"
 US, EU = REGIONS["us"], REGIONS["eu"]
 ELSEWHERE = "https://stitch.example.com"
 
-DOWN: Answer = (503, b'{"status": "ERROR", "reason": "Down for maintenance."}', {})
-VALID: Answer = (200, b'{"status": "OK", "message": "Batch is valid!"}', {})
+DOWN: ServiceResponse = (503, b'{"status": "ERROR", "reason": "Down for maintenance."}', {})
+VALID: ServiceResponse = (200, b'{"status": "OK", "message": "Batch is valid!"}', {})
 
 OK, FAILED, NOT_CHECKED = "ok", "failed", "not checked"
 
 
-def recorded(name: str) -> Answer:
+def recorded(name: str) -> ServiceResponse:
     """Return a documented answer."""
     return ANSWERS[name].status, ANSWERS[name].body.encode(), dict(ANSWERS[name].headers)
 
@@ -39,7 +39,7 @@ def recorded(name: str) -> Answer:
 class Services:
     """A service at each of these URLs, with its answers; every request is kept."""
 
-    def __init__(self, **answers: list[Answer]) -> None:
+    def __init__(self, **answers: list[ServiceResponse]) -> None:
         urls = {**REGIONS, "elsewhere": ELSEWHERE}
         self._answers = {urls[name]: iter(each) for name, each in answers.items()}
         self._requests: dict[str, list[Request]] = {url: [] for url in self._answers}
@@ -55,7 +55,7 @@ class Services:
                 super().close()
                 stack.close()
 
-        def answer(request: Request) -> Answer:
+        def answer(request: Request) -> ServiceResponse:
             self._requests[url].append(request)
             return next(self._answers[url])
 
@@ -119,7 +119,7 @@ def test_two_requests_are_made_and_nothing_is_loaded() -> None:
     assert services.closed == 1
 
 
-ANSWERED: list[tuple[Answer, tuple[str, ...], str, str]] = [
+ANSWERED: list[tuple[ServiceResponse, tuple[str, ...], str, str]] = [
     (
         recorded("not_authorized"),
         (FAILED, NOT_CHECKED, NOT_CHECKED),
@@ -145,8 +145,8 @@ ANSWERED: list[tuple[Answer, tuple[str, ...], str, str]] = [
         "401 Not Authenticated. Check the setting client_id, and the token.",
     ),
     *[
-        (answer, (NOT_CHECKED, NOT_CHECKED, NOT_CHECKED), "credentials", said)
-        for answer, said in [
+        (answer, (NOT_CHECKED, NOT_CHECKED, NOT_CHECKED), "credentials", expected_text)
+        for answer, expected_text in [
             (HANG_UP, "The service did not check them. RemoteDisconnected: the connection"),
             (recorded("too_many_requests"), "429"),
             (recorded("internal_error"), "500 "),
@@ -162,7 +162,7 @@ ANSWERED: list[tuple[Answer, tuple[str, ...], str, str]] = [
 
 @pytest.mark.parametrize(("answer", "expected", "name", "message"), ANSWERED)
 def test_each_answer_says_what_is_wrong(
-    answer: Answer, expected: tuple[str, ...], name: str, message: str
+    answer: ServiceResponse, expected: tuple[str, ...], name: str, message: str
 ) -> None:
     # given a service that is up, and has this against the record
     services = Services(us=[UP, answer])
@@ -176,7 +176,7 @@ def test_each_answer_says_what_is_wrong(
 
 
 @pytest.mark.parametrize("answer", [VALID, recorded("push_no_client_id")])
-def test_a_missing_client_id_is_no_matter_for_a_batch(answer: Answer) -> None:
+def test_a_missing_client_id_is_no_matter_for_a_batch(answer: ServiceResponse) -> None:
     # given a config without a client ID, whose token the service takes
     services = Services(us=[UP, answer])
     # when the access is checked
@@ -211,7 +211,7 @@ def test_a_page_of_a_proxy_is_no_word_on_the_client_id() -> None:
         (recorded("wrong_url"), "404"),
     ],
 )
-def test_a_service_that_is_not_up_is_told(answer: Answer, message: str) -> None:
+def test_a_service_that_is_not_up_is_told(answer: ServiceResponse, message: str) -> None:
     # given a service that is not up, but still checks a record, as it never answers 503 to that
     services = Services(us=[answer, VALID])
     # when the access is checked

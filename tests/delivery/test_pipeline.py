@@ -14,7 +14,7 @@ import pytest
 from target_stitch_import.api.client import ImportClient
 from target_stitch_import.errors import DeliveryError, RejectedError
 from target_stitch_import.target import TargetStitchImport
-from tests.support.messages import record, schema, state, stream_of
+from tests.support.messages import record, schema, state, tap_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ class QuietTap:
 
     def write(self, *lines: str) -> None:
         """Write messages."""
-        os.write(self._tap, stream_of(*lines))
+        os.write(self._tap, tap_output(*lines))
 
     def start(self) -> None:
         """Begin to load; only within a test, for pytest puts its own stdout in place before."""

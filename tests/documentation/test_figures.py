@@ -38,10 +38,10 @@ def test_the_readme_promises_what_the_slowest_variant_reaches() -> None:
     results = json.loads((BENCHMARKS / "results.json").read_text(encoding="utf-8"))
     wide = [each for each in results["shapes"]["results"] if each["case"] == "wide"]
 
-    def all_of(program: str) -> list[dict[str, Any]]:
+    def all_cases(program: str) -> list[dict[str, Any]]:
         return [each for each in wide if each["program"] == program]
 
-    speed = min(each["records"] / each["seconds"] for each in all_of("ours"))
+    speed = min(each["records"] / each["seconds"] for each in all_cases("ours"))
     # when the README is read
     readme = " ".join((PROJECT / "README.md").read_text(encoding="utf-8").split())
     found = re.search(r"([\d,]+) records of 20 fields a second", readme)
@@ -50,5 +50,5 @@ def test_the_readme_promises_what_the_slowest_variant_reaches() -> None:
     assert found is not None
     assert times is not None
     assert 0 <= speed - int(found[1].replace(",", "")) < 20_000
-    assert int(times[1]) == int(min(each["ratio"] for each in all_of("vendor")))
-    assert int(times[2]) == int(min(each["ratio"] for each in all_of("vendor-fast")))
+    assert int(times[1]) == int(min(each["ratio"] for each in all_cases("vendor")))
+    assert int(times[2]) == int(min(each["ratio"] for each in all_cases("vendor-fast")))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.messages import record, schema, state, stream_of
+from tests.support.messages import record, schema, state, tap_output
 from tests.support.pages import PROJECT
 from tests.support.running import environment
 
@@ -34,7 +34,7 @@ def run_script(service: Service, folder: Path, tap: str) -> subprocess.Completed
     (folder / "target").unlink(missing_ok=True)
     (folder / "target").symlink_to(sys.prefix)
     (folder / "target.json").write_text(f'{{"token": "t", "api_url": "{service.url}"}}')
-    (folder / "lines").write_bytes(stream_of(schema(), record({"id": 1}), state({"read": 1})))
+    (folder / "lines").write_bytes(tap_output(schema(), record({"id": 1}), state({"read": 1})))
     return subprocess.run(
         ["bash", "-c", script.replace("/srv/customers", str(folder))],
         env=environment(),

@@ -67,12 +67,12 @@ def quoted() -> dict[str, re.Pattern[str]]:
 
 def test_what_it_quotes_is_what_the_target_says() -> None:
     # given all that the code says; a log writes its holes as %s
-    said = [re.sub(r"%(?:\.\d)?[sdf]", HOLE, text) for text in texts()]
+    expected_text = [re.sub(r"%(?:\.\d)?[sdf]", HOLE, text) for text in texts()]
     # when the page is read
     found = quoted()
     # then each message of it is there
     assert found
-    unknown = [row for row, like in found.items() if not any(map(like.search, said))]
+    unknown = [row for row, like in found.items() if not any(map(like.search, expected_text))]
     assert unknown == []
 
 

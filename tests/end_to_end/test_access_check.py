@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_stitch_import.emulator import list_tables, running_emulator
-from tests.support.messages import record, schema, stream_of
+from tests.support.messages import record, schema, tap_output
 from tests.support.running import COMMAND, environment, piped
 from tests.support.service import UP, running_service
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from target_stitch_import.emulator import Emulator
-    from tests.support.service import Answer, Request, Service
+    from tests.support.service import Request, Service, ServiceResponse
 
 TOKEN = "secret-token"
 OK, FAILED, NOT_CHECKED = "ok", "failed", "not checked"
@@ -93,12 +93,12 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], tuple[str, ...], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("service", "settings", "results", "said"), REFUSED)
+@pytest.mark.parametrize(("service", "settings", "results", "expected_text"), REFUSED)
 def test_a_config_that_does_not_get_in(
     service: dict[str, Any],
     settings: dict[str, Any],
     results: tuple[str, ...],
-    said: str,
+    expected_text: str,
     tmp_path: Path,
 ) -> None:
     # given an account that the config does not fit
@@ -109,7 +109,7 @@ def test_a_config_that_does_not_get_in(
     # then it says which part, and what to do
     assert exit_code == 1
     assert tuple(line.partition(": ")[2].partition(". ")[0] for line in lines) == results
-    assert said in "\n".join(lines)
+    assert expected_text in "\n".join(lines)
 
 
 def test_without_a_client_id_the_token_is_checked_all_the_same(
@@ -128,12 +128,12 @@ def test_json_is_for_machines(guarded: Emulator, tmp_path: Path) -> None:
     # when it is asked for
     exit_code, (line,) = outcome(guarded, tmp_path, "--format", "json")
     # then all of stdout is one object
-    told = json.loads(line)
-    assert (exit_code, told["ok"]) == (0, True)
-    assert [(check["name"], check["result"]) for check in told["checks"]] == [
+    reported = json.loads(line)
+    assert (exit_code, reported["ok"]) == (0, True)
+    assert [(check["name"], check["result"]) for check in reported["checks"]] == [
         ("status", OK), ("credentials", OK), ("region", OK), ("client_id", NOT_CHECKED),
     ]  # fmt: skip
-    assert all(check["message"] for check in told["checks"])
+    assert all(check["message"] for check in reported["checks"])
     # and one that fails says so in both ways
     exit_code, (line,) = outcome(guarded, tmp_path, "--format", "json", token="another-token")
     assert (exit_code, json.loads(line)["ok"]) == (1, False)
@@ -193,7 +193,7 @@ def test_nothing_is_read_from_stdin(guarded: Emulator, tmp_path: Path) -> None:
     # given a tap that has written, and has not ended
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"token": TOKEN, "api_url": guarded.url}))
-    data = stream_of(schema(), record({"id": 1}))
+    data = tap_output(schema(), record({"id": 1}))
     reading, writing = os.pipe()
     try:
         os.write(writing, data)
@@ -215,7 +215,7 @@ def test_only_validate_is_posted_to(tmp_path: Path) -> None:
     # given a service that would take anything
     with running_service(lambda _: (200, b'{"status": "OK"}', {})) as service:
         # when a config is tested, with a tap behind the pipe
-        run = piped(service.config(), tmp_path, stream_of(schema(), record({"id": 1})), "--test")
+        run = piped(service.config(), tmp_path, tap_output(schema(), record({"id": 1})), "--test")
         # then neither a batch nor a push was sent
         assert run.exit_code == 0
         assert [request.path for request in service.status_requests] == ["/v2/import/status"]
@@ -226,7 +226,7 @@ def test_a_service_that_says_nothing_is_tried_once(tmp_path: Path) -> None:
     # given a service that takes requests and never answers
     over = threading.Event()
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         over.wait(60)
         return UP
 

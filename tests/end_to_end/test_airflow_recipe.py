@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support.messages import record, schema, state, stream_of
+from tests.support.messages import record, schema, state, tap_output
 from tests.support.running import COMMAND, environment
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def command_of_the_recipe() -> str:
 
 def test_the_command_of_the_dag_loads_a_partition(service: Service, tmp_path: Path) -> None:
     # given a tap of that name, and the folders of the recipe on this machine
-    (tmp_path / "lines").write_bytes(stream_of(schema(), record({"id": 1}), state({"at": 1})))
+    (tmp_path / "lines").write_bytes(tap_output(schema(), record({"id": 1}), state({"at": 1})))
     tap = tmp_path / "tap-jsonfile"
     tap.write_text(f'#!/bin/sh\necho "$2" > {tmp_path}/config\ncat {tmp_path}/lines\n')
     tap.chmod(0o755)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.batches import batch, jsonl
-from tests.support.messages import record, schema, state, stream_of
+from tests.support.messages import record, schema, state, tap_output
 from tests.support.running import loaded, started, wait_for
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def test_old_batches_are_sent_while_a_file_is_slow(service: Service, tmp_path: P
     config = service.config(max_batch_age_seconds=0.1)
     with started(config, tmp_path) as process:
         assert process.stdin is not None
-        process.stdin.write(stream_of(schema(), batch(path), state({"at": 1})))
+        process.stdin.write(tap_output(schema(), batch(path), state({"at": 1})))
         process.stdin.close()
         # when it says nothing more behind a record
         with path.open("wb", buffering=0) as slow:
@@ -45,7 +45,7 @@ def test_a_signal_ends_a_run_in_good_order_while_a_file_is_read(
     # given a file that comes through a pipe, and says nothing more
     path = tmp_path / "slow"
     os.mkfifo(path)
-    lines = stream_of(schema(), record({"id": 0}), state({"at": 1}), batch(path), state({"at": 2}))
+    lines = tap_output(schema(), record({"id": 0}), state({"at": 1}), batch(path), state({"at": 2}))
     with started(service.config(max_batch_age_seconds=0.1), tmp_path) as process:
         assert process.stdin is not None
         process.stdin.write(lines)
@@ -130,7 +130,7 @@ def test_what_cant_be_read_is_told_and_what_came_before_is_delivered(
 ) -> None:
     # given a BATCH message that can't be used, behind a record and its STATE
     line, reason = spoilt(tmp_path)[case]
-    data = stream_of(schema(), record({"id": 0}), state({"at": 1}), line, state({"at": 2}))
+    data = tap_output(schema(), record({"id": 0}), state({"at": 1}), line, state({"at": 2}))
     # when it is loaded
     states, error = loaded(service.config(), data)
     # then what came before is there, with its STATE, and the error says where it is and why

@@ -12,16 +12,16 @@ import pytest
 
 from target_stitch_import.emulator import read_table
 from tests.support.batches import batch, jsonl
-from tests.support.messages import activate, record, schema, state, stream_of
+from tests.support.messages import activate, record, schema, state, tap_output
 from tests.support.running import environment, loaded, piped
 from tests.support.service import ACCEPTED, running_service
 
 if TYPE_CHECKING:
     from target_stitch_import.emulator import Emulator
-    from tests.support.service import Answer, Request, Service
+    from tests.support.service import Request, Service, ServiceResponse
 
 TAP = Path(__file__).parents[2] / ".venv-tap-jsonl" / "bin" / "tap-jsonl"
-REFUSED: Answer = (400, b'{"error": "Record 1 did not conform to schema: #/name: no"}', {})
+REFUSED: ServiceResponse = (400, b'{"error": "Record 1 did not conform to schema: #/name: no"}', {})
 
 
 def quarantining(service: Service, folder: Path, **settings: Any) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def test_the_records_of_files_arrive_as_they_stand_in_them(
     other = jsonl(tmp_path / f"more {name}", {"id": 3})
     compression = {"compression": "gzip"} if name.endswith("gz") else {}
     lines = [schema(), record({"id": 9}), batch(first, other.as_uri(), **compression)]
-    data = stream_of(*lines, state({"at": 4}), record({"id": 8}))
+    data = tap_output(*lines, state({"at": 4}), record({"id": 8}))
     # when they come between records
     run = piped({"token": "t", "api_url": emulator.url}, tmp_path, data)
     # then all rows are there, and the STATE was written
@@ -67,7 +67,7 @@ def test_a_record_of_a_file_is_the_bytes_that_the_tap_wrote(
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"\xef\xbb\xbf" + b"\r\n\r\n  \n".join(texts))
     # when it is loaded
-    _, error = loaded(service.config(), stream_of(schema(), batch(path)))
+    _, error = loaded(service.config(), tap_output(schema(), batch(path)))
     # then the records stand in the request as they stood in the file
     assert error is None
     assert service.requests[0].records == texts
@@ -82,14 +82,14 @@ def test_a_gzip_is_known_by_its_bytes_whatever_the_message_says(
     plain = jsonl(tmp_path / "b", {"id": 3})
     # when the message says the opposite
     lines = [batch(zipped, compression="none"), batch(plain, compression="gzip")]
-    _, error = loaded(service.config(), stream_of(schema(), *lines))
+    _, error = loaded(service.config(), tap_output(schema(), *lines))
     # then both are read
     assert (error, service.ids) == (None, [1, 2, 3])
 
 
 def test_a_state_waits_for_the_records_of_a_batch_message(tmp_path: Path) -> None:
     # given a service that does not take the last rows of a file
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         return (401, b'{"message": "no"}', {}) if b'"id": 9' in request.body else ACCEPTED
 
     path = jsonl(tmp_path / "a.jsonl", *({"id": n} for n in range(10)))
@@ -97,7 +97,7 @@ def test_a_state_waits_for_the_records_of_a_batch_message(tmp_path: Path) -> Non
     with running_service(answer) as service:
         config = service.config(batch_size_rows=1, max_parallel_requests=1)
         # when it is loaded
-        run = piped(config, tmp_path, stream_of(*lines))
+        run = piped(config, tmp_path, tap_output(*lines))
     # then only the STATE from before it is written
     assert (run.exit_code, run.states) == (1, [{"at": 1}])
 
@@ -107,7 +107,7 @@ def test_requests_are_as_large_as_the_settings_permit(
     limit: dict[str, int], service: Service, tmp_path: Path
 ) -> None:
     path = jsonl(tmp_path / "a.jsonl", *({"id": n} for n in range(100)))
-    _, error = loaded(service.config(**limit), stream_of(schema(), batch(path)))
+    _, error = loaded(service.config(**limit), tap_output(schema(), batch(path)))
     assert error is None
     assert sorted(service.ids) == list(range(100))
     most = limit.get("batch_size_rows", 1_000)
@@ -125,7 +125,7 @@ def test_versions_and_sequences_hold_for_the_records_of_files(
     lines = [schema(bookmark_properties=["id"]), batch(path, version=3), activate(3)]
     config = service.config(sequence_source="replication_key")
     # when it is loaded
-    _, error = loaded(config, stream_of(*lines))
+    _, error = loaded(config, tap_output(*lines))
     # then the records have the version, and the activation comes behind them
     assert error is None
     (found,) = (request.batch for request in service.requests)
@@ -138,7 +138,7 @@ def test_versions_and_sequences_hold_for_the_records_of_files(
 def test_a_time_of_the_message_is_that_of_its_records(service: Service, tmp_path: Path) -> None:
     path = jsonl(tmp_path / "a.jsonl", {"id": 5}, {"id": 6})
     line = batch(path, time_extracted="2026-01-01T00:00:00.5Z")
-    _, error = loaded(service.config(), stream_of(schema(), line))
+    _, error = loaded(service.config(), tap_output(schema(), line))
     assert error is None
     messages = service.requests[0].batch["messages"]
     assert {each["time_extracted"] for each in messages} == {"2026-01-01T00:00:00.500000Z"}
@@ -153,7 +153,7 @@ def test_stream_maps_and_flattening_change_the_records_of_files(
     properties = {"id": {"type": "integer"}, "name": {"type": "string"}}
     path = jsonl(tmp_path / "a.jsonl", *({"id": n, "name": "ab"} for n in (1, 2, 3)))
     # when a file is loaded
-    _, error = loaded(config, stream_of(schema(properties=properties), batch(path)))
+    _, error = loaded(config, tap_output(schema(properties=properties), batch(path)))
     # then its records are mapped
     assert error is None
     assert service.requests[0].batch["table_name"] == "sales"
@@ -168,7 +168,7 @@ def test_a_bad_record_of_a_file_is_set_aside_and_the_others_go_on(
     good = [{"id": n} for n in range(40)]
     path = jsonl(tmp_path / "a.jsonl", *good[:30], "", *bad, *good[30:])
     # when it is loaded with a quarantine
-    data = stream_of(schema(), batch(path), state({"at": 1}))
+    data = tap_output(schema(), batch(path), state({"at": 1}))
     states, error = loaded(quarantining(service, tmp_path), data)
     # then the bad ones are in it, as they were, with the file and their lines
     assert (error, states) == (None, [b'{"at": 1}'])
@@ -192,7 +192,7 @@ def test_a_record_of_a_file_that_the_service_names_is_set_aside(
     with running_service(lambda _: next(answers, ACCEPTED)) as service:
         maps = {"stream_maps": {"orders": {"name": "name * 2"}}} if mapped else {}
         # when they are loaded with a quarantine
-        data = stream_of(schema(), batch(first, other))
+        data = tap_output(schema(), batch(first, other))
         _, error = loaded(quarantining(service, tmp_path, **maps), data)
         assert (error, service.ids[4:]) == (None, [0, 2, 3])
     # then that one is in it, as the tap wrote it, with the file and its line
@@ -206,14 +206,16 @@ def test_without_a_quarantine_the_error_says_which_record_the_service_refused(
 ) -> None:
     path = jsonl(tmp_path / "a.jsonl", {"id": 1}, {"id": 2})
     with running_service(lambda _: REFUSED) as service:
-        _, error = loaded(service.config(), stream_of(schema(), batch(path)))
-    said = f"That record is file '{path}', line 2, of the BATCH message in line 2 of the input"
-    assert f'{said} (key {{"id":2}}).' in str(error)
+        _, error = loaded(service.config(), tap_output(schema(), batch(path)))
+    expected_text = (
+        f"That record is file '{path}', line 2, of the BATCH message in line 2 of the input"
+    )
+    assert f'{expected_text} (key {{"id":2}}).' in str(error)
 
 
 def test_not_a_number_is_null_with_one_warning(service: Service, tmp_path: Path) -> None:
     path = jsonl(tmp_path / "a.jsonl", '{"id": 1, "v": NaN}', '{"id": 2, "v": [-Infinity]}')
-    run = piped(service.config(), tmp_path, stream_of(schema(), batch(path, path)))
+    run = piped(service.config(), tmp_path, tap_output(schema(), batch(path, path)))
     assert run.exit_code == 0
     assert service.requests[0].records[:2] == [b'{"id": 1, "v": null}', b'{"id": 2, "v": [null]}']
     assert run.stderr.count("null takes its place") == 1
@@ -224,7 +226,7 @@ def test_a_dry_run_counts_the_records_of_files_and_sends_none(
     service: Service, tmp_path: Path
 ) -> None:
     path = jsonl(tmp_path / "a.jsonl", {"id": 1}, {"id": "x"})
-    run = piped(service.config(), tmp_path, stream_of(schema(), batch(path)), "--dry-run")
+    run = piped(service.config(), tmp_path, tap_output(schema(), batch(path)), "--dry-run")
     assert (run.exit_code, service.requests) == (1, [])
     assert "orders: 1 record, " in run.stderr
     assert f"the first in line 2: file '{path}', line 2: record of stream 'orders'" in run.stderr

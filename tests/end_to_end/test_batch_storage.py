@@ -17,7 +17,7 @@ from pyarrow import parquet
 from target_stitch_import.emulator import read_table
 from tests.properties.test_tables import VALUES
 from tests.support.batches import batch, jsonl
-from tests.support.messages import record, schema, state, stream_of
+from tests.support.messages import record, schema, state, tap_output
 from tests.support.running import loaded, piped
 from tests.support.service import running_service
 
@@ -82,7 +82,7 @@ def test_files_in_s3_are_read(
     ]
     # when a run finds it by the variables of AWS alone
     config = {"token": "t", "api_url": emulator.url}
-    run = piped(config, tmp_path, stream_of(*lines), **s3_environment)
+    run = piped(config, tmp_path, tap_output(*lines), **s3_environment)
     # then its rows are there
     assert (run.exit_code, run.states) == (0, [{"a": 1}]), run.stderr
     found = {row["id"] for row in read_table(emulator.database, "orders")}
@@ -93,7 +93,7 @@ def test_a_file_that_is_not_in_s3_is_told(
     s3_environment: dict[str, str], service: Service, tmp_path: Path
 ) -> None:
     lines = [schema(), state({"a": 1}), batch("s3://files/nowhere")]
-    run = piped(service.config(), tmp_path, stream_of(*lines), **s3_environment)
+    run = piped(service.config(), tmp_path, tap_output(*lines), **s3_environment)
     assert (run.exit_code, run.states) == (1, [{"a": 1}])
     assert "Line 3 of the input: " in run.last_line
     assert "file 's3://files/nowhere' can't be read: " in run.last_line
@@ -106,7 +106,7 @@ def test_rows_of_parquet_have_every_digit(emulator: Emulator, tmp_path: Path) ->
     parquet.write_table(TABLE, path, compression="gzip")
     line = batch(path.as_uri(), format="parquet", compression="gzip")
     # when it is loaded through a pipe
-    data = stream_of(schema(properties=PROPERTIES), line)
+    data = tap_output(schema(properties=PROPERTIES), line)
     run = piped({"token": "t", "api_url": emulator.url}, tmp_path, data)
     # then the table has them
     assert run.exit_code == 0, run.stderr
@@ -119,14 +119,14 @@ def test_rows_of_parquet_have_every_digit(emulator: Emulator, tmp_path: Path) ->
 def test_a_bad_row_of_parquet_is_named_by_its_number(service: Service, tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     parquet.write_table(pa.table({"id": [1, None]}), path)
-    _, error = loaded(service.config(), stream_of(schema(), batch(path, format="parquet")))
+    _, error = loaded(service.config(), tap_output(schema(), batch(path, format="parquet")))
     assert f"file '{path}', row 2: record of stream 'orders'" in str(error)
 
 
 def test_nan_of_parquet_is_null(service: Service, tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     parquet.write_table(pa.table({"id": [1], "v": [float("nan")]}), path)
-    run = piped(service.config(), tmp_path, stream_of(schema(), batch(path, format="parquet")))
+    run = piped(service.config(), tmp_path, tap_output(schema(), batch(path, format="parquet")))
     assert run.exit_code == 0
     assert service.requests[0].records == [b'{"id":1,"v":null}']
     assert run.stderr.count("null takes its place") == 1
@@ -154,7 +154,7 @@ def test_the_same_records_as_lines_and_as_a_file_make_the_same_requests(
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress("\n".join(texts).encode()))
     head = schema(properties={name: {} for name in VALUES}, keys=[])
-    inputs = [stream_of(head, *map(record, texts)), stream_of(head, batch(path))]
+    inputs = [tap_output(head, *map(record, texts)), tap_output(head, batch(path))]
     sent = []
     for data in inputs:
         with running_service() as service:

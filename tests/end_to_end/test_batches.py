@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.messages import activate, record, schema, stream_of
+from tests.support.messages import activate, record, schema, tap_output
 from tests.support.running import loaded
 from tests.support.service import ACCEPTED, Request, running_service
 
 if TYPE_CHECKING:
-    from tests.support.service import Answer, Service
+    from tests.support.service import Service, ServiceResponse
 
 
 def test_a_body_has_what_the_api_asks_for_and_what_the_tap_gives(service: Service) -> None:
@@ -24,7 +24,7 @@ def test_a_body_has_what_the_api_asks_for_and_what_the_tap_gives(service: Servic
         record({"id": 2}, version=3, time_extracted="yesterday"),
     ]
     # when it is loaded
-    loaded(service.config(), stream_of(*lines))
+    loaded(service.config(), tap_output(*lines))
     # then the body is one table's, and the unreadable time is left out
     request = service.requests[0]
     batch = request.batch
@@ -57,7 +57,7 @@ def test_bodies_are_as_full_as_they_can_be_and_stay_below_the_limit(
     records = [record({"id": place, "name": "x" * (place % 37)}) for place in range(200)]
     # when they are loaded with a limit of so many bytes, one request at a time
     config = service.config(max_batch_bytes=limit, max_parallel_requests=1)
-    loaded(config, stream_of(schema(), *records))
+    loaded(config, tap_output(schema(), *records))
     # then no body reaches it, and none had room for the next one's first message
     sizes = [len(request.body) for request in service.requests]
     assert max(sizes) < limit
@@ -72,7 +72,7 @@ def test_a_larger_record_travels_alone(service: Service) -> None:
     records = [record({"id": 1}), record({"id": 2, "name": "x" * 2_000}), record({"id": 3})]
     # when they are loaded
     config = service.config(max_batch_bytes=1_000, max_parallel_requests=1)
-    _, error = loaded(config, stream_of(schema(), *records))
+    _, error = loaded(config, tap_output(schema(), *records))
     # then it has a request of its own
     assert error is None
     ids = [[m["data"]["id"] for m in request.batch["messages"]] for request in service.requests]
@@ -84,7 +84,7 @@ def test_a_batch_has_at_most_so_many_rows(service: Service) -> None:
     records = [record({"id": place}) for place in range(25)]
     # when they are loaded
     config = service.config(batch_size_rows=10, max_parallel_requests=1)
-    loaded(config, stream_of(schema(), *records))
+    loaded(config, tap_output(schema(), *records))
     # then three requests have 10, 10 and 5
     assert [len(request.batch["messages"]) for request in service.requests] == [10, 10, 5]
 
@@ -93,7 +93,7 @@ def test_append_only_sends_no_keys(service: Service) -> None:
     # given a stream with a key, and the load method append-only
     # when it is loaded
     config = service.config(load_method="append-only")
-    _, error = loaded(config, stream_of(schema(), record({"id": 1})))
+    _, error = loaded(config, tap_output(schema(), record({"id": 1})))
     # then the table has no keys
     assert error is None
     assert service.requests[0].batch["key_names"] == []
@@ -104,7 +104,7 @@ def test_a_repeated_schema_changes_nothing(service: Service) -> None:
     again = json.dumps(json.loads(schema()), indent=None, separators=(",", ":"))
     lines = [schema(), record({"id": 1}), schema(), record({"id": 2}), again, record({"id": 3})]
     # when it is loaded
-    loaded(service.config(), stream_of(*lines))
+    loaded(service.config(), tap_output(*lines))
     # then all is one batch
     assert [len(request.batch["messages"]) for request in service.requests] == [3]
 
@@ -128,7 +128,7 @@ def test_what_changes_a_table_waits_until_all_before_it_is_acknowledged(
     others_arrived = threading.Event()
     finished: list[str] = []
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         batch: Any = request.batch
         if batch["table_name"] == "other":
             others_arrived.set()
@@ -140,7 +140,7 @@ def test_what_changes_a_table_waits_until_all_before_it_is_acknowledged(
     lines = [schema(), record({"id": 1}), *barrier, schema("other"), record({"id": 9}, "other")]
     with running_service(answer) as service:
         # when a stream changes behind that batch
-        _, error = loaded(service.config(), stream_of(*lines))
+        _, error = loaded(service.config(), tap_output(*lines))
         # then its next batch came only after the answer, while the other table's did not wait
         assert error is None
         assert finished == ["other", "orders", "orders"]

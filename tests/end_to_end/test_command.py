@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.messages import record, schema, state, stream_of
+from tests.support.messages import record, schema, state, tap_output
 from tests.support.running import COMMAND, environment, piped
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.support.service import Service
 
-ONE_RECORD = stream_of(schema(), record({"id": 1}), state({"at": 1}))
+ONE_RECORD = tap_output(schema(), record({"id": 1}), state({"at": 1}))
 
 
 def ask(*arguments: str, **env: str) -> str:
@@ -140,16 +140,18 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "said"), REFUSED, ids=[said for _, said in REFUSED])
+@pytest.mark.parametrize(
+    ("wrong", "expected_text"), REFUSED, ids=[expected_text for _, expected_text in REFUSED]
+)
 def test_a_setting_that_cant_be_used_is_refused_by_name(
-    wrong: dict[str, Any], said: str, service: Service, tmp_path: Path
+    wrong: dict[str, Any], expected_text: str, service: Service, tmp_path: Path
 ) -> None:
     # given a config with one setting wrong
     # when the target is started with it
     run = piped(service.config(**wrong), tmp_path, ONE_RECORD)
     # then it says which, and what it may be, and reads nothing
     assert run.exit_code == 1
-    assert said in run.stderr
+    assert expected_text in run.stderr
     assert "Traceback" not in run.stderr
     assert "12345" not in run.stderr
     assert service.requests == []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.messages import record, schema, stream_of
+from tests.support.messages import record, schema, tap_output
 from tests.support.running import COMMAND, Run, environment
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.support.service import Service
 
-ONE_RECORD = stream_of(schema(), record({"id": 1, "name": "a"}))
+ONE_RECORD = tap_output(schema(), record({"id": 1, "name": "a"}))
 PREFIX = "TARGET_STITCH_IMPORT_"
 
 

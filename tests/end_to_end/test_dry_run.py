@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from target_stitch_import.emulator import read_table
-from tests.support.messages import activate, record, schema, state, stream_of
+from tests.support.messages import activate, record, schema, state, tap_output
 from tests.support.running import piped
 from tests.support.service import running_service
 
@@ -41,7 +41,7 @@ def test_the_bodies_are_byte_for_byte_what_a_run_posts(
     settings: dict[str, Any], service: Service, tmp_path: Path
 ) -> None:
     # Given a stream whose times give the sequences
-    data = stream_of(*LINES)
+    data = tap_output(*LINES)
     run = piped(service.config(max_parallel_requests=1, **settings), tmp_path, data)
     assert run.exit_code == 0
     posted = [request.body for request in service.requests]
@@ -56,7 +56,7 @@ def test_the_bodies_are_byte_for_byte_what_a_run_posts(
 
 def test_the_bodies_pass_the_emulator(emulator: Emulator, tmp_path: Path) -> None:
     out = tmp_path / "bodies.jsonl"
-    data = stream_of(*LINES, activate(1))
+    data = tap_output(*LINES, activate(1))
     assert piped({}, tmp_path, data, "--dry-run", "--output", str(out)).exit_code == 0
     for body in out.read_bytes().splitlines():
         headers = {"Authorization": "Bearer any", "Content-Type": "application/json"}
@@ -68,7 +68,7 @@ def test_the_bodies_pass_the_emulator(emulator: Emulator, tmp_path: Path) -> Non
 
 
 def test_it_ends_with_what_would_be_sent_of_each_stream(tmp_path: Path) -> None:
-    run = piped({"batch_size_rows": 30}, tmp_path, stream_of(*LINES), "--dry-run")
+    run = piped({"batch_size_rows": 30}, tmp_path, tap_output(*LINES), "--dry-run")
     assert run.exit_code == 0
     assert "orders: 100 records, " in run.stderr
     assert "items: 40 records, " in run.stderr
@@ -89,7 +89,7 @@ def test_what_would_be_refused_is_told_and_does_not_end_it(
 ) -> None:
     # Given two bad records between good ones
     lines = [schema(), record({"id": 1}), record({"id": "x"}), record({"name": "y"})]
-    data = stream_of(*lines, record({"id": 2}))
+    data = tap_output(*lines, record({"id": 2}))
     path = tmp_path / "aside.singer"
     if "on_invalid_record" in settings:
         settings = {**settings, "quarantine_path": str(path)}
@@ -104,7 +104,7 @@ def test_what_would_be_refused_is_told_and_does_not_end_it(
 
 
 def test_a_line_that_can_not_be_used_ends_it_as_it_would_end_a_run(tmp_path: Path) -> None:
-    run = piped({}, tmp_path, stream_of(schema(), record({"id": 1}), "nonsense"), "--dry-run")
+    run = piped({}, tmp_path, tap_output(schema(), record({"id": 1}), "nonsense"), "--dry-run")
     assert run.exit_code == 1
     assert "Line 3 of the input" in run.last_line
     assert "orders: 1 record, " in run.stderr
@@ -113,12 +113,12 @@ def test_a_line_that_can_not_be_used_ends_it_as_it_would_end_a_run(tmp_path: Pat
 def test_no_connection_is_opened(tmp_path: Path) -> None:
     with running_service() as service:
         config = service.config()
-        assert piped(config, tmp_path, stream_of(*LINES), "--dry-run").exit_code == 0
+        assert piped(config, tmp_path, tap_output(*LINES), "--dry-run").exit_code == 0
         assert (service.requests, service.status_requests) == ([], [])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         (["--output", "x.jsonl"], "--output needs --dry-run"),
         (["--dry-run", "--output", "no/such/folder"], "--output can't be written"),
@@ -127,24 +127,24 @@ def test_no_connection_is_opened(tmp_path: Path) -> None:
     ],
 )
 def test_an_output_that_can_not_be_is_refused(
-    arguments: list[str], told: str, tmp_path: Path
+    arguments: list[str], reported: str, tmp_path: Path
 ) -> None:
     run = piped({"token": "any"}, tmp_path, b"", *arguments)
     assert run.exit_code != 0
-    assert told in run.stderr
+    assert reported in run.stderr
 
 
 def test_an_output_that_is_the_input_is_left_whole(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
-    path.write_bytes(stream_of(*LINES))
+    path.write_bytes(tap_output(*LINES))
     run = piped({}, tmp_path, b"", "--dry-run", "--input", str(path), "--output", str(path))
     assert run.exit_code == 1
-    assert path.read_bytes() == stream_of(*LINES)
+    assert path.read_bytes() == tap_output(*LINES)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no full device")
 def test_an_output_that_is_full_fails_the_run(tmp_path: Path) -> None:
-    data = stream_of(schema(), record({"id": 1}))
+    data = tap_output(schema(), record({"id": 1}))
     run = piped({}, tmp_path, data, "--dry-run", "--output", "/dev/full")
     assert run.exit_code == 1
     assert "the bodies can't be written" in run.last_line

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from target_stitch_import.emulator import read_table
-from tests.support.messages import activate, record, schema, state, stream_of
+from tests.support.messages import activate, record, schema, state, tap_output
 from tests.support.running import loaded, piped
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def test_a_record_is_posted_as_the_bytes_that_the_tap_wrote(
     # given a tap that writes numbers, escapes and gaps of every kind
     lines = [schema(properties=ANYTHING, keys=keys), *map(record, RECORDS)]
     # when its output is loaded
-    _, error = loaded(service.config(validate_records=validate), stream_of(*lines))
+    _, error = loaded(service.config(validate_records=validate), tap_output(*lines))
     # then each record stands in the request as it was written
     assert error is None
     assert service.requests[0].records == [text.encode() for text in RECORDS]
@@ -65,7 +65,7 @@ def test_rows_have_every_digit(emulator: Emulator) -> None:
         for place, amount in enumerate(amounts)
     ]
     # when they are loaded
-    _, error = loaded({"token": "t", "api_url": emulator.url}, stream_of(*lines))
+    _, error = loaded({"token": "t", "api_url": emulator.url}, tap_output(*lines))
     # then the table has them to the last digit
     assert error is None
     rows = read_table(emulator.database, "orders")
@@ -75,7 +75,7 @@ def test_rows_have_every_digit(emulator: Emulator) -> None:
 
 def test_not_a_number_is_sent_as_null_with_one_warning(service: Service, tmp_path: Path) -> None:
     # given a Python tap that writes what JSON lacks, beside strings that only look like it
-    lines = stream_of(
+    lines = tap_output(
         schema(properties=ANYTHING),
         record('{"id": 1, "v": NaN, "w": "NaN, \\"Infinity"}'),
         record('{"id": 2, "v": [Infinity, -Infinity, 1.10]}'),
@@ -116,12 +116,12 @@ def test_reserved_columns_are_left_out_and_the_rest_stays_exact(
     line = record('{"_sdc_file": "x", "id": 1, "n": 1.10, "\\u005fsdc_other": 2}')
     # when it is loaded
     lines = [schema(properties=properties, bookmark_properties=["_sdc_file"]), line, line]
-    run = piped(service.config(batch_size_rows=1), tmp_path, stream_of(*lines))
+    run = piped(service.config(batch_size_rows=1), tmp_path, tap_output(*lines))
     # then neither the schema, nor the record, nor the bookmarks have them, and it is said once
     assert run.exit_code == 0
     assert service.requests[0].records == [b'{"id":1,"n":1.10}']
-    told = """which are Stitch's own: ["_sdc_file","_sdc_other"]. They are left out"""
-    assert run.stderr.count(told) == 1
+    reported = """which are Stitch's own: ["_sdc_file","_sdc_other"]. They are left out"""
+    assert run.stderr.count(reported) == 1
     assert list(service.requests[0].batch["schema"]["properties"]) == ["id", "n"]
     assert "bookmark_names" not in service.requests[0].batch
 
@@ -130,7 +130,7 @@ def test_a_state_is_written_as_the_bytes_that_the_tap_wrote(service: Service) ->
     # given a STATE with spacing, escapes and digits of its own
     value = '{ "a" : 1.0, "\\u00e9": [1e2, 12345678901234567890.5] }'
     # when it is loaded
-    states, _ = loaded(service.config(), stream_of(f'{{"type": "STATE", "value": {value} }}'))
+    states, _ = loaded(service.config(), tap_output(f'{{"type": "STATE", "value": {value} }}'))
     # then it comes out unchanged
     assert states == [value.encode()]
 
@@ -139,7 +139,7 @@ def test_a_version_is_posted_with_its_activation_behind_it(service: Service) -> 
     # given a full table under a version
     lines = [schema(), record({"id": 1}, version=7), record({"id": 2}, version=7), activate(7)]
     # when it is loaded
-    _, error = loaded(service.config(), stream_of(*lines, state({"done": True})))
+    _, error = loaded(service.config(), tap_output(*lines, state({"done": True})))
     # then the batch has the version, and the activation as its last message
     assert error is None
     (batch,) = (request.batch for request in service.requests)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.messages import record, schema, state, stream_of
+from tests.support.messages import record, schema, state, tap_output
 from tests.support.running import piped
 from tests.support.service import ACCEPTED, Request, running_service
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.service import Answer, Service
+    from tests.support.service import Service, ServiceResponse
 
-ONE_RECORD = stream_of(schema(), record({"id": 1}), state({"at": 1}))
+ONE_RECORD = tap_output(schema(), record({"id": 1}), state({"at": 1}))
 
 HTML = b"<html><head><style>p {}</style></head><body>Please log in</body></html>"
 
@@ -37,7 +37,7 @@ HTML = b"<html><head><style>p {}</style></head><body>Please log in</body></html>
     ],
     ids=lambda answer: f"{answer[0]} {answer[1][:12].decode()}",
 )
-def test_a_transient_answer_is_tried_again(first: Answer, tmp_path: Path) -> None:
+def test_a_transient_answer_is_tried_again(first: ServiceResponse, tmp_path: Path) -> None:
     # given a service that takes a batch only at the second try
     answers = iter([first])
     with running_service(lambda _: next(answers, ACCEPTED)) as service:
@@ -64,7 +64,7 @@ def test_every_acceptance_counts(answer: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "expected_text"),
     [
         ((401, b'{"message": "Not Authorized"}', {}), "setting token"),
         ((401, b'{"message": "Invalid region."}', {}), "setting region"),
@@ -88,7 +88,7 @@ def test_every_acceptance_counts(answer: int, tmp_path: Path) -> None:
     ids=lambda value: value[:20] if isinstance(value, str) else str(value[0]),
 )
 def test_a_final_answer_stops_the_run_with_one_line(
-    answer: Answer, said: str, tmp_path: Path
+    answer: ServiceResponse, expected_text: str, tmp_path: Path
 ) -> None:
     # given a service that refuses
     with running_service(lambda _: answer) as service:
@@ -97,7 +97,7 @@ def test_a_final_answer_stops_the_run_with_one_line(
         # then it was asked once, no STATE is written, and the last line says what to do
         assert len(service.requests) == 1
     assert (run.exit_code, run.stdout) == (1, b"")
-    assert said in run.last_line
+    assert expected_text in run.last_line
     assert "batch 1 of table 'orders' (1 row," in run.last_line
     assert "Traceback" not in run.stderr
     assert "secret-token" not in run.stderr
@@ -120,7 +120,7 @@ def test_a_broken_connection_is_tried_again(tmp_path: Path) -> None:
     # given a service that resets the connection in the place of its first answer
     seen: list[Request] = []
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         seen.append(request)
         if len(seen) == 1:
             raise ConnectionResetError
@@ -187,7 +187,7 @@ def test_a_line_that_cant_be_used_is_named(
     service: Service, line: str, reason: str, tmp_path: Path
 ) -> None:
     # given a bad line behind a good record and its STATE
-    lines = stream_of(schema(), record({"id": 7}), state({"at": 7}), line, record({"id": 8}))
+    lines = tap_output(schema(), record({"id": 7}), state({"at": 7}), line, record({"id": 8}))
     # when it is loaded
     run = piped(service.config(), tmp_path, lines)
     # then the good ones are safe, and one line says which line and why
@@ -202,7 +202,7 @@ def test_a_line_that_cant_be_used_is_named(
 
 def test_half_a_line_at_the_end_is_named(service: Service, tmp_path: Path) -> None:
     # given a tap that breaks off within a line
-    data = stream_of(schema(), record({"id": 7}), state({"at": 7})) + b'{"type": "RECORD", "str'
+    data = tap_output(schema(), record({"id": 7}), state({"at": 7})) + b'{"type": "RECORD", "str'
     # when it is loaded
     run = piped(service.config(), tmp_path, data)
     # then what came before is safe, and the line is named
@@ -214,7 +214,7 @@ def test_a_schema_again_and_again_is_no_matter(service: Service, tmp_path: Path)
     # given a tap that writes its SCHEMA before each record
     lines = [line for place in range(500) for line in (schema(), record({"id": place}))]
     # when they are loaded
-    run = piped(service.config(), tmp_path, stream_of(*lines))
+    run = piped(service.config(), tmp_path, tap_output(*lines))
     # then they share a batch all the same
     assert (run.exit_code, service.ids, len(service.requests)) == (0, list(range(500)), 1)
 
@@ -224,7 +224,7 @@ def test_bytes_that_are_no_text_are_refused(service: Service, tmp_path: Path) ->
     line = b'{"type": "RECORD", "stream": "orders", "record": {"id": 1, "name": "\xff"}}\n'
     for validate in (True, False):
         # when it is loaded
-        data = stream_of(schema()) + line
+        data = tap_output(schema()) + line
         run = piped(service.config(validate_records=validate), tmp_path, data)
         # then it is named, and nothing was sent
         assert run.exit_code == 1
@@ -259,7 +259,7 @@ def test_a_proxy_does_not_hear_the_token_of_a_service_on_this_machine(
 
 def test_debug_logging_shows_where_it_happened_and_no_token(tmp_path: Path) -> None:
     # given a service that quotes the token in its refusal
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         return 400, request.headers["Authorization"].encode(), {}
 
     with running_service(answer) as service:

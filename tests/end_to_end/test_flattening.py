@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_stitch_import.emulator import read_table
-from tests.support.messages import record, schema, stream_of
+from tests.support.messages import record, schema, tap_output
 from tests.support.running import piped
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def test_flattening_takes_records_apart_and_keeps_their_digits(
     settings: dict[str, Any], row: dict[str, Any], emulator: Emulator, tmp_path: Path
 ) -> None:
     # given nested records with numbers that no float holds
-    data = stream_of(schema(properties=PROPERTIES), record(RECORD))
+    data = tap_output(schema(properties=PROPERTIES), record(RECORD))
     config = {"token": "t", "api_url": emulator.url, "flattening_enabled": True, **settings}
     # when they are piped through the target
     run = piped(config, tmp_path, data)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_stitch_import.emulator import read_table
-from tests.support.messages import record, schema, state, stream_of
+from tests.support.messages import record, schema, state, tap_output
 from tests.support.running import piped
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 SECRET = "what-the-record-holds"
 LINES = [schema(), *(record({"id": place, "name": SECRET}) for place in range(25))]
-GOOD = stream_of(*LINES, state({"at": 25}))
-BAD = stream_of(*LINES, record({"id": 99, "name": [SECRET]}))
+GOOD = tap_output(*LINES, state({"at": 25}))
+BAD = tap_output(*LINES, record({"id": 99, "name": [SECRET]}))
 
 
 def log_config(folder: Path, **loggers: Any) -> str:
@@ -109,7 +109,7 @@ def test_the_record_counts_are_what_was_sent(emulator: Emulator, tmp_path: Path)
     }
     other = [schema("other"), *(record({"id": place}, "other") for place in range(7))]
     # when they are loaded
-    run = piped(config, tmp_path, stream_of(*LINES, *other))
+    run = piped(config, tmp_path, tap_output(*LINES, *other))
     # then the counts of each table add up to its rows
     assert run.exit_code == 0, run.stderr
     counts: Counter[str] = Counter()
@@ -139,7 +139,7 @@ def test_what_is_set_aside_is_not_counted(service: Service, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("env", "told"),
+    ("env", "reported"),
     [
         ({}, True),
         ({"LOGLEVEL": "WARNING"}, False),
@@ -149,12 +149,12 @@ def test_what_is_set_aside_is_not_counted(service: Service, tmp_path: Path) -> N
     ids=str,
 )
 def test_the_level_of_the_log_holds_for_metrics(
-    env: dict[str, str], told: bool, service: Service, tmp_path: Path
+    env: dict[str, str], reported: bool, service: Service, tmp_path: Path
 ) -> None:
     # given a level in the environment; the target's own wins over the one of all plugins
     # when records are loaded
     run = piped(service.config(), tmp_path, GOOD, **env)
     # then metrics and the rest are there, or nothing is
     assert run.exit_code == 0
-    assert bool(metrics_in(run.stderr)) == told
-    assert bool(run.stderr) == told
+    assert bool(metrics_in(run.stderr)) == reported
+    assert bool(run.stderr) == reported

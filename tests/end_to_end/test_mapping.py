@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from target_stitch_import.emulator import list_tables, read_table, running_emulator
-from tests.support.messages import record, schema, state, stream_of
+from tests.support.messages import record, schema, state, tap_output
 from tests.support.running import Run, piped
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def messages(*streams: str) -> bytes:
     lines = []
     for stream in streams:
         lines += [schema(stream, PROPERTIES), *(record(text, stream) for text in RECORDS)]
-    return stream_of(*lines, state({"done": True}))
+    return tap_output(*lines, state({"done": True}))
 
 
 def mapped(emulator: Emulator, folder: Path, maps: dict[str, Any], data: bytes) -> Run:
@@ -232,10 +232,10 @@ def test_a_pattern_maps_every_stream_that_fits_it(emulator: Emulator, tmp_path: 
 @pytest.mark.parametrize("nothing", [None, "__NULL__"])
 def test_streams_are_left_out(nothing: str | None, emulator: Emulator, tmp_path: Path) -> None:
     # given a map that names a stream to be left out, and one for all that are not named
-    left_out = {"orders": nothing}
+    omitted = {"orders": nothing}
     only: dict[str, Any] = {"people": {}, "__else__": nothing}
     # when streams are piped through the target
-    for maps in (left_out, only):
+    for maps in (omitted, only):
         run = mapped(emulator, tmp_path, maps, messages("orders", "people"))
         # then the run is a good one, and the STATE goes on
         assert (run.exit_code, run.states) == (0, [{"done": True}]), run.stderr

@@ -80,7 +80,7 @@ def run_demo_job(emulator: Emulator, source: Path, home: Path) -> str:
     return done.stdout
 
 
-def rows_of(source: Path, table: str) -> list[str]:
+def read_rows(source: Path, table: str) -> list[str]:
     paths = sorted(source.glob(FILES[table]))
     lines = [line for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
     return sorted(canonical(json.loads(line)) for line in lines)
@@ -121,7 +121,7 @@ def test_second_run_replicates_only_what_is_new(
     assert log.count("Run completed: ") == len(FILES)
     assert sorted(list_tables(emulator.database)) == sorted(FILES)
     assert {table: rows_in(emulator, table) for table in FILES} == {
-        table: rows_of(source, table) for table in FILES
+        table: read_rows(source, table) for table in FILES
     }
     before = {table: sequences(emulator, table) for table in FILES}
     shutil.copy(PROJECT / "demo" / "data" / LAST_DAY, source / LAST_DAY)
@@ -131,7 +131,7 @@ def test_second_run_replicates_only_what_is_new(
 
     # Then the tables are as the source is, and no row was sent a second time
     assert {table: rows_in(emulator, table) for table in FILES} == {
-        table: rows_of(source, table) for table in FILES
+        table: read_rows(source, table) for table in FILES
     }
     new = {table: sequences(emulator, table) - before[table] for table in FILES}
     assert {table: len(each) for table, each in new.items()} == {

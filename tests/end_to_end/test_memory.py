@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.messages import record, schema, stream_of
+from tests.support.messages import record, schema, tap_output
 from tests.support.running import COMMAND, environment
 from tests.support.service import ACCEPTED, Request, running_service
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.service import Answer
+    from tests.support.service import ServiceResponse
 
 SMALL = """
 import os, sys
@@ -34,9 +34,9 @@ def peak(config: dict[str, object], folder: Path, *, megabytes: int) -> int:
     lines = [record({"id": place, "name": f"{place:0700d}"}) for place in range(1_250)]
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with (folder / "input").open("wb") as file:
-        file.write(stream_of(schema()))
+        file.write(tap_output(schema()))
         for _ in range(megabytes):
-            file.write(stream_of(*lines))
+            file.write(tap_output(*lines))
     command = [COMMAND, "--config", str(folder / "config.json")]
     with (folder / "input").open("rb") as file:
         ended = subprocess.run(
@@ -52,7 +52,7 @@ def peak(config: dict[str, object], folder: Path, *, megabytes: int) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count otherwise")
 def test_a_run_holds_as_much_after_many_records_as_after_few(tmp_path: Path) -> None:
     # given a service so slow that as many batches as may be are in flight
-    def answer(_: Request) -> Answer:
+    def answer(_: Request) -> ServiceResponse:
         service.requests.clear()  # or this process would hold them all
         time.sleep(0.05)
         return ACCEPTED
@@ -68,7 +68,7 @@ def test_a_run_holds_as_much_after_many_records_as_after_few(tmp_path: Path) -> 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count otherwise")
 def test_places_that_no_batch_takes_cost_no_memory(tmp_path: Path) -> None:
     # given a service that is quick
-    def answer(_: Request) -> Answer:
+    def answer(_: Request) -> ServiceResponse:
         service.requests.clear()
         return ACCEPTED
 

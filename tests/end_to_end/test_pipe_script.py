@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.messages import record, schema, state, stream_of
+from tests.support.messages import record, schema, state, tap_output
 from tests.support.running import COMMAND, environment, wait_for
 from tests.support.service import ACCEPTED, running_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.support.service import Answer, Request, Service
+    from tests.support.service import Request, Service, ServiceResponse
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "pipe.py"
 HASTY = """
@@ -75,7 +75,7 @@ def kept(folder: Path) -> object:
 
 def write_lines(folder: Path, *lines: str) -> None:
     """Write what ``cat lines`` in a tap writes."""
-    (folder / "lines").write_bytes(stream_of(schema(), *lines))
+    (folder / "lines").write_bytes(tap_output(schema(), *lines))
 
 
 def test_a_run_begins_at_the_state_that_the_one_before_has_kept(
@@ -111,11 +111,11 @@ def test_a_tap_that_fails_fails_the_run_and_what_it_wrote_counts(
 
 def test_a_target_that_fails_fails_the_run_and_what_was_safe_is_kept(tmp_path: Path) -> None:
     # given a service that takes one batch, and a tap that would go on for long
-    answers: Iterator[Answer] = iter([ACCEPTED])
+    answers: Iterator[ServiceResponse] = iter([ACCEPTED])
     write_lines(tmp_path, record({"id": 1}), state({"at": 1}), record({"id": 2}), state({"at": 2}))
     one_by_one = {"BATCH_SIZE_ROWS": "1", "MAX_PARALLEL_REQUESTS": "1"}
 
-    def answer(_: Request) -> Answer:
+    def answer(_: Request) -> ServiceResponse:
         (tmp_path / "posted").touch()
         return next(answers, (401, b'{"message": "Not Authorized"}', {}))
 
@@ -134,7 +134,7 @@ def test_a_tap_that_can_not_be_ended_is_killed(tmp_path: Path) -> None:
     # given a tap that takes no notice of SIGTERM, and a service that lets nobody in
     write_lines(tmp_path, record({"id": 1}))
     tap = "trap '' TERM\ncat lines\nwhile :; do sleep 0.1; done"
-    refusal: Answer = (401, b"{}", {})
+    refusal: ServiceResponse = (401, b"{}", {})
     with (
         running_service(lambda _: refusal) as service,
         running(service, tmp_path, tap, hasty=True, BATCH_SIZE_ROWS="1") as process,

@@ -191,8 +191,10 @@ def test_changes_from_the_log_arrive_with_deletions_under_another_name(
 
 def all_arrays() -> dict[str, Any]:
     """Return what the page says of the column ``numbers``, for every array but text[]."""
-    said = snippets()[0]["plugins"]["extractors"][0]["schema"]["public-accounts"]["numbers"]
-    return dict.fromkeys(("numbers", "bigs", "decimals", "feelings"), said)
+    expected_text = snippets()[0]["plugins"]["extractors"][0]["schema"]["public-accounts"][
+        "numbers"
+    ]
+    return dict.fromkeys(("numbers", "bigs", "decimals", "feelings"), expected_text)
 
 
 def test_arrays_that_break_the_schema_of_the_tap_are_set_aside(

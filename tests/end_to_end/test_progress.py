@@ -13,7 +13,7 @@ import pytest
 
 from target_stitch_import.batches.splitting import count_by_table
 from target_stitch_import.emulator import running_emulator
-from tests.support.messages import activate, record, schema, state, stream_of
+from tests.support.messages import activate, record, schema, state, tap_output
 from tests.support.running import COMMAND, environment, piped, started
 from tests.support.service import ACCEPTED, running_service
 from tests.support.terminal import terminal
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.running import Run
-    from tests.support.service import Answer, Request, Service
+    from tests.support.service import Request, Service, ServiceResponse
 
 OFTEN = """
 from target_stitch_import.reporting import reporter as telling
@@ -79,7 +79,7 @@ def summary(stderr: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     return {line["stream_name"]: line["extra"] for line in streams}, run["extra"]
 
 
-def told(run: Run) -> list[str]:
+def reported(run: Run) -> list[str]:
     """Return the messages of the summary."""
     messages = [line.rpartition(" | ")[2] for line in run.stderr.splitlines()]
     return [text for text in messages if text.startswith(("Stream '", "Run "))]
@@ -99,7 +99,7 @@ def test_the_summary_has_what_the_service_was_sent(
 ) -> None:
     # given streams that share requests or do not
     # when they are loaded
-    run = piped(service.config(**settings), tmp_path, stream_of(*LINES), **structured(tmp_path))
+    run = piped(service.config(**settings), tmp_path, tap_output(*LINES), **structured(tmp_path))
     assert run.exit_code == 0
     # then each stream has the records, bytes and requests that arrived, and so has the run
     records, size, requests = Counter[str](), Counter[str](), Counter[str]()
@@ -126,8 +126,8 @@ def test_the_summary_has_what_the_service_was_sent(
 
 
 def test_people_get_it_as_text(service: Service, tmp_path: Path) -> None:
-    run = piped(service.config(), tmp_path, stream_of(*LINES))
-    orders, items, empty, total = told(run)
+    run = piped(service.config(), tmp_path, tap_output(*LINES))
+    orders, items, empty, total = reported(run)
     assert orders.startswith("Stream 'orders': 20 records, ")
     assert items.startswith("Stream 'items': 20 records, ")
     assert empty.startswith("Stream 'empty': 0 records, 0 bytes, 0 requests, ")
@@ -138,12 +138,12 @@ def test_people_get_it_as_text(service: Service, tmp_path: Path) -> None:
 
 def test_a_run_of_nothing_has_one_too(service: Service, tmp_path: Path) -> None:
     run = piped(service.config(), tmp_path, b"")
-    assert [line.partition(",")[0] for line in told(run)] == ["Run completed: 0 streams"]
+    assert [line.partition(",")[0] for line in reported(run)] == ["Run completed: 0 streams"]
 
 
 def test_an_activation_is_a_request_and_no_record(service: Service, tmp_path: Path) -> None:
     lines = [schema(), record({"id": 1}, version=1), activate(1)]
-    run = piped(service.config(), tmp_path, stream_of(*lines), **structured(tmp_path))
+    run = piped(service.config(), tmp_path, tap_output(*lines), **structured(tmp_path))
     streams, total = summary(run.stderr)
     assert (streams["orders"]["records"], streams["orders"]["requests"]) == (1, 1)
     assert total["bytes"] == sum(len(request.body) for request in service.requests)
@@ -154,7 +154,7 @@ def test_retries_are_told(tmp_path: Path) -> None:
     with running_emulator(tmp_path / "stitch.db", faults="503*1") as emulator:
         config = {"token": "any", "api_url": emulator.url}
         # when something is loaded
-        lines = stream_of(schema(), record({"id": 1}))
+        lines = tap_output(schema(), record({"id": 1}))
         run = piped(config, tmp_path, lines, **structured(tmp_path))
     # then it says so
     streams, total = summary(run.stderr)
@@ -168,7 +168,7 @@ def test_a_body_that_is_split_is_told_as_it_was_sent(tmp_path: Path) -> None:
     with running_emulator(tmp_path / "stitch.db", faults="limit=1000") as emulator:
         config = {"token": "any", "api_url": emulator.url, "max_batch_bytes": 2_000}
         lines = [schema(), *(record({"id": place}) for place in range(25))]
-        run = piped(config, tmp_path, stream_of(*lines), **structured(tmp_path))
+        run = piped(config, tmp_path, tap_output(*lines), **structured(tmp_path))
     # then what was refused is a request, and every record is counted once
     _, total = summary(run.stderr)
     assert run.exit_code == 0
@@ -182,7 +182,7 @@ def test_both_ways_into_the_quarantine_are_told(
     endpoint: str, maps: dict[str, Any], tmp_path: Path
 ) -> None:
     # given a record that this target refuses, and one that the service refuses
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         if b'"id": 13}' not in request.body and b'"id":13}' not in request.body:
             return ACCEPTED
         if endpoint == "push":
@@ -200,7 +200,7 @@ def test_both_ways_into_the_quarantine_are_told(
             quarantine_path=str(tmp_path / "aside.singer"),
             **maps,
         )
-        run = piped(config, tmp_path, stream_of(*lines), **structured(tmp_path))
+        run = piped(config, tmp_path, tap_output(*lines), **structured(tmp_path))
     # then both are counted under the name that is loaded, and as the quarantine itself counts
     streams, total = summary(run.stderr)
     assert run.exit_code == 0, run.stderr
@@ -214,18 +214,18 @@ def test_both_ways_into_the_quarantine_are_told(
 def test_a_failure_ends_with_it_and_then_with_the_reason(tmp_path: Path) -> None:
     # given a line that can't be used behind a good record
     with running_service() as service:
-        lines = stream_of(schema(), record({"id": 1}), "nonsense")
+        lines = tap_output(schema(), record({"id": 1}), "nonsense")
         run = piped(service.config(), tmp_path, lines)
     # then what was delivered before is told, and the last line is the reason
     assert run.exit_code == 1
-    assert told(run)[0].startswith("Stream 'orders': 1 record, ")
-    assert told(run)[-1].startswith("Run failed: 1 stream, 1 record, ")
+    assert reported(run)[0].startswith("Stream 'orders': 1 record, ")
+    assert reported(run)[-1].startswith("Run failed: 1 stream, 1 record, ")
     assert "Line 3 of the input" in run.last_line
 
 
 def test_what_was_not_acknowledged_is_not_counted(tmp_path: Path) -> None:
     with running_service(lambda _: (401, b'{"message": "Not Authorized"}', {})) as service:
-        run = piped(service.config(), tmp_path, stream_of(*LINES), **structured(tmp_path))
+        run = piped(service.config(), tmp_path, tap_output(*LINES), **structured(tmp_path))
     streams, total = summary(run.stderr)
     assert (total["outcome"], total["records"], total["bytes"]) == ("failed", 0, 0)
     assert total["requests"] == len(service.requests)
@@ -237,7 +237,7 @@ def test_a_signal_ends_with_it(service: Service, tmp_path: Path) -> None:
     with started(service.config(), tmp_path, starter=_often(tmp_path)) as process:
         assert process.stdin is not None
         assert process.stderr is not None
-        process.stdin.write(stream_of(schema(), record({"id": 1})))
+        process.stdin.write(tap_output(schema(), record({"id": 1})))
         process.stdin.flush()
         # when lines have come all the while, and then the signal
         for line in process.stderr:
@@ -260,7 +260,7 @@ def test_lines_come_while_the_service_is_slow(tmp_path: Path) -> None:
     # given a service that does not answer yet, and a tap that has ended
     over = threading.Event()
 
-    def answer(_: Request) -> Answer:
+    def answer(_: Request) -> ServiceResponse:
         over.wait(60)
         return ACCEPTED
 
@@ -272,7 +272,7 @@ def test_lines_come_while_the_service_is_slow(tmp_path: Path) -> None:
     ):
         assert process.stdin is not None
         assert process.stderr is not None
-        process.stdin.write(stream_of(schema(), record({"id": 1}), state({"at": 1})))
+        process.stdin.write(tap_output(schema(), record({"id": 1}), state({"at": 1})))
         process.stdin.close()
         # then lines come all the same
         seen = [json.loads(process.stderr.readline())]
@@ -283,19 +283,19 @@ def test_lines_come_while_the_service_is_slow(tmp_path: Path) -> None:
         assert process.wait(60) == 0
         assert process.stdout is not None
         assert process.stdout.read() == b'{"at": 1}\n'
-    told = seen[-1]["extra"]
-    assert (told["event_name"], told["records"], told["states"]) == ("progress", 0, 0)
+    reported = seen[-1]["extra"]
+    assert (reported["event_name"], reported["records"], reported["states"]) == ("progress", 0, 0)
 
 
 @pytest.mark.parametrize("variable", ["TARGET_STITCH_IMPORT_LOGLEVEL", "LOGLEVEL"])
 def test_a_log_level_switches_it_off(variable: str, service: Service, tmp_path: Path) -> None:
-    run = piped(service.config(), tmp_path, stream_of(*LINES), **{variable: "WARNING"})
+    run = piped(service.config(), tmp_path, tap_output(*LINES), **{variable: "WARNING"})
     assert (run.exit_code, run.stderr) == (0, "")
 
 
 def test_a_dry_run_has_its_own(tmp_path: Path) -> None:
-    run = piped({}, tmp_path, stream_of(*LINES), "--dry-run", starter=_often(tmp_path))
-    assert told(run) == []
+    run = piped({}, tmp_path, tap_output(*LINES), "--dry-run", starter=_often(tmp_path))
+    assert reported(run) == []
     assert "Progress: " not in run.stderr
     assert "Dry run: 40 records" in run.last_line
 
@@ -318,9 +318,9 @@ def on_terminal(
 def test_a_terminal_has_a_table_that_lives(width: int, tmp_path: Path) -> None:
     # given a terminal, and a service that holds one batch back and fails once
     over = threading.Event()
-    answers: Iterator[Answer] = iter([(503, b"{}", {})])
+    answers: Iterator[ServiceResponse] = iter([(503, b"{}", {})])
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         if b'"id": 99}' in request.body:
             over.wait(60)
         return next(answers, ACCEPTED)
@@ -332,10 +332,10 @@ def test_a_terminal_has_a_table_that_lives(width: int, tmp_path: Path) -> None:
             assert process.stdin is not None
             assert process.stdout is not None
             # when the tap goes on after a while
-            process.stdin.write(stream_of(*lines))
+            process.stdin.write(tap_output(*lines))
             process.stdin.flush()
             screen.wait_for("STATE 1 ")
-            process.stdin.write(stream_of(ITEMS, record({"id": 99}), record({"id": 98})))
+            process.stdin.write(tap_output(ITEMS, record({"id": 99}), record({"id": 98})))
             process.stdin.flush()
             shown = screen.wait_for("1 in flight")
             # then the table has what is acknowledged, once, and the log stands above it
@@ -362,7 +362,7 @@ def test_signals_leave_the_terminal_clean(signals: int, tmp_path: Path) -> None:
     # given a table on a terminal, and a service that does not answer
     over = threading.Event()
 
-    def answer(_: Request) -> Answer:
+    def answer(_: Request) -> ServiceResponse:
         over.wait(60)
         return ACCEPTED
 
@@ -370,7 +370,7 @@ def test_signals_leave_the_terminal_clean(signals: int, tmp_path: Path) -> None:
         config = service.config(batch_size_rows=1)
         with on_terminal(config, tmp_path, screen.theirs) as process:
             assert process.stdin is not None
-            process.stdin.write(stream_of(schema(), record({"id": 1})))
+            process.stdin.write(tap_output(schema(), record({"id": 1})))
             process.stdin.flush()
             screen.wait_for("1 in flight")
             # when a signal comes, or a second one
@@ -390,7 +390,7 @@ def test_signals_leave_the_terminal_clean(signals: int, tmp_path: Path) -> None:
 def test_a_failure_leaves_the_terminal_clean(service: Service, tmp_path: Path) -> None:
     with terminal() as screen:
         with on_terminal(service.config(), tmp_path, screen.theirs) as process:
-            process.communicate(stream_of(schema(), record({"id": 1}), "nonsense"), timeout=60)
+            process.communicate(tap_output(schema(), record({"id": 1}), "nonsense"), timeout=60)
         screen.hang_up()
         left = [line for line in screen.lines if line]
     assert not any(line.startswith("stream ") for line in left)
@@ -403,7 +403,7 @@ def test_a_terminal_may_be_left_alone(
 ) -> None:
     with terminal() as screen:
         with on_terminal(service.config(), tmp_path, screen.theirs, **env) as process:
-            process.communicate(stream_of(*LINES), timeout=60)
+            process.communicate(tap_output(*LINES), timeout=60)
         screen.hang_up()
     assert b"\x1b" not in screen.raw
     assert (b"Run completed" in screen.raw) is ("LOGLEVEL" not in env)
@@ -412,7 +412,7 @@ def test_a_terminal_may_be_left_alone(
 def test_no_colour_is_asked_for(service: Service, tmp_path: Path) -> None:
     with terminal() as screen:
         with on_terminal(service.config(), tmp_path, screen.theirs, NO_COLOR="1") as process:
-            process.communicate(stream_of(*LINES), timeout=60)
+            process.communicate(tap_output(*LINES), timeout=60)
         screen.hang_up()
     assert b"stream" in screen.raw
     assert b"\x1b[3" not in screen.raw  # where a foreground colour begins
@@ -427,5 +427,5 @@ def test_what_draws_is_loaded_for_a_terminal_alone(service: Service, tmp_path: P
         "from target_stitch_import.cli import main\n"
         "main()\n"
     )
-    run = piped(service.config(), tmp_path, stream_of(*LINES), starter=str(starter))
+    run = piped(service.config(), tmp_path, tap_output(*LINES), starter=str(starter))
     assert run.last_line == "False"

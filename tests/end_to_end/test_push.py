@@ -14,7 +14,7 @@ import pytest
 from target_stitch_import.batches.transit import decode_transit
 from target_stitch_import.emulator import read_table
 from target_stitch_import.json_codec import decode_exactly
-from tests.support.messages import activate, record, schema, state, stream_of
+from tests.support.messages import activate, record, schema, state, tap_output
 from tests.support.running import loaded, piped
 from tests.support.service import ACCEPTED, Request, running_service
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from target_stitch_import.emulator import Emulator
-    from tests.support.service import Answer, Service
+    from tests.support.service import Service, ServiceResponse
 
 PUSH = {"endpoint": "push", "client_id": 4231}
-TOO_LARGE: Answer = (413, b"<html>413</html>", {})
-NO_KEYS: Answer = (422, b'{"errors":[{"reason":{"data":["data must include keys"]}}]}', {})
+TOO_LARGE: ServiceResponse = (413, b"<html>413</html>", {})
+NO_KEYS: ServiceResponse = (422, b'{"errors":[{"reason":{"data":["data must include keys"]}}]}', {})
 ITEMS = schema("items", {"sku": {"type": "string"}, "n": {"type": "number"}}, ["sku"])
 
 
@@ -41,7 +41,7 @@ def test_records_of_several_streams_share_a_request(service: Service) -> None:
     lines += [record({"id": 1}, time_extracted="2026-01-01T00:00:00.000001Z")]
     lines += [record('{"sku": "100%d", "n": 1.10}', "items"), record({"id": 2})]
     # When they are pushed
-    loaded(service.config(**PUSH), stream_of(*lines))
+    loaded(service.config(**PUSH), tap_output(*lines))
     # Then all are in one body, each with the six arguments that the reference names
     (request,) = service.requests
     assert (request.path, request.headers["Content-Type"]) == (
@@ -76,7 +76,7 @@ def test_the_tables_are_those_that_were_read(
     lines += [record({"sku": "a"}, "items")]
     config = {"token": "any", "api_url": emulator.url, **PUSH, "push_format": push_format}
     # When they are pushed through a real pipe
-    run = piped(config, tmp_path, stream_of(*lines, state({"at": 1})))
+    run = piped(config, tmp_path, tap_output(*lines, state({"at": 1})))
     # Then the tables have every digit, and the STATE is written
     assert (run.exit_code, run.states) == (0, [{"at": 1}])
     first, second, third = read_table(emulator.database, "t")
@@ -92,7 +92,7 @@ def test_in_transit_times_are_instants_and_numbers_exact(service: Service) -> No
     text = '{"id": 9007199254740993, "at": "2026-01-01T02:00:00.5+02:00", "x": 1.10, "s": "~"}'
     # When it is pushed as Transit
     config = service.config(**PUSH, push_format="transit")
-    loaded(config, stream_of(schema("t", fields), record(text, "t")))
+    loaded(config, tap_output(schema("t", fields), record(text, "t")))
     # Then the body says so
     (request,) = service.requests
     assert request.headers["Content-Type"] == "application/transit+json"
@@ -109,7 +109,7 @@ def test_a_stream_without_keys_is_refused_with_what_to_do(service: Service) -> N
     # Given a stream without keys behind one with
     lines = [schema(), record({"id": 1}), state({"at": 1}), schema("log", {}, [])]
     # When both are pushed
-    states, error = loaded(service.config(**PUSH), stream_of(*lines))
+    states, error = loaded(service.config(**PUSH), tap_output(*lines))
     # Then what came before it arrives, and the message points to the other endpoint
     assert states == [b'{"at": 1}']
     assert "stream 'log' has no key properties" in str(error)
@@ -117,7 +117,7 @@ def test_a_stream_without_keys_is_refused_with_what_to_do(service: Service) -> N
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "reported"),
     [
         ({"endpoint": "push"}, "client_id: must be set with endpoint 'push'"),
         ({**PUSH, "load_method": "append-only"}, "load_method: 'append-only' needs endpoint"),
@@ -126,11 +126,11 @@ def test_a_stream_without_keys_is_refused_with_what_to_do(service: Service) -> N
     ],
 )
 def test_settings_that_do_not_fit_are_refused(
-    settings: dict[str, Any], told: str, tmp_path: Path
+    settings: dict[str, Any], reported: str, tmp_path: Path
 ) -> None:
     run = piped({"token": "any", **settings}, tmp_path, b"")
     assert run.exit_code == 1
-    assert told in run.stderr
+    assert reported in run.stderr
 
 
 def test_versions_are_left_to_the_other_endpoint(
@@ -140,7 +140,7 @@ def test_versions_are_left_to_the_other_endpoint(
     lines = [schema(), record({"id": 1}, version=1), record({"id": 2}, version=2)]
     # When it is pushed
     states, error = loaded(
-        service.config(**PUSH), stream_of(*lines, activate(2), activate(2), state({"at": 1}))
+        service.config(**PUSH), tap_output(*lines, activate(2), activate(2), state({"at": 1}))
     )
     # Then its records arrive together, the activation is left out, and a line says so once
     assert (states, error) == ([b'{"at": 1}'], None)
@@ -150,7 +150,7 @@ def test_versions_are_left_to_the_other_endpoint(
 
 @pytest.mark.parametrize("push_format", ["json", "transit"])
 def test_a_body_that_is_too_large_is_split(push_format: str) -> None:
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         return TOO_LARGE if len(request.body) > 1_500 else ACCEPTED
 
     # Given a proxy that takes small bodies only
@@ -158,7 +158,7 @@ def test_a_body_that_is_too_large_is_split(push_format: str) -> None:
         config = service.config(**PUSH, push_format=push_format)
         lines = [record({"id": place}) for place in range(50)]
         # When more than that is pushed
-        states, error = loaded(config, stream_of(schema(), *lines, state({"at": 50})))
+        states, error = loaded(config, tap_output(schema(), *lines, state({"at": 50})))
         # Then all of it arrives, with sequences that rise, and the STATE is written
         assert (states, error) == ([b'{"at": 50}'], None)
         taken = [each.body for each in service.requests if len(each.body) <= 1_500]
@@ -171,17 +171,17 @@ def test_a_body_that_is_too_large_is_split(push_format: str) -> None:
 def test_an_empty_answer_of_201_is_a_success_of_push_alone(service: Service) -> None:
     service.answer = lambda _: (201, b"", {})
     states, error = loaded(
-        service.config(**PUSH), stream_of(schema(), record({"id": 1}), state({"at": 1}))
+        service.config(**PUSH), tap_output(schema(), record({"id": 1}), state({"at": 1}))
     )
     assert (states, error, len(service.requests)) == ([b'{"at": 1}'], None, 1)
-    _, error = loaded(service.config(max_retry_seconds=0), stream_of(schema(), record({"id": 1})))
+    _, error = loaded(service.config(max_retry_seconds=0), tap_output(schema(), record({"id": 1})))
     assert "201 without a JSON object" in str(error)
 
 
 def refuses(wrong: int) -> Any:
     """Return a service's rule that refuses bodies with a record of this id, and says not which."""
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         records = [decode_transit(each) for each in decode_exactly(request.body)]
         return NO_KEYS if any(each["data"]["id"] == wrong for each in records) else ACCEPTED
 
@@ -193,7 +193,7 @@ def test_a_refused_record_is_found_and_named() -> None:
     with running_service(refuses(33)) as service:
         lines = [record({"id": place}) for place in range(50)]
         # When they are pushed
-        _, error = loaded(service.config(**PUSH), stream_of(schema(), *lines))
+        _, error = loaded(service.config(**PUSH), tap_output(schema(), *lines))
     # Then the message names it by its line and its key
     assert 'That record is line 35 of the input (key {"id":33}).' in str(error)
     assert "data must include keys" in str(error)
@@ -208,7 +208,7 @@ def test_a_refused_record_is_set_aside(push_format: str, tmp_path: Path) -> None
         config = service.config(**PUSH, push_format=push_format, **aside)
         lines = [record({"id": place, "name": "~é"}) for place in range(50)]
         # When they are pushed
-        states, error = loaded(config, stream_of(schema(), *lines, state({"at": 50})))
+        states, error = loaded(config, tap_output(schema(), *lines, state({"at": 50})))
     # Then the others arrive, and that one is in the file, with its schema
     assert (states, error) == ([b'{"at": 50}'], None)
     declared, kept = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
@@ -226,7 +226,7 @@ def test_a_client_that_is_refused_sets_nothing_aside(tmp_path: Path) -> None:
     path = tmp_path / "quarantine.singer"
     aside = {"on_invalid_record": "quarantine", "quarantine_path": str(path)}
     with running_service(lambda _: (422, reason, {})) as service:
-        lines = stream_of(schema(), record({"id": 1}), record({"id": 2}))
+        lines = tap_output(schema(), record({"id": 1}), record({"id": 2}))
         _, error = loaded(service.config(**PUSH, **aside), lines)
         assert len(service.requests) == 1
     assert "client_id" in str(error)
@@ -241,7 +241,7 @@ def test_a_refused_record_is_set_aside_with_the_schema_that_it_came_with(tmp_pat
     lines = [schema(), record({"id": 33}), code, record({"id": 1, "code": "x"})]
     # When it is pushed
     with running_service(refuses(33)) as service:
-        _, error = loaded(service.config(**PUSH, **aside), stream_of(*lines))
+        _, error = loaded(service.config(**PUSH, **aside), tap_output(*lines))
     # Then the file has the keys of then
     assert error is None
     declared, kept = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
@@ -256,7 +256,7 @@ def test_a_record_that_is_nested_too_deeply_for_transit_is_set_aside(tmp_path: P
     with running_service() as service:
         config = service.config(**PUSH, push_format="transit", **aside)
         states, error = loaded(
-            config, stream_of(schema(), record(deep), record({"id": 2}), state({"at": 1}))
+            config, tap_output(schema(), record(deep), record({"id": 2}), state({"at": 1}))
         )
         assert (states, error, len(service.requests)) == ([b'{"at": 1}'], None, 1)
     assert b"nested too deeply" in path.read_bytes() or b"recursion" in path.read_bytes()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_stitch_import.emulator import read_table
-from tests.support.messages import ORDERS, record, schema, state, stream_of
+from tests.support.messages import ORDERS, record, schema, state, tap_output
 from tests.support.running import Run, piped
 from tests.support.service import ACCEPTED, Request, running_service
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from target_stitch_import.emulator import Emulator
-    from tests.support.service import Answer, Service
+    from tests.support.service import Service, ServiceResponse
 
 AT = "2024-01-01T00:00:00.000000Z"
 HUGE = '{"id": 1, "name": "' + "x" * 20_000_000 + '"}'
@@ -50,7 +50,7 @@ def test_a_record_that_the_service_would_refuse_is_set_aside(
 ) -> None:
     # given a bad record between good ones
     text, reason = BAD[line]
-    lines = stream_of(schema(), record({"id": 7}), text, record({"id": 8}), state({"at": 4}))
+    lines = tap_output(schema(), record({"id": 7}), text, record({"id": 8}), state({"at": 4}))
     # when they are loaded with a quarantine
     run = piped(quarantining(service.config(), tmp_path), tmp_path, lines)
     # then the good ones arrive, the STATE is written, and the exit code is 0
@@ -67,7 +67,7 @@ def test_a_record_that_the_service_would_refuse_is_set_aside(
 
 
 def test_a_key_that_is_too_long_is_set_aside(service: Service, tmp_path: Path) -> None:
-    lines = stream_of(
+    lines = tap_output(
         schema(properties={"k": {"type": "string"}}, keys=["k"]),
         record({"k": "x" * 255}),
         record({"k": "x" * 256}),
@@ -84,7 +84,7 @@ def test_a_record_that_the_service_names_is_set_aside(emulator: Emulator, tmp_pa
     lines[3] = record('{"id": 3, "name": 3.10}', time_extracted=AT)
     lines[8] = record('{"id": 8, "name": 8}', version=None)
     # when they are loaded with a quarantine
-    data = stream_of(schema(), *lines, state({"at": 10}))
+    data = tap_output(schema(), *lines, state({"at": 10}))
     run = piped(quarantining(config, tmp_path), tmp_path, data)
     # then the rest of the batch was sent again, and the STATE waited for that
     assert (run.exit_code, run.states) == (0, [{"at": 10}])
@@ -106,7 +106,7 @@ def test_a_record_that_the_service_names_never_replaces_what_is_newer(
     # given two versions of a row without a time, of which the service refuses the first
     settings = {"token": "t", "api_url": emulator.url, "validate_records": False}
     config = quarantining(settings, tmp_path)
-    lines = stream_of(schema(), record({"id": 1, "name": 5}), record({"id": 1, "name": "newer"}))
+    lines = tap_output(schema(), record({"id": 1, "name": 5}), record({"id": 1, "name": "newer"}))
     assert piped(config, tmp_path, lines).exit_code == 0
     # when the first is mended, and loaded later
     text = (tmp_path / "quarantine.singer").read_text()
@@ -124,7 +124,7 @@ def test_what_the_service_refuses_of_a_mapped_stream_is_kept_as_the_tap_wrote_it
     settings = {"token": "t", "api_url": emulator.url, "stream_maps": maps}
     config = quarantining({**settings, "validate_records": False}, tmp_path)
     text = '{"id": 1,  "name": 5}'
-    lines = stream_of(schema(), record(text), record({"id": 2, "name": "x"}), state({"at": 2}))
+    lines = tap_output(schema(), record(text), record({"id": 2, "name": "x"}), state({"at": 2}))
     # when the service refuses a record
     run = piped(config, tmp_path, lines)
     assert (run.exit_code, run.states) == (0, [{"at": 2}])
@@ -151,7 +151,7 @@ def test_what_was_set_aside_is_loaded_once_the_cause_is_mended(
         record({"id": 1, "name": "newer"}),
         state({"at": 3}),
     ]
-    assert piped(config, tmp_path, stream_of(schema(), *lines)).exit_code == 0
+    assert piped(config, tmp_path, tap_output(schema(), *lines)).exit_code == 0
     # when the cause is mended: here, by a person who corrects the schema in the file
     path = tmp_path / "quarantine.singer"
     text = path.read_text().replace('["null", "string"]', '["null", "string", "integer"]')
@@ -168,7 +168,7 @@ def test_what_was_set_aside_is_loaded_once_the_cause_is_mended(
 def test_the_quarantine_itself_as_the_input_never_grows(service: Service, tmp_path: Path) -> None:
     # given a quarantine whose cause is not mended
     config = quarantining(service.config(), tmp_path)
-    piped(config, tmp_path, stream_of(schema(), record({"id": 1, "name": 1})))
+    piped(config, tmp_path, tap_output(schema(), record({"id": 1, "name": 1})))
     path = tmp_path / "quarantine.singer"
     before = path.read_bytes()
     # when it is loaded with the same settings
@@ -184,7 +184,7 @@ def test_more_than_permitted_make_the_run_fail(
     most: int, exit_code: int, service: Service, tmp_path: Path
 ) -> None:
     # given two bad records, each with a STATE behind it
-    lines = stream_of(
+    lines = tap_output(
         schema(),
         *(line for place in range(2) for line in (record({"x": place}), state({"at": place}))),
     )
@@ -204,7 +204,7 @@ def test_a_record_that_a_stream_map_cant_take_is_set_aside_as_the_tap_wrote_it(
     # given a map that works out a column, and a record that it can't be worked out for
     maps = {"orders": {"double": "float(name) * 2"}}
     config = quarantining(service.config(stream_maps=maps), tmp_path)
-    lines = stream_of(schema(), record({"id": 1, "name": "2"}), record({"id": 2, "name": "x"}))
+    lines = tap_output(schema(), record({"id": 1, "name": "2"}), record({"id": 2, "name": "x"}))
     # when they are loaded
     run = piped(config, tmp_path, lines)
     # then the file has the record and the schema from before the map
@@ -221,7 +221,7 @@ def test_what_is_set_aside_is_on_disk_before_the_state_that_passes_it(
     lines = [line for n in range(50) for line in (record({"x": "y" * 90}), state({"at": n}))]
     config = quarantining(service.config(), tmp_path)
     # when bad records with a STATE behind each are loaded
-    run = _with_a_small_disk(config, tmp_path, stream_of(schema(), *lines))
+    run = _with_a_small_disk(config, tmp_path, tap_output(schema(), *lines))
     # then the STATEs stop where the file does
     assert run.exit_code == 1
     assert "can't be written" in run.last_line
@@ -248,7 +248,7 @@ def _with_a_small_disk(config: dict[str, Any], folder: Path, data: bytes) -> Run
 
 def test_no_quarantine_keeps_the_token(tmp_path: Path) -> None:
     # given a service that quotes the token where it names a record
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         token = request.headers["Authorization"]
         if b'"id": 1' in request.body:
             return 400, json.dumps({"error": f"Record 0 did not conform: {token}"}).encode(), {}
@@ -259,7 +259,7 @@ def test_no_quarantine_keeps_the_token(tmp_path: Path) -> None:
         run = piped(
             quarantining(service.config(), tmp_path),
             tmp_path,
-            stream_of(schema(), record({"id": 1})),
+            tap_output(schema(), record({"id": 1})),
         )
     # then the file has the words without the token
     assert run.exit_code == 0
@@ -271,7 +271,7 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_read(
     service: Service, tmp_path: Path
 ) -> None:
     config = quarantining(service.config(), tmp_path / "nowhere")
-    run = piped(config, tmp_path, stream_of(schema(), record({"id": 1})))
+    run = piped(config, tmp_path, tap_output(schema(), record({"id": 1})))
     assert (run.exit_code, service.requests) == (1, [])
     assert "nowhere does not exist. Check the setting quarantine_path" in run.last_line
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]

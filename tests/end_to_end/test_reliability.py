@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_stitch_import.emulator import list_tables, read_table, running_emulator
-from tests.support.messages import record, schema, state, stream_of
+from tests.support.messages import record, schema, state, tap_output
 from tests.support.running import piped
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def two_tables() -> bytes:
         lines += [record({"id": place}), record({"id": place}, "events")]
         if place % 4 == 3:
             lines.append(state({"at": place}))
-    return stream_of(*lines)
+    return tap_output(*lines)
 
 
 @contextlib.contextmanager
@@ -170,7 +170,7 @@ def test_a_limit_is_learned(tmp_path: Path) -> None:
     with misbehaving("limit=3000", tmp_path) as (emulator, config):
         config |= {"batch_size_rows": 20_000, "max_parallel_requests": 1}
         # when far more is sent than that
-        data = stream_of(schema(), *(record({"id": place}) for place in range(2_000)))
+        data = tap_output(schema(), *(record({"id": place}) for place in range(2_000)))
         run = piped({**config, "max_batch_bytes": 20_000}, tmp_path, data)
         # then only the first bodies are refused
         assert run.exit_code == 0
@@ -181,14 +181,14 @@ def test_a_limit_is_learned(tmp_path: Path) -> None:
 def test_a_lone_record_that_is_too_large_is_named(tmp_path: Path) -> None:
     with misbehaving("limit=1000", tmp_path) as (_, config):
         big = record({"id": 2, "name": "x" * 2_000})
-        run = piped(config, tmp_path, stream_of(schema(), record({"id": 1}), big))
+        run = piped(config, tmp_path, tap_output(schema(), record({"id": 1}), big))
     assert run.exit_code == 1
     assert "413" in run.last_line
     assert 'That record is line 3 of the input (key {"id":2}).' in run.last_line
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "expected_text"),
     [
         ("401", "Check the setting token"),
         ("403", "403 "),
@@ -198,14 +198,14 @@ def test_a_lone_record_that_is_too_large_is_named(tmp_path: Path) -> None:
         ("422", "422 "),
     ],
 )
-def test_what_no_retry_mends_stops_at_once(fault: str, said: str, tmp_path: Path) -> None:
+def test_what_no_retry_mends_stops_at_once(fault: str, expected_text: str, tmp_path: Path) -> None:
     # given a service that refuses the second batch
     with misbehaving(f"ok,{fault}", tmp_path) as (emulator, config):
         config["max_parallel_requests"] = 1
         run = piped(config, tmp_path, two_tables())
         # then what came before it is safe, and nothing after it is sent
         assert run.exit_code == 1
-        assert said in run.last_line
+        assert expected_text in run.last_line
         assert "Attempt 1" not in run.stderr
         assert len(ids(emulator, "orders") + ids(emulator, "events")) == 5
     assert run.states in ([], [{"at": 3}])
@@ -243,7 +243,7 @@ def test_a_nan_is_sent_as_null(tmp_path: Path) -> None:
         '{"type": "RECORD", "stream": "orders", "record": {"id": 2, "x": -Infinity}}',
     ]
     with misbehaving("ok", tmp_path) as (emulator, config):
-        run = piped(config, tmp_path, stream_of(*lines))
+        run = piped(config, tmp_path, tap_output(*lines))
         # then they arrive as null, with one warning
         assert run.exit_code == 0
         assert {row["id"]: row["x"] for row in read_table(emulator.database, "orders")} == {

@@ -203,9 +203,9 @@ def test_partitions_run_side_by_side_and_each_goes_on_from_its_own_state(tmp_pat
         assert sent == sorted([row["id"] for row in in_source(tmp_path)] + again)
         assert in_table(emulator) == in_source(tmp_path)
         # and what both sides say is in Dagster's log
-        said = [text for _, step, text in log if step == "load[range_0]"]
-        assert any("tap-jsonfile.orders" in text for text in said)
-        assert any("target-stitch-import" in text for text in said)
+        expected_text = [text for _, step, text in log if step == "load[range_0]"]
+        assert any("tap-jsonfile.orders" in text for text in expected_text)
+        assert any("target-stitch-import" in text for text in expected_text)
 
         # when there is one more file, and one more range
         write_rows(tmp_path / "source", "range_1/d.jsonl", 1_009)

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft4Validator
 
 from target_stitch_import.emulator import list_tables, read_table
-from tests.support.messages import record, schema, stream_of
+from tests.support.messages import record, schema, tap_output
 from tests.support.running import loaded, piped
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def test_any_draft_is_posted_as_draft_4_that_means_the_same(
         record(f'{{"id": 1, "v": {text}}}' if text else {"id": 1, "v": good}),
     ]
     # when a value that fits is loaded
-    _, error = loaded(service.config(), stream_of(*lines))
+    _, error = loaded(service.config(), tap_output(*lines))
     # then the posted schema is plain draft 4
     assert error is None
     posted = service.requests[0].batch["schema"]
@@ -68,7 +68,9 @@ def test_any_draft_is_posted_as_draft_4_that_means_the_same(
     assert not {"$schema", "$defs", "definitions", "$ref"} & set(str(posted).split("'"))
     # and a value that does not fit is refused
     if bad is not None:
-        _, error = loaded(service.config(), stream_of(declared(inner), record({"id": 2, "v": bad})))
+        _, error = loaded(
+            service.config(), tap_output(declared(inner), record({"id": 2, "v": bad}))
+        )
         assert 'with key {"id":2}: it does not fit its schema: #/v' in str(error)
 
 
@@ -82,7 +84,7 @@ def test_a_grown_schema_adds_its_columns(emulator: Emulator) -> None:
         record({"id": 2, "new": 5}),
     ]
     # when it is loaded
-    _, error = loaded({"token": "t", "api_url": emulator.url}, stream_of(*lines))
+    _, error = loaded({"token": "t", "api_url": emulator.url}, tap_output(*lines))
     # then the table has the new column, empty where it was not there yet
     assert error is None
     assert read_table(emulator.database, "orders") == [
@@ -93,7 +95,7 @@ def test_a_grown_schema_adds_its_columns(emulator: Emulator) -> None:
 
 def test_without_validation_the_service_has_the_word(service: Service) -> None:
     # given a record that does not fit, and validation switched off
-    lines = stream_of(schema(), record({"id": 1, "name": 5}))
+    lines = tap_output(schema(), record({"id": 1, "name": 5}))
     # when it is loaded
     _, error = loaded(service.config(validate_records=False), lines)
     # then it is posted as it is
@@ -102,20 +104,20 @@ def test_without_validation_the_service_has_the_word(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("validate", "said"),
+    ("validate", "expected_text"),
     [(True, "it does not fit its schema: #/name"), (False, "Record 1 did not conform to schema")],
 )
 def test_a_record_that_does_not_fit_is_refused_by_the_target_or_by_the_service(
-    validate: bool, said: str, emulator: Emulator, tmp_path: Path
+    validate: bool, expected_text: str, emulator: Emulator, tmp_path: Path
 ) -> None:
     # given a record that does not fit, behind one that does, and validation on or off
     config = {"token": "t", "api_url": emulator.url, "validate_records": validate}
-    lines = stream_of(schema(), record({"id": 1}), record({"id": 2, "name": 5}))
+    lines = tap_output(schema(), record({"id": 1}), record({"id": 2, "name": 5}))
     # when they are piped through the target
     run = piped(config, tmp_path, lines)
     # then the run ends with the words of the one that has looked, and the key of the record
     assert run.exit_code == 1
-    assert said in run.last_line
+    assert expected_text in run.last_line
     assert '{"id":2}' in run.last_line
     # and what came before it is delivered where the target has looked: the batch went without it
     assert list_tables(emulator.database) == (["orders"] if validate else [])
@@ -133,17 +135,20 @@ def test_what_the_api_documents_as_a_limit_is_checked_before_it_is_sent(
         ({"id": "a", "list": [1] * 9_999}, None),
         ({"id": "a", "list": [1] * 10_000}, "10,001 data points"),
     ]
-    for data, said in cases:
+    for data, expected_text in cases:
         # when each is loaded
         config = service.config(validate_records=validate)
-        _, error = loaded(config, stream_of(schema(properties=keyed), record(data)))
+        _, error = loaded(config, tap_output(schema(properties=keyed), record(data)))
         # then those beyond are refused here, with the limit
-        assert (said in str(error)) if said else (error is None), (said, error)
+        assert (expected_text in str(error)) if expected_text else (error is None), (
+            expected_text,
+            error,
+        )
 
 
 def test_a_record_that_no_request_can_hold_is_refused(service: Service) -> None:
     # given a record of more than 20 MB
-    lines = stream_of(schema(), record({"id": 1, "name": "x" * 20_000_000}), record({"id": 2}))
+    lines = tap_output(schema(), record({"id": 1, "name": "x" * 20_000_000}), record({"id": 2}))
     # when it is loaded
     _, error = loaded(service.config(), lines)
     # then it is named and refused

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_stitch_import.emulator import read_table
-from tests.support.messages import activate, record, schema, stream_of
+from tests.support.messages import activate, record, schema, tap_output
 from tests.support.running import loaded, piped
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def row(name: str, at: str, *, extracted: str | None = None, key: int = 1) -> st
 
 def rows(*lines: str, **more: Any) -> bytes:
     """Return a stream of rows whose bookmark is ``at``."""
-    return stream_of(schema(properties=ROWS, bookmark_properties=["at"], **more), *lines)
+    return tap_output(schema(properties=ROWS, bookmark_properties=["at"], **more), *lines)
 
 
 def messages(service: Service) -> list[dict[str, Any]]:
@@ -87,7 +87,7 @@ def test_with_its_extraction_times_an_old_extract_only_wins_by_arrival(
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_the_extraction_time_is_posted_whatever_the_sequence_is_made_of(
+def test_the_extraction_time_is_posted_with_any_sequence_source(
     service: Service, source: str
 ) -> None:
     # given records with extraction times
@@ -177,7 +177,7 @@ def test_a_stream_without_bookmark_goes_by_its_extraction_times_and_that_is_told
         record({"id": 2}, time_extracted="2026-01-01T12:00:01Z"),
     ]
     # when it is loaded
-    run = piped(service.config(sequence_source="replication_key"), tmp_path, stream_of(*lines))
+    run = piped(service.config(sequence_source="replication_key"), tmp_path, tap_output(*lines))
     # then it is as by default, and the log says so once
     assert run.exit_code == 0
     assert sequences(service) == [NOON, NOON + SECOND]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_stitch_import.emulator import read_table
-from tests.support.messages import activate, record, schema, stream_of
+from tests.support.messages import activate, record, schema, tap_output
 from tests.support.running import loaded, piped
 from tests.support.service import ACCEPTED
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from target_stitch_import.emulator import Emulator
-    from tests.support.service import Answer, Request, Service
+    from tests.support.service import Request, Service, ServiceResponse
 
 SECOND = 1_000_000_000
 NOON = 1_767_268_800 * SECOND  # 2026-01-01T12:00:00Z
@@ -42,7 +42,7 @@ def test_a_sequence_is_the_records_time_in_nanoseconds(
 ) -> None:
     # given a record with an extraction time as taps write it
     # when it is loaded
-    loaded(service.config(), stream_of(schema(), record({"id": 1}, time_extracted=text)))
+    loaded(service.config(), tap_output(schema(), record({"id": 1}, time_extracted=text)))
     # then that is its sequence
     assert service.requests[0].batch["messages"][0]["sequence"] == expected
 
@@ -58,7 +58,7 @@ def test_a_thousand_versions_in_one_instant_end_in_the_last(
     ]
     # when they are loaded
     config = {"token": "t", "api_url": emulator.url, "batch_size_rows": 100}
-    _, error = loaded(config, stream_of(schema(), *versions))
+    _, error = loaded(config, tap_output(schema(), *versions))
     # then the last one stays
     assert error is None
     assert read_table(emulator.database, "orders") == [{"id": 1, "name": "999"}]
@@ -76,7 +76,7 @@ def test_sequences_go_on_rising_where_a_schema_changes_or_a_clock_goes_back(
         record({"id": 1}, time_extracted="2026-01-01T11:00:00Z"),
     ]
     # when they are loaded
-    loaded(service.config(), stream_of(*lines))
+    loaded(service.config(), tap_output(*lines))
     # then each sequence is greater than the one before
     found = [m["sequence"] for request in service.requests for m in request.batch["messages"]]
     assert found == [NOON + SECOND, NOON + SECOND + 1, NOON + SECOND + 2]
@@ -88,7 +88,7 @@ def test_a_clock_far_ahead_is_held_to_this_machines_with_one_warning(
     # given records from the year 2200
     ahead = [record({"id": n}, time_extracted="2200-01-01T00:00:00Z") for n in range(3)]
     # when they are loaded
-    run = piped(service.config(), tmp_path, stream_of(schema(), *ahead))
+    run = piped(service.config(), tmp_path, tap_output(schema(), *ahead))
     # then they do not hide the updates of the next two centuries
     sequences = [m["sequence"] for m in service.requests[0].batch["messages"]]
     assert all(NOON < sequence < 4_102_444_800 * SECOND for sequence in sequences)
@@ -102,7 +102,7 @@ def test_an_activation_shows_its_version_alone(emulator: Emulator) -> None:
     first = [record({"id": n}, version=1) for n in range(4)]
     second = [record({"id": n}, version=2) for n in range(2)]
     # when both are loaded and activated
-    _, error = loaded(config, stream_of(schema(), *first, activate(1), *second, activate(2)))
+    _, error = loaded(config, tap_output(schema(), *first, activate(1), *second, activate(2)))
     # then only the rows of the second are left
     assert error is None
     assert sorted(row["id"] for row in read_table(emulator.database, "orders")) == [0, 1]
@@ -118,7 +118,7 @@ def test_an_activation_does_not_hide_what_comes_behind_it(service: Service) -> N
     ]
     arrived: list[Any] = []
 
-    def slowly(request: Request) -> Answer:
+    def slowly(request: Request) -> ServiceResponse:
         batch = request.batch
         if batch["messages"][0]["action"] == "activate_version":
             threading.Event().wait(0.2)
@@ -127,7 +127,7 @@ def test_an_activation_does_not_hide_what_comes_behind_it(service: Service) -> N
 
     service.answer = slowly
     # when they are loaded with an activation that is answered late
-    loaded(service.config(batch_size_rows=1), stream_of(*lines))
+    loaded(service.config(batch_size_rows=1), tap_output(*lines))
     # then they were sent only once it was answered
     assert arrived == [(1, "upsert"), (1, "activate_version"), *[(2, "upsert")] * 3]
 
@@ -141,7 +141,7 @@ def test_an_activation_may_be_ignored(emulator: Emulator) -> None:
     }
     lines = [schema(), record({"id": 0}, version=1), record({"id": 1}, version=2), activate(2)]
     # when it is loaded
-    _, error = loaded(config, stream_of(*lines))
+    _, error = loaded(config, tap_output(*lines))
     # then nothing disappears
     assert error is None
     assert sorted(row["id"] for row in read_table(emulator.database, "orders")) == [0, 1]
@@ -153,7 +153,7 @@ def test_an_unreadable_time_leaves_the_others_as_they_are(service: Service) -> N
     times[7] = times[7].replace("05-06", "02-30")
     lines = [record({"id": at}, time_extracted=time) for at, time in enumerate(times)]
     # when they are loaded
-    loaded(service.config(), stream_of(schema(), *lines))
+    loaded(service.config(), tap_output(schema(), *lines))
     # then each of the others has its own time
     messages = service.requests[0].batch["messages"]
     found = [message.get("time_extracted") for message in messages]

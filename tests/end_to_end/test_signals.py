@@ -14,7 +14,7 @@ import pytest
 
 from target_stitch_import.delivery.pipeline import Terminated
 from target_stitch_import.target import TargetStitchImport
-from tests.support.messages import record, schema, state, stream_of
+from tests.support.messages import record, schema, state, tap_output
 from tests.support.running import loaded, started, wait_for
 from tests.support.service import ACCEPTED, Request, running_service
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.service import Answer, Service
+    from tests.support.service import Service, ServiceResponse
 
-BUSY: Answer = (503, b'{"message": "not now"}', {"Retry-After": "600"})
-LINES = stream_of(schema(), record({"id": 1}), state({"at": 1}))
+BUSY: ServiceResponse = (503, b'{"message": "not now"}', {"Retry-After": "600"})
+LINES = tap_output(schema(), record({"id": 1}), state({"at": 1}))
 SHORT = """
 from target_stitch_import.delivery import pipeline
 pipeline.GRACE_SECONDS = 1.0
@@ -76,7 +76,7 @@ def test_what_is_held_is_sent_while_the_tap_is_silent(
     signum: int, exit_code: int, service: Service, tmp_path: Path
 ) -> None:
     # given a first batch that is sent, and a record that is held for thirty seconds
-    lines = stream_of(schema(), *(record({"id": place}) for place in range(3)), state({"at": 3}))
+    lines = tap_output(schema(), *(record({"id": place}) for place in range(3)), state({"at": 3}))
     with fed(service, tmp_path, lines, batch_size_rows=2) as process:
         wait_for(lambda: service.requests)
         # when the signal comes
@@ -115,7 +115,7 @@ def test_what_can_not_be_sent_in_time_is_given_up(stalls: bool, tmp_path: Path) 
     # given a service that does not answer, or never takes anything
     over = threading.Event()
 
-    def answer(_: Request) -> Answer:
+    def answer(_: Request) -> ServiceResponse:
         over.wait(60 if stalls else 0)
         return BUSY
 
@@ -136,7 +136,7 @@ def test_what_can_not_be_sent_in_time_is_given_up(stalls: bool, tmp_path: Path) 
 
 def test_a_tap_that_is_held_back_is_no_hindrance(tmp_path: Path) -> None:
     # given a service that never takes anything, and more records than may be held
-    data = stream_of(schema(), *(record({"id": place}) for place in range(100)))
+    data = tap_output(schema(), *(record({"id": place}) for place in range(100)))
     settings = {"batch_size_rows": 1, "max_parallel_requests": 2}
     with (
         running_service(lambda _: BUSY) as service,
@@ -153,7 +153,7 @@ def test_a_signal_behind_the_end_of_the_input_counts_too(tmp_path: Path) -> None
     # given a tap that has ended, and a service that is slow with the last batch
     may_answer = threading.Event()
 
-    def answer(_: Request) -> Answer:
+    def answer(_: Request) -> ServiceResponse:
         may_answer.wait(60)
         return ACCEPTED
 
@@ -173,7 +173,7 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     # given a service that does not answer
     over = threading.Event()
 
-    def answer(_: Request) -> Answer:
+    def answer(_: Request) -> ServiceResponse:
         over.wait(60)
         return ACCEPTED
 
@@ -198,7 +198,7 @@ def test_a_stdout_that_nobody_reads_does_not_hold_it_up(service: Service, tmp_pa
     big = state({"at": "x" * 200_000})
     lines = [line for n in range(5) for line in (record({"id": n}), big.replace("x", str(n), 1))]
     path = tmp_path / "tap.singer"
-    path.write_bytes(stream_of(schema(), *lines))
+    path.write_bytes(tap_output(schema(), *lines))
     starter = tmp_path / "short.py"
     starter.write_text(SHORT)
     config = service.config(batch_size_rows=1)
@@ -225,7 +225,7 @@ def test_a_process_that_goes_on_has_its_own_signals_again(service: Service) -> N
     reading, writing = os.pipe()
     os.write(writing, LINES)
 
-    def answer(_: Request) -> Answer:
+    def answer(_: Request) -> ServiceResponse:
         os.kill(os.getpid(), signal.SIGTERM)
         return ACCEPTED
 
@@ -292,7 +292,7 @@ def test_a_signal_while_it_starts_ends_it_quietly(
 def test_a_kill_at_any_instant_loses_nothing_that_a_state_covers(tmp_path: Path) -> None:
     # given a stream with a STATE behind each record
     lines = [line for n in range(300) for line in (record({"id": n}), state({"at": n}))]
-    data = stream_of(schema(), *lines)
+    data = tap_output(schema(), *lines)
     for place in range(6):
         with running_service() as service:
             with started(service.config(batch_size_rows=3), tmp_path) as process:

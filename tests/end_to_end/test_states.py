@@ -7,21 +7,21 @@ import select
 import threading
 from typing import TYPE_CHECKING
 
-from tests.support.messages import record, schema, state, stream_of
+from tests.support.messages import record, schema, state, tap_output
 from tests.support.running import loaded, piped, started
 from tests.support.service import ACCEPTED, Request, running_service
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.service import Answer, Service
+    from tests.support.service import Service, ServiceResponse
 
 
 def test_a_state_after_every_record_costs_no_request_of_its_own(service: Service) -> None:
     # given a tap that writes a STATE after each of a thousand records
     lines = [line for n in range(1000) for line in (record({"id": n}), state({"n": n}))]
     # when it is loaded
-    states, error = loaded(service.config(), stream_of(schema(), *lines))
+    states, error = loaded(service.config(), tap_output(schema(), *lines))
     # then one request carries all, and the last STATE stands for the others
     assert error is None
     assert len(service.requests) == 1
@@ -33,7 +33,7 @@ def test_a_state_goes_as_soon_as_it_may_also_while_the_tap_is_held_back(service:
     lines = [line for n in range(50) for line in (record({"id": n}), state({"n": n}))]
     # when each record is a request, and one goes at a time
     config = service.config(batch_size_rows=1, max_parallel_requests=1)
-    states, error = loaded(config, stream_of(schema(), *lines), line_by_line=True)
+    states, error = loaded(config, tap_output(schema(), *lines), line_by_line=True)
     # then the STATE behind each is written with its acknowledgement
     assert error is None
     assert states == [f'{{"n": {n}}}'.encode() for n in range(50)]
@@ -43,7 +43,7 @@ def test_parallel_answers_in_reverse_order_do_not_let_a_state_run_ahead(tmp_path
     # given a service that answers the first of three batches last
     others_answered, may_answer = threading.Barrier(3), threading.Event()
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         if request.batch["messages"][0]["data"]["id"] == 0:
             may_answer.wait(60)
         else:
@@ -57,7 +57,7 @@ def test_parallel_answers_in_reverse_order_do_not_let_a_state_run_ahead(tmp_path
             assert process.stdin is not None
             assert process.stdout is not None
             # when they are loaded
-            process.stdin.write(stream_of(schema(), *lines))
+            process.stdin.write(tap_output(schema(), *lines))
             process.stdin.close()
             others_answered.wait(60)
             # then nothing is written before the first is answered, and then the newest comes
@@ -69,7 +69,7 @@ def test_parallel_answers_in_reverse_order_do_not_let_a_state_run_ahead(tmp_path
 
 def test_a_failed_batch_holds_its_states_back_for_ever() -> None:
     # given a service that refuses the second of three batches
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         if request.batch["messages"][0]["data"]["id"] == 1:
             return 400, b'{"error": "Record 0 did not conform to schema"}', {}
         return ACCEPTED
@@ -78,7 +78,7 @@ def test_a_failed_batch_holds_its_states_back_for_ever() -> None:
     with running_service(answer) as service:
         # when they are loaded
         config = service.config(batch_size_rows=1, max_parallel_requests=3)
-        states, error = loaded(config, stream_of(schema(), *lines), line_by_line=True)
+        states, error = loaded(config, tap_output(schema(), *lines), line_by_line=True)
     # then only the STATE before it is written, and the reason names the record
     assert states == [b'{"n": 0}']
     assert "Record 0 did not conform" in str(error)
@@ -91,7 +91,7 @@ def test_a_state_that_may_go_is_written_although_the_next_batch_fails() -> None:
     with running_service(lambda _: (400, b'{"error": "no"}', {})) as service:
         # when the failure comes in the middle of what was read
         config = service.config(batch_size_rows=1, max_parallel_requests=1)
-        states, error = loaded(config, stream_of(*lines), line_by_line=True)
+        states, error = loaded(config, tap_output(*lines), line_by_line=True)
     # then the STATE that waits for nothing is written all the same
     assert "could not be delivered" in str(error)
     assert states == [b'{"n": 0}']
@@ -108,7 +108,7 @@ def test_streams_that_rarely_write_do_not_hold_the_state_back(
         assert process.stdin is not None
         assert process.stdout is not None
         first = [line for name in names for line in (schema(name), record({"id": 1}, name))]
-        process.stdin.write(stream_of(*first, state({"n": 0})))
+        process.stdin.write(tap_output(*first, state({"n": 0})))
         process.stdin.flush()
         written = threading.Event()
         lines: list[bytes] = []
@@ -124,7 +124,7 @@ def test_streams_that_rarely_write_do_not_hold_the_state_back(
         # when that one never falls silent
         place = 1
         while not written.wait(0.02) and place < 3000:
-            process.stdin.write(stream_of(record({"id": place}, names[0]), state({"n": place})))
+            process.stdin.write(tap_output(record({"id": place}, names[0]), state({"n": place})))
             process.stdin.flush()
             place += 1
         # then a STATE is written all the same, long before the tap ends
@@ -143,14 +143,14 @@ def test_empty_and_missing_states_are_never_written(service: Service, tmp_path: 
     # given a tap that writes a STATE, and then an empty and a null one
     lines = [state({"a": 1}), state({}), state(None), '{"type": "STATE", "value": { } }']
     # when it is loaded
-    run = piped(service.config(), tmp_path, stream_of(*lines))
+    run = piped(service.config(), tmp_path, tap_output(*lines))
     # then the good one is not overwritten
     assert (run.exit_code, run.stdout) == (0, b'{"a": 1}\n')
 
 
 def test_a_state_that_is_no_object_is_refused(service: Service, tmp_path: Path) -> None:
     # given a tap that writes a number for a STATE
-    run = piped(service.config(), tmp_path, stream_of(state({"a": 1}), state(5)))
+    run = piped(service.config(), tmp_path, tap_output(state({"a": 1}), state(5)))
     # then the line is named, and the STATE before it is written
     assert run.exit_code == 1
     assert run.states == [{"a": 1}]

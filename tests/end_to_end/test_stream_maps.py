@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_stitch_import.emulator import list_tables, read_table
-from tests.support.messages import activate, record, schema, state, stream_of
+from tests.support.messages import activate, record, schema, state, tap_output
 from tests.support.running import loaded
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ PROPERTIES: dict[str, Any] = {
     "amount": {"type": ["null", "number"]},
     "place": {"type": "object", "properties": {"city": {"type": "string"}}},
 }
-LINES = stream_of(
+LINES = tap_output(
     schema(properties=PROPERTIES, bookmark_properties=["id"]),
     record('{"id": 1, "amount": 0.1234567890123456789012345, "place": {"city": "Oslo"}}'),
     record('{"id": 2, "amount": 2.50, "place": {"city": "Rome"}}'),
@@ -75,7 +75,7 @@ def test_streams_can_be_renamed_doubled_and_left_out(emulator: Emulator) -> None
         "__else__": "__NULL__",
     }
     config = {"token": "t", "api_url": emulator.url, "stream_maps": maps}
-    other = stream_of(schema("other"), record({"id": 1}, "other"), activate(1, "other"))
+    other = tap_output(schema("other"), record({"id": 1}, "other"), activate(1, "other"))
     # when it is loaded
     _, error = loaded(config, LINES + other)
     # then the tables are those of the map
@@ -109,7 +109,7 @@ def test_an_empty_record_is_a_record(service: Service) -> None:
     config = service.config(flattening_enabled=True, flattening_max_depth=1)
     lines = [schema(properties=PROPERTIES, keys=[]), record({}), record({"place": {}})]
     # when they are loaded
-    _, error = loaded(config, stream_of(*lines))
+    _, error = loaded(config, tap_output(*lines))
     # then none of them is lost
     assert error is None
     assert service.requests[0].records == [b"{}", b"{}"]
@@ -126,7 +126,7 @@ def test_streams_that_share_a_table_share_its_barriers(service: Service) -> None
         record({"id": 2}, "b"),
     ]
     # when one of them is activated
-    _, error = loaded(config, stream_of(*lines, activate(1, "b"), record({"id": 3}, "a")))
+    _, error = loaded(config, tap_output(*lines, activate(1, "b"), record({"id": 3}, "a")))
     # then the records of both that came before it are sent before it, and the other behind it
     assert error is None
     arrived = [
@@ -139,7 +139,7 @@ def test_streams_that_share_a_table_share_its_barriers(service: Service) -> None
 
 
 @pytest.mark.parametrize(
-    ("maps", "said"),
+    ("maps", "expected_text"),
     [
         ({"orders": {"x": "1 +"}}, "can't be applied to 'orders'"),
         ({"orders": {"x": "y = id"}}, "can't be applied to 'orders'"),
@@ -149,13 +149,13 @@ def test_streams_that_share_a_table_share_its_barriers(service: Service) -> None
     ],
 )
 def test_a_stream_map_that_cant_be_applied_is_named(
-    emulator: Emulator, maps: dict[str, Any], said: str
+    emulator: Emulator, maps: dict[str, Any], expected_text: str
 ) -> None:
     # given a map with a mistake
     config = {"token": "t", "api_url": emulator.url, "stream_maps": maps}
     # when it is used
     _, error = loaded(config, LINES)
     # then the message names the stream and the line, and quotes no value
-    assert said in str(error)
+    assert expected_text in str(error)
     assert "Line " in str(error)
     assert "Oslo" not in str(error)

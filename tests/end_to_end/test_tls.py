@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from tests.support.messages import record, schema, stream_of
+from tests.support.messages import record, schema, tap_output
 from tests.support.running import piped
 from tests.support.service import running_service
 
@@ -39,7 +39,7 @@ def test_small_and_large_bodies_arrive_over_tls(
     # when 16 MB of one stream and a record of another are loaded
     with running_service(tls=tls) as service:
         note = [schema("notes"), record('{"id": -1}', "notes")]
-        data = stream_of(schema(), *map(record, records), *note)
+        data = tap_output(schema(), *map(record, records), *note)
         trusted = {"REQUESTS_CA_BUNDLE": str(tmp_path / "authority.pem")}
         run = piped(service.config(), tmp_path, data, **trusted)
     # then each record is there once, to the byte, be its body large or small
@@ -55,7 +55,7 @@ def test_a_service_that_is_not_trusted_is_sent_nothing(tls: ssl.SSLContext, tmp_
     # given a certificate of somebody whom this machine does not know
     with running_service(tls=tls) as service:
         # when a record is loaded
-        run = piped(service.config(), tmp_path, stream_of(schema(), record({"id": 1})))
+        run = piped(service.config(), tmp_path, tap_output(schema(), record({"id": 1})))
     # then the run fails at once and says why, and nothing was sent
     assert run.exit_code == 1
     assert f"{service.url} is not trusted" in run.last_line

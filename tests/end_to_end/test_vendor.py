@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_stitch_import.emulator import list_tables, read_table, running_emulator
-from tests.support.messages import activate, record, schema, state, stream_of
+from tests.support.messages import activate, record, schema, state, tap_output
 from tests.support.running import COMMAND, Run, environment
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def run(command: str, emulator: Emulator, folder: Path, data: bytes, **more: Any
 def the_stream() -> bytes:
     """Return what a tap writes of three tables: with keys, without, and loaded in full twice."""
     first = {"id": 1, "name": "Ann", "address": {"city": "Oslo"}, "tags": ["a", "é"]}
-    return stream_of(
+    return tap_output(
         schema("customers", CUSTOMERS, bookmark_properties=["seen_at"]),
         record(first, "customers"),
         record('{"id": 2, "name": null, "balance": 0.10, "ratio": 1e-7}', "customers"),
@@ -164,14 +164,14 @@ def test_what_is_read_later_replaces_what_the_vendors_target_wrote(
 ) -> None:
     # given a table that the vendor's target has loaded, from a tap that gives times
     before = [record({"id": n, "name": "theirs"}, time_extracted=a_time(0)) for n in range(3)]
-    assert run(vendor, theirs, tmp_path, stream_of(schema(), *before)).exit_code == 0
+    assert run(vendor, theirs, tmp_path, tap_output(schema(), *before)).exit_code == 0
     # when one row comes from an extract that was kept, and one is read anew
     now = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     lines = [
         record({"id": 0, "name": "kept"}, time_extracted=a_time(1)),
         record({"id": 1, "name": "new"}, time_extracted=now),
     ]
-    assert run(COMMAND, theirs, tmp_path, stream_of(schema(), *lines)).exit_code == 0
+    assert run(COMMAND, theirs, tmp_path, tap_output(schema(), *lines)).exit_code == 0
     # then what is read anew replaces its row; what was kept does not, for the vendor's sequences
     # are the times of sending
     names = {row["id"]: row["name"] for row in read_table(theirs.database, "orders")}
@@ -179,6 +179,6 @@ def test_what_is_read_later_replaces_what_the_vendors_target_wrote(
     # but by arrival it does
     by_arrival = {"sequence_source": "received_at"}
     lines = [record({"id": 2, "name": "kept"}, time_extracted=a_time(1))]
-    assert run(COMMAND, theirs, tmp_path, stream_of(schema(), *lines), **by_arrival).exit_code == 0
+    assert run(COMMAND, theirs, tmp_path, tap_output(schema(), *lines), **by_arrival).exit_code == 0
     names = {row["id"]: row["name"] for row in read_table(theirs.database, "orders")}
     assert names == {0: "theirs", 1: "new", 2: "kept"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_stitch_import.emulator import list_tables, read_table
-from tests.support.messages import activate, record, schema, state, stream_of
+from tests.support.messages import activate, record, schema, state, tap_output
 from tests.support.running import loaded
 from tests.support.service import ACCEPTED
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from target_stitch_import.emulator import Emulator
-    from tests.support.service import Answer, Request, Service
+    from tests.support.service import Request, Service, ServiceResponse
 
 MANY = 40  # records: most of them are taken many at a time
 REFUSED: tuple[int, bytes, dict[str, str]] = (
@@ -30,7 +30,7 @@ BUSY = (503, b'{"message": "busy"}', {"Retry-After": "0"})
 def load(emulator: Emulator, *lines: str, **settings: Any) -> None:
     """Load lines behind a SCHEMA."""
     config = {"token": "t", "api_url": emulator.url, **settings}
-    _, error = loaded(config, stream_of(schema(), *lines))
+    _, error = loaded(config, tap_output(schema(), *lines))
     assert error is None
 
 
@@ -54,7 +54,7 @@ def test_every_batch_of_a_version_says_so_and_none_has_two(service: Service) -> 
         for place, version in enumerate(versions)
     ]
     # when they are loaded, in batches of several sizes
-    _, error = loaded(service.config(batch_size_rows=15), stream_of(schema(), *lines))
+    _, error = loaded(service.config(batch_size_rows=15), tap_output(schema(), *lines))
     # then each record came in a batch of its version, one without a version in one without
     assert error is None
     found = {
@@ -69,13 +69,13 @@ def test_every_batch_of_a_version_says_so_and_none_has_two(service: Service) -> 
 
 def test_a_batch_that_is_split_keeps_its_version(service: Service) -> None:
     # given a service that takes two records at a time
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         return ACCEPTED if len(request.batch["messages"]) <= 2 else (413, b"{}", {})
 
     service.answer = answer
     # when more of one version are loaded
     lines = [record({"id": place}, version=7) for place in range(8)]
-    _, error = loaded(service.config(), stream_of(schema(), *lines, activate(7)))
+    _, error = loaded(service.config(), tap_output(schema(), *lines, activate(7)))
     # then each part is of that version
     assert error is None
     assert {request.batch["table_version"] for request in service.requests} == {7}
@@ -152,12 +152,12 @@ def test_a_small_table_with_an_activation_in_front_and_behind_takes_two_requests
         lines += [activate(9, table)]
 
     # when they are loaded, and the service takes its time
-    def answer(_: Request) -> Answer:
+    def answer(_: Request) -> ServiceResponse:
         threading.Event().wait(0.01)
         return ACCEPTED
 
     service.answer = answer
-    states, error = loaded(service.config(), stream_of(*lines, state({"done": True})))
+    states, error = loaded(service.config(), tap_output(*lines, state({"done": True})))
     # then each takes one request for the first activation, and one for its rows with the second
     assert (states, error) == ([b'{"done": true}'], None)
     assert len(service.requests) == 200
@@ -174,7 +174,7 @@ def test_an_activation_waits_for_the_batches_of_its_table_that_are_on_their_way(
     # when its version is activated while the first is not acknowledged
     acknowledged: list[Any] = []
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         if "activation" in what(request):
             assert sorted(acknowledged) == list(range(5))
         threading.Event().wait(0.05)
@@ -183,7 +183,7 @@ def test_an_activation_waits_for_the_batches_of_its_table_that_are_on_their_way(
 
     service.answer = answer
     config = service.config(batch_size_rows=2, max_parallel_requests=4)
-    _, error = loaded(config, stream_of(schema(), *lines, activate(1)))
+    _, error = loaded(config, tap_output(schema(), *lines, activate(1)))
     # then the activation comes alone, behind all of them
     assert error is None
     assert what(service.requests[-1]) == ["activation"]
@@ -196,7 +196,7 @@ def test_an_activation_in_front_raises_the_sequence_of_no_row(service: Service) 
         record({"id": place}, version=1, time_extracted=time) for place, time in enumerate(times)
     ]
     # when it is loaded
-    _, error = loaded(service.config(), stream_of(schema(), activate(1), *rows, activate(1)))
+    _, error = loaded(service.config(), tap_output(schema(), activate(1), *rows, activate(1)))
     # then each row has the sequence of its own time
     assert error is None
     messages = service.requests[-1].batch["messages"]
@@ -212,7 +212,7 @@ def test_activations_that_are_ignored_leave_the_versions_in_the_batches(service:
     config = service.config(process_activate_version_messages=False)
     lines = [record({"id": 1}, version=1), activate(1), record({"id": 2}, version=1)]
     # when versions are loaded
-    states, error = loaded(config, stream_of(schema(), *lines, state({"at": 2})))
+    states, error = loaded(config, tap_output(schema(), *lines, state({"at": 2})))
     # then they are posted, in one batch, for no activation is behind a barrier
     assert (states, error) == ([b'{"at": 2}'], None)
     assert [what(request) for request in service.requests] == [[1, 2]]
@@ -227,7 +227,7 @@ def test_an_activation_is_never_sent_while_a_batch_of_its_table_is_not_taken(
     acknowledged: list[Any] = []
     before: list[list[Any]] = []
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         came = what(request)
         seen[str(came)] = seen.get(str(came), 0) + 1
         if came == ["activation"]:
@@ -243,7 +243,7 @@ def test_an_activation_is_never_sent_while_a_batch_of_its_table_is_not_taken(
     # when a version is loaded in parallel, and activated
     lines = [record({"id": place}, version=1) for place in range(12)]
     config = service.config(batch_size_rows=2, max_parallel_requests=6)
-    _, error = loaded(config, stream_of(schema(), *lines, activate(1)))
+    _, error = loaded(config, tap_output(schema(), *lines, activate(1)))
     # then the activation came three times, each time when all of its records were acknowledged
     assert error is None
     assert before == [list(range(12))] * 3
@@ -254,7 +254,7 @@ def test_when_a_batch_fails_its_activation_is_never_sent(service: Service, rows:
     # given a service that refuses the batch with a certain record
     accepted: list[Request] = []
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         if 3 in what(request):
             return REFUSED
         if "activation" in what(request):
@@ -265,7 +265,7 @@ def test_when_a_batch_fails_its_activation_is_never_sent(service: Service, rows:
     # when that version is activated
     lines = [record({"id": place}, version=1) for place in range(6)]
     config = service.config(batch_size_rows=rows, max_parallel_requests=4)
-    states, error = loaded(config, stream_of(schema(), *lines, activate(1), state({"at": 6})))
+    states, error = loaded(config, tap_output(schema(), *lines, activate(1), state({"at": 6})))
     # then the version before it stays visible, and the STATE behind it is not written
     assert error is not None
     assert accepted == []
@@ -274,13 +274,13 @@ def test_when_a_batch_fails_its_activation_is_never_sent(service: Service, rows:
 
 def test_a_state_waits_for_the_activation_before_it(service: Service) -> None:
     # given a service that takes records, and no activation
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         return REFUSED if "activation" in what(request) else ACCEPTED
 
     service.answer = answer
     # when a STATE comes before an activation that is a batch of its own, and one behind it
     lines = [record({"id": 1}, version=1), state({"at": 1}), activate(1), state({"at": 2})]
-    states, error = loaded(service.config(batch_size_rows=1), stream_of(schema(), *lines))
+    states, error = loaded(service.config(batch_size_rows=1), tap_output(schema(), *lines))
     # then only the first is written
     assert error is not None
     assert states == [b'{"at": 1}']
@@ -308,7 +308,7 @@ def test_other_tables_do_not_wait_for_an_activation(service: Service) -> None:
     # given a service that answers an activation only when another table's records have come
     other = threading.Event()
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         if request.batch["table_name"] == "other":
             other.set()
         elif "activation" in what(request):
@@ -324,7 +324,7 @@ def test_other_tables_do_not_wait_for_an_activation(service: Service) -> None:
         activate(1),
         record({"id": 2}, "other"),
     ]
-    _, error = loaded(service.config(), stream_of(*lines))
+    _, error = loaded(service.config(), tap_output(*lines))
     assert error is None
     assert other.is_set()
 

@@ -26,18 +26,18 @@ class Body(msgspec.Struct):
     messages: list[Message]
 
 
-def records_of(body: bytes) -> list[bytes]:
+def decode_records(body: bytes) -> list[bytes]:
     """Return the bytes of the records in a body."""
     messages = msgspec.json.decode(body, type=Body).messages
     return [bytes(message.data) for message in messages if message.action == "upsert"]
 
 
-def lines_of(data: bytes) -> list[bytes]:
+def split_input(data: bytes) -> list[bytes]:
     """Return the lines of an input, without its byte order mark."""
     return data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
 
 
-def part_of(line: bytes, kind: str, name: str) -> Any:
+def find_part(line: bytes, kind: str, name: str) -> Any:
     """Return one part of a message of a kind, or ``NOTHING`` if the line is no such message."""
     message = decoded(line, errors="replace")  # what nobody looks at may be no UTF-8
     if isinstance(message, dict) and message.get("type") == kind:

@@ -22,10 +22,10 @@ from tests.fuzz.loading import load
 from tests.fuzz.mutations import mutations
 from tests.fuzz.reading import (
     NOTHING,
+    decode_records,
     decoded,
-    lines_of,
-    part_of,
-    records_of,
+    find_part,
+    split_input,
     without_stitchs_own,
 )
 
@@ -86,7 +86,7 @@ def _failing_line(loaded: Loaded) -> int | None:
 
 
 def _check(data: bytes, loaded: Loaded) -> None:
-    lines = lines_of(data)
+    lines = split_input(data)
     failing = _failing_line(loaded)
     assert failing is None or 1 <= failing <= len(lines)
     before = lines if failing is None else lines[: failing - 1]
@@ -96,7 +96,7 @@ def _check(data: bytes, loaded: Loaded) -> None:
 
 def _check_states(before: list[bytes], loaded: Loaded, *, ended_well: bool) -> None:
     """Check that STATEs are those that came, in their order; at a good end, up to the last."""
-    came = [(line, part_of(line, "STATE", "value")) for line in before]
+    came = [(line, find_part(line, "STATE", "value")) for line in before]
     came = [(line, value) for line, value in came if value is not NOTHING and value]
     left = iter(came)
     for written in loaded.states:
@@ -110,8 +110,8 @@ def _check_states(before: list[bytes], loaded: Loaded, *, ended_well: bool) -> N
 
 def _check_records(before: list[bytes], loaded: Loaded) -> None:
     """Check that bodies are JSON, and their records byte for byte what came."""
-    sent = [record for body in loaded.bodies for record in records_of(body)]
-    came = [(line, part_of(line, "RECORD", "record")) for line in before]
+    sent = [record for body in loaded.bodies for record in decode_records(body)]
+    came = [(line, find_part(line, "RECORD", "record")) for line in before]
     came = [(line, record) for line, record in came if record is not NOTHING]
     assert len(sent) == len(came)
     for body in loaded.bodies:

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from target_stitch_import.errors import DeliveryError
 from target_stitch_import.target import TargetStitchImport
-from tests.support.messages import record, schema, state, stream_of
-from tests.support.service import ACCEPTED, Answer, Request, running_service
+from tests.support.messages import record, schema, state, tap_output
+from tests.support.service import ACCEPTED, Request, ServiceResponse, running_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TRANSIENT: Answer = (503, b"", {"Retry-After": "0"})
-REFUSED: Answer = (400, b'{"error": "no"}', {})
+TRANSIENT: ServiceResponse = (503, b"", {"Retry-After": "0"})
+REFUSED: ServiceResponse = (400, b'{"error": "no"}', {})
 
 
 class WatchedOutput(io.BytesIO):
@@ -63,7 +63,7 @@ def test_a_state_covers_only_acknowledged_records(
     lock = threading.Lock()
     schedule = iter(behaviours)
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> ServiceResponse:
         ids = [message["data"]["id"] for message in request.batch["messages"]]
         with lock:
             behaviour = next(schedule, "take")
@@ -96,7 +96,7 @@ def test_a_state_covers_only_acknowledged_records(
         target = TargetStitchImport(config=config)
         # when records of five streams with STATEs between them are loaded
         try:
-            target.load(io.BytesIO(stream_of(*lines)))
+            target.load(io.BytesIO(tap_output(*lines)))
             failed = False
         except DeliveryError:
             failed = True

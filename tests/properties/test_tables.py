@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from target_stitch_import.emulator import list_tables, read_table, running_emulator
-from tests.support.messages import activate, record, schema, state, stream_of
+from tests.support.messages import activate, record, schema, state, tap_output
 from tests.support.running import loaded
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Model:
         rows[:] = [row for row in rows if row[0] == version]
 
 
-def told(story: list[tuple[Any, ...]], names: dict[str, str]) -> tuple[list[str], Model]:
+def reported(story: list[tuple[Any, ...]], names: dict[str, str]) -> tuple[list[str], Model]:
     """Return the lines of a tap that tells a story, and what the tables must then hold."""
     model = Model()
     lines: list[str] = []
@@ -143,7 +143,7 @@ def test_the_tables_are_what_the_messages_say(
     emulator, count = shared
     example = next(count)
     names = {stream: f"{stream} {example}" for stream in KEY_PROPERTIES}
-    lines, model = told(story, names)
+    lines, model = reported(story, names)
     config = {
         "token": "t",
         "api_url": emulator.url,
@@ -152,7 +152,7 @@ def test_the_tables_are_what_the_messages_say(
         "validate_records": validate,
     }
     # when they are loaded
-    states, error = loaded(config, stream_of(*lines))
+    states, error = loaded(config, tap_output(*lines))
     # then each table holds what the model holds, digit by digit
     assert error is None
     tables = list_tables(emulator.database)

@@ -28,7 +28,7 @@ EMPTY: Final = {"Content-Length": "0"}
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServiceResponse:
     """One answer: status, body, and what its headers say."""
 
     status: int
@@ -38,44 +38,50 @@ class Answer:
     endpoint: str = "batch"
 
 
-def _error(text: str) -> Answer:
-    return Answer(400, f'{{"error": "{text}"}}')
+def _error(text: str) -> ServiceResponse:
+    return ServiceResponse(400, f'{{"error": "{text}"}}')
 
 
-def _unprocessable(reason: str) -> Answer:
+def _unprocessable(reason: str) -> ServiceResponse:
     error = '"error": "Request cannot be processed; see errors."'
-    return Answer(422, f'{{"status": "ERROR", {error}, "errors": [{{"reason": {reason}}}]}}')
+    return ServiceResponse(
+        422, f'{{"status": "ERROR", {error}, "errors": [{{"reason": {reason}}}]}}'
+    )
 
 
-ANSWERS: Final[dict[str, Answer]] = {
+ANSWERS: Final[dict[str, ServiceResponse]] = {
     # section 2: success, and what looks like it
-    "accepted_201": Answer(201, '{"status": "OK", "message": "Batch Accepted!"}'),
-    "accepted_202": Answer(
+    "accepted_201": ServiceResponse(201, '{"status": "OK", "message": "Batch Accepted!"}'),
+    "accepted_202": ServiceResponse(
         202,
         '{"status": "Accepted", "message": "The batch is queued to be processed."}',
     ),
-    "accepted_200": Answer(200, '{"status": "OK", "message": "Batch Accepted!"}'),
-    "accepted_with_other_fields": Answer(201, '{"status": "OK", "anything": [1, 2.5, null]}'),
-    "success_with_error_status": Answer(200, '{"status": "ERROR", "message": "not really"}'),
-    "success_with_error_in_small_letters": Answer(200, '{"status": "error"}'),
-    "success_with_rejected_status": Answer(201, '{"status": "REJECTED"}'),
-    "success_with_status_that_is_a_list": Answer(201, '{"status": ["OK"]}'),
-    "success_with_status_null": Answer(202, '{"status": null}'),
-    "success_without_status": Answer(201, '{"message": "Batch Accepted!"}'),
-    "success_that_is_an_empty_object": Answer(201, "{}"),
-    "success_203": Answer(203, '{"status": "OK", "message": "Batch Accepted!"}'),
-    "success_204": Answer(204, ""),
-    "success_205": Answer(205, '{"status": "OK", "message": "Batch Accepted!"}'),
-    "success_206": Answer(206, '{"status": "OK", "message": "Batch Accepted!"}'),
-    "success_299": Answer(299, '{"status": "Accepted"}'),
-    "success_without_body": Answer(201, "", headers=EMPTY),
-    "success_that_is_a_login_page": Answer(
+    "accepted_200": ServiceResponse(200, '{"status": "OK", "message": "Batch Accepted!"}'),
+    "accepted_with_other_fields": ServiceResponse(
+        201, '{"status": "OK", "anything": [1, 2.5, null]}'
+    ),
+    "success_with_error_status": ServiceResponse(
+        200, '{"status": "ERROR", "message": "not really"}'
+    ),
+    "success_with_error_in_small_letters": ServiceResponse(200, '{"status": "error"}'),
+    "success_with_rejected_status": ServiceResponse(201, '{"status": "REJECTED"}'),
+    "success_with_status_that_is_a_list": ServiceResponse(201, '{"status": ["OK"]}'),
+    "success_with_status_null": ServiceResponse(202, '{"status": null}'),
+    "success_without_status": ServiceResponse(201, '{"message": "Batch Accepted!"}'),
+    "success_that_is_an_empty_object": ServiceResponse(201, "{}"),
+    "success_203": ServiceResponse(203, '{"status": "OK", "message": "Batch Accepted!"}'),
+    "success_204": ServiceResponse(204, ""),
+    "success_205": ServiceResponse(205, '{"status": "OK", "message": "Batch Accepted!"}'),
+    "success_206": ServiceResponse(206, '{"status": "OK", "message": "Batch Accepted!"}'),
+    "success_299": ServiceResponse(299, '{"status": "Accepted"}'),
+    "success_without_body": ServiceResponse(201, "", headers=EMPTY),
+    "success_that_is_a_login_page": ServiceResponse(
         200,
         "<html><head><style>b {}</style></head><body><b>Please log in</b></body></html>",
         HTML,
     ),
-    "success_that_is_an_array": Answer(200, "[]"),
-    "success_that_is_a_string": Answer(200, '"OK"'),
+    "success_that_is_an_array": ServiceResponse(200, "[]"),
+    "success_that_is_a_string": ServiceResponse(200, '"OK"'),
     # section 6, 400
     "missing_argument": _error("Request failed validation:#: required key [table_name] not found"),
     "unknown_argument": _error("Request failed validation:#: extraneous key [x] is not permitted"),
@@ -90,44 +96,44 @@ ANSWERS: Final[dict[str, Answer]] = {
     "sequence_too_large": _error(
         "Request failed validation:#: sequence can not be above 9223372036854775807"
     ),
-    "malformed_json": Answer(
+    "malformed_json": ServiceResponse(
         400,
         '{"status": "ERROR", "message": "Malformed json in the body!", '
         '"error": "Unexpected end-of-input", "input": null}',
     ),
-    "push_no_array": Answer(
+    "push_no_array": ServiceResponse(
         400, '{"status": "ERROR", "message": "An array of records is expected"}'
     ),
     # section 6, access
-    "not_authorized": Answer(401, '{"message": "Not Authorized"}'),
-    "invalid_region": Answer(401, '{"message": "Invalid region."}'),
-    "connection_not_active": Answer(
+    "not_authorized": ServiceResponse(401, '{"message": "Not Authorized"}'),
+    "invalid_region": ServiceResponse(401, '{"message": "Invalid region."}'),
+    "connection_not_active": ServiceResponse(
         401, '{"error": "Forbidden", "errors": {"error": "Connection is not active."}}'
     ),
-    "push_no_client_id": Answer(
+    "push_no_client_id": ServiceResponse(
         401, '{"status": "ERROR", "error": "Not Authenticated.", "errors": null}'
     ),
-    "push_wrong_client_id": Answer(
+    "push_wrong_client_id": ServiceResponse(
         403,
         '{"status": "ERROR", "error": "Forbidden", '
         '"errors": {"error": "Access token is not associated with this client."}}',
     ),
     # section 6, other refusals
-    "wrong_url": Answer(404, ""),
-    "wrong_method": Answer(405, ""),
-    "too_large": Answer(
+    "wrong_url": ServiceResponse(404, ""),
+    "wrong_method": ServiceResponse(405, ""),
+    "too_large": ServiceResponse(
         413,
         '{"status": "ERROR", '
         '"message": "Request rejected: request size (20000001s bytes) exceeds the maximum"}',
     ),
-    "too_large_for_a_proxy": Answer(
+    "too_large_for_a_proxy": ServiceResponse(
         413,
         "<html><head><title>413 Request Entity Too Large</title></head>\n"
         "<body><center><h1>413 Request Entity Too Large</h1></center></body></html>",
         HTML,
     ),
-    "wrong_content_type": Answer(415, "Content-Type must be application/json", TEXT),
-    "push_wrong_content_type": Answer(
+    "wrong_content_type": ServiceResponse(415, "Content-Type must be application/json", TEXT),
+    "push_wrong_content_type": ServiceResponse(
         415, '{"status": "ERROR", "message": "Unsupported Content-Type"}'
     ),
     "push_blank_field": _unprocessable('{"table_name": ["can\'t be blank"]}'),
@@ -137,42 +143,50 @@ ANSWERS: Final[dict[str, Answer]] = {
     "push_null_key": _unprocessable('{"data": ["keys cannot not be null in data"]}'),
     "push_reason_is_text": _unprocessable('"data must include keys"'),
     # section 6, trouble that may pass
-    "too_many_requests": Answer(429, "", headers={"Retry-After": "120"}),
-    "too_many_requests_until": Answer(
+    "too_many_requests": ServiceResponse(429, "", headers={"Retry-After": "120"}),
+    "too_many_requests_until": ServiceResponse(
         429, "", headers={"Retry-After": "Fri, 01 Jan 2100 00:00:00 GMT"}
     ),
-    "too_many_requests_plain": Answer(429, '"Slow down"'),
-    "unavailable": Answer(503, '{"status": "ERROR", "message": "Service Unavailable"}'),
-    "gateway_timeout": Answer(504, "<html><body><h1>504 Gateway Time-out</h1></body></html>", HTML),
+    "too_many_requests_plain": ServiceResponse(429, '"Slow down"'),
+    "unavailable": ServiceResponse(503, '{"status": "ERROR", "message": "Service Unavailable"}'),
+    "gateway_timeout": ServiceResponse(
+        504, "<html><body><h1>504 Gateway Time-out</h1></body></html>", HTML
+    ),
     # what any middlebox may answer
-    "request_timeout": Answer(408, ""),
-    "internal_error": Answer(500, '"Internal Server Error"'),
-    "bad_gateway": Answer(502, "<html><body><h1>502 Bad Gateway</h1></body></html>", HTML),
-    "moved": Answer(301, "", headers={"Location": "https://example.com/v2/import/batch"}),
-    "redirected": Answer(307, "", headers={"Location": "https://example.com/v2/import/batch"}),
-    "not_modified": Answer(304, ""),
-    "error_that_is_a_string": Answer(400, '"Nope"'),
+    "request_timeout": ServiceResponse(408, ""),
+    "internal_error": ServiceResponse(500, '"Internal Server Error"'),
+    "bad_gateway": ServiceResponse(502, "<html><body><h1>502 Bad Gateway</h1></body></html>", HTML),
+    "moved": ServiceResponse(301, "", headers={"Location": "https://example.com/v2/import/batch"}),
+    "redirected": ServiceResponse(
+        307, "", headers={"Location": "https://example.com/v2/import/batch"}
+    ),
+    "not_modified": ServiceResponse(304, ""),
+    "error_that_is_a_string": ServiceResponse(400, '"Nope"'),
 }
 
-PUSH_ANSWERS: Final[dict[str, Answer]] = {
+PUSH_ANSWERS: Final[dict[str, ServiceResponse]] = {
     # section 2: the successes that are not those of a batch
-    "push_accepted": Answer(201, '{"status": "OK", "message": "Batch Accepted!"}', endpoint="push"),
-    "push_accepted_without_body": Answer(201, "", headers=EMPTY, endpoint="push"),
+    "push_accepted": ServiceResponse(
+        201, '{"status": "OK", "message": "Batch Accepted!"}', endpoint="push"
+    ),
+    "push_accepted_without_body": ServiceResponse(201, "", headers=EMPTY, endpoint="push"),
     # and what looks like them
-    "success_of_push_without_length": Answer(201, "", endpoint="push"),
-    "success_of_push_with_a_blank": Answer(201, " ", endpoint="push"),
-    "success_of_push_without_body_200": Answer(200, "", headers=EMPTY, endpoint="push"),
-    "success_of_push_without_body_202": Answer(202, "", headers=EMPTY, endpoint="push"),
-    "success_of_push_that_is_an_empty_object": Answer(201, "{}", endpoint="push"),
-    "success_of_push_with_rejected_status": Answer(201, '{"status": "REJECTED"}', endpoint="push"),
-    "validate_valid": Answer(
+    "success_of_push_without_length": ServiceResponse(201, "", endpoint="push"),
+    "success_of_push_with_a_blank": ServiceResponse(201, " ", endpoint="push"),
+    "success_of_push_without_body_200": ServiceResponse(200, "", headers=EMPTY, endpoint="push"),
+    "success_of_push_without_body_202": ServiceResponse(202, "", headers=EMPTY, endpoint="push"),
+    "success_of_push_that_is_an_empty_object": ServiceResponse(201, "{}", endpoint="push"),
+    "success_of_push_with_rejected_status": ServiceResponse(
+        201, '{"status": "REJECTED"}', endpoint="push"
+    ),
+    "validate_valid": ServiceResponse(
         200, '{"status": "OK", "message": "Batch is valid!"}', endpoint="validate"
     ),
 }
 ALL_ANSWERS: Final = {**ANSWERS, **PUSH_ANSWERS}
 
 
-def cassette(answer: Answer) -> str:
+def cassette(answer: ServiceResponse) -> str:
     """Return the YAML of a cassette in which the service gives this answer once."""
     headers = {"Content-Type": answer.content_type, **answer.headers}
     interaction = {

@@ -43,6 +43,6 @@ def activate(version: int, stream: str = "orders") -> str:
     return json.dumps({"type": "ACTIVATE_VERSION", "stream": stream, "version": version})
 
 
-def stream_of(*lines: str) -> bytes:
+def tap_output(*lines: str) -> bytes:
     """Return the bytes of a tap's output."""
     return "".join(f"{line}\n" for line in lines).encode()

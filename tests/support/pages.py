@@ -77,13 +77,13 @@ def run(those: list[Block], folder: Path, **environment: str) -> list[str]:
     return [part.lstrip("\n") for part in written.split(_MARK)[:-1]]
 
 
-def is_as_said(said: str, written: str) -> bool:
+def is_as_said(expected_text: str, written: str) -> bool:
     """Return whether a block has written what its page says."""
-    pattern = re.escape(said.strip()).replace(re.escape("..."), ".*")
+    pattern = re.escape(expected_text.strip()).replace(re.escape("..."), ".*")
     return re.fullmatch(pattern, written.strip(), re.DOTALL) is not None
 
 
 def _clean_environment() -> dict[str, str]:
     """Return the environment without what would change what the commands do."""
-    others = ("MELTANO", "TAP_", "TARGET_", "VIRTUAL_ENV")
-    return {name: value for name, value in os.environ.items() if not name.startswith(others)}
+    rest = ("MELTANO", "TAP_", "TARGET_", "VIRTUAL_ENV")
+    return {name: value for name, value in os.environ.items() if not name.startswith(rest)}

@@ -25,11 +25,11 @@ class _Body(msgspec.Struct):
     messages: list[_Message]
 
 
-Answer = tuple[int, bytes, dict[str, str]]
+ServiceResponse = tuple[int, bytes, dict[str, str]]
 
-UP: Answer = (200, b'{"name": "pipeline.gate", "status": "OK", "reason": null}', {})
-ACCEPTED: Answer = (201, b'{"status": "OK", "message": "Batch Accepted!"}', {})
-HANG_UP: Answer = (0, b"", {})  # close the connection instead
+UP: ServiceResponse = (200, b'{"name": "pipeline.gate", "status": "OK", "reason": null}', {})
+ACCEPTED: ServiceResponse = (201, b'{"status": "OK", "message": "Batch Accepted!"}', {})
+HANG_UP: ServiceResponse = (0, b"", {})  # close the connection instead
 
 
 @dataclass
@@ -59,10 +59,10 @@ class Service:
     """The requests so far, and how to answer the next."""
 
     url: str
-    answer: Callable[[Request], Answer]
+    answer: Callable[[Request], ServiceResponse]
     requests: list[Request] = field(default_factory=list)
     """The posts."""
-    status: Callable[[Request], Answer] = lambda _: UP
+    status: Callable[[Request], ServiceResponse] = lambda _: UP
     """How to answer the next look at the status."""
     status_requests: list[Request] = field(default_factory=list)
     interim: bytes = b""
@@ -82,7 +82,7 @@ class Service:
 
 @contextlib.contextmanager
 def running_service(
-    answer: Callable[[Request], Answer] = lambda _: ACCEPTED,
+    answer: Callable[[Request], ServiceResponse] = lambda _: ACCEPTED,
     tls: ssl.SSLContext | None = None,
 ) -> Iterator[Service]:
     """Run a service on a free loopback port; ``answer`` is called with each request."""
@@ -116,7 +116,7 @@ def running_service(
                 at_once.discard(request.connection)
             self._send(answer)
 
-        def _send(self, answer: Answer) -> None:
+        def _send(self, answer: ServiceResponse) -> None:
             status, body, headers = answer
             if answer is HANG_UP:
                 self.close_connection = True

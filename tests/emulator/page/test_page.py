@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from target_stitch_import.emulator import running_emulator
 from tests.emulator.client import ID, ID_AND_NAME, Api, batch, load, upsert
-from tests.support.messages import record, schema, stream_of
+from tests.support.messages import record, schema, tap_output
 from tests.support.running import piped
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def test_what_the_target_loads_appears_by_itself(
         record(f'{{"id": 9007199254740993, "amount": {decimal}}}', "amounts"),
     ]
     config = {"token": "t", "api_url": emulator.url}
-    assert piped(config, tmp_path, stream_of(*lines)).exit_code == 0
+    assert piped(config, tmp_path, tap_output(*lines)).exit_code == 0
 
     # then both are there, with their rows
     expect(page.get_by_role("button", name="customers")).to_contain_text("1,200")

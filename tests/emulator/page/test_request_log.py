@@ -99,9 +99,9 @@ def test_faults_are_in_the_log(run_with_faults: RunWithFaults) -> None:
     ]
 
 
-@pytest.mark.parametrize("said", ['"short and stout"', "[1]", "<p>short</p>", ""])
+@pytest.mark.parametrize("expected_text", ['"short and stout"', "[1]", "<p>short</p>", ""])
 def test_an_answer_of_any_form_is_shown(
-    tmp_path: Path, session: requests.Session, said: str
+    tmp_path: Path, session: requests.Session, expected_text: str
 ) -> None:
     # given somebody who answers in the API's place, but not in that of the page
     class Teapot:
@@ -110,7 +110,7 @@ def test_an_answer_of_any_form_is_shown(
 
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             is_post = scope["method"] == "POST"
-            app = PlainTextResponse(said, 418) if is_post else self.app
+            app = PlainTextResponse(expected_text, 418) if is_post else self.app
             await app(scope, receive, send)
 
     database = tmp_path / "stitch.db"
@@ -122,7 +122,7 @@ def test_an_answer_of_any_form_is_shown(
 
         # then the page is told the answer as it was
         (request,) = get_state(api)["requests"]
-    assert (request["status"], request["message"]) == (418, said)
+    assert (request["status"], request["message"]) == (418, expected_text)
 
 
 def test_only_what_has_changed_is_sent(fresh_api: Api) -> None:

@@ -1,7 +1,4 @@
-"""The Meltano project that docs/recipes/postgres.md shows, set up and run.
-
-Knows Meltano and the page; knows nothing of what is in the tables.
-"""
+"""The Meltano project that docs/recipes/postgres.md shows, set up and run."""
 
 from __future__ import annotations
 

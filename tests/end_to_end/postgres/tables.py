@@ -1,7 +1,4 @@
-"""The tables of a test on both sides: in PostgreSQL as the tap says them, and as they arrived.
-
-Knows the samples and the emulator's database, and nothing of how the rows travel.
-"""
+"""The tables of a test on both sides: in PostgreSQL as the tap says them, and as they arrived."""
 
 from __future__ import annotations
 
@@ -28,8 +25,8 @@ def in_postgres(
     """Return PostgreSQL's rows by their id, with these changes of the tap's made to them."""
     columns = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'samples'"
     columns += " AND table_name = 'everything' ORDER BY ordinal_position;"
-    said = [f"{changes.get(name, name)} AS {name}" for name in postgres.run(columns).split()]
-    rows = postgres.rows(f"SELECT {', '.join(said)} FROM {table} WHERE {where}")
+    selected = [f"{changes.get(name, name)} AS {name}" for name in postgres.run(columns).split()]
+    rows = postgres.rows(f"SELECT {', '.join(selected)} FROM {table} WHERE {where}")
     return {row["id"]: row for row in rows}
 
 

@@ -2,7 +2,6 @@
 
 Each entry is a change that the tap makes, not the target: the column, and the SQL expression whose
 value it writes in the place of the column's. What has no entry, it writes as PostgreSQL says it.
-Knows columns, and nothing of how a tap is run.
 """
 
 from __future__ import annotations
