@@ -13,23 +13,18 @@ import time
 import traceback
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from target_stitch_import.api.connections import Adapter
-from target_stitch_import.api.responses import parse_response, require_accepted
+from target_stitch_import.api.responses import ApiResponse, parse_response, require_accepted
 from target_stitch_import.errors import AccessError, DeliveryError, TransientError
-
-if TYPE_CHECKING:
-    from target_stitch_import.api.responses import ApiResponse
 
 MAX_RESPONSE_BYTES: Final = 1 << 16
 """A response is not read further than this."""
-
-_SHORT_TOKEN: Final = 8
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class BearerAuth(AuthBase):
         self._token = token
         escaped = "|".join({re.escape(token), re.escape(json.dumps(token)[1:-1])})
         # One that short is an emulator's, not a real token, and may be a part of any word.
-        is_short = len(token) < _SHORT_TOKEN
+        is_short = len(token) < 8  # noqa: PLR2004
         self._in_text = re.compile(rf"\b(?:{escaped})\b" if is_short else escaped)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -142,12 +137,7 @@ class ImportClient:
 
     def _send(self, method: str, endpoint: Endpoint, body: bytes | None = None) -> ApiResponse:
         try:
-            response = self._session.send(
-                self._request(method, endpoint, body),
-                timeout=self._timeout,
-                allow_redirects=False,
-                **self._environment,
-            )
+            response = self._session.send(self._request(method, endpoint, body), **self._options)
             content, is_complete = self._read(response)
             code, headers = response.status_code, response.headers
             return parse_response(code, headers, content, self._auth.hide, is_complete=is_complete)
@@ -166,7 +156,7 @@ class ImportClient:
         if endpoint not in self._prepared:
             url, headers = self._api_url + endpoint.path, {"Content-Type": endpoint.content_type}
             # The status needs no auth; a function that adds none keeps that of a .netrc out, too.
-            auth = _add_nothing if endpoint is STATUS else self._auth
+            auth = (lambda request: request) if endpoint is STATUS else self._auth
             request = requests.Request(method, url, headers=headers, auth=auth)
             self._prepared[endpoint] = self._session.prepare_request(request)
         prepared = self._prepared[endpoint].copy()
@@ -175,9 +165,10 @@ class ImportClient:
         return prepared
 
     @cached_property
-    def _environment(self) -> dict[str, Any]:
-        """What the environment says of proxies and certificates; bodies are read as they come."""
-        return {**self._session.merge_environment_settings(self._api_url, {}, True, None, None)}
+    def _options(self) -> dict[str, Any]:
+        """The timeout and what the environment says of proxies and certificates; bodies stream."""
+        options = self._session.merge_environment_settings(self._api_url, {}, True, None, None)
+        return {**options, "timeout": self._timeout, "allow_redirects": False}
 
     def _failure(self, error: Exception) -> DeliveryError:
         if isinstance(error, ValueError):  # its message may quote the header
@@ -206,10 +197,6 @@ class ImportClient:
                 response.close()
                 return bytes(content), False
         return bytes(content), True
-
-
-def _add_nothing(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _clear(error: BaseException | None) -> None:

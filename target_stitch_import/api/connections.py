@@ -32,8 +32,7 @@ class _Lines(io.BufferedReader):
         """Return the next line; ``http.client`` would take a missing one for the last."""
         if time.monotonic() > self.deadline:
             raise http.client.HTTPException("no final answer came within the timeout")
-        line = super().readline(size)
-        if not line:
+        if not (line := super().readline(size)):
             raise http.client.RemoteDisconnected("the connection ended before the answer did")
         return line
 

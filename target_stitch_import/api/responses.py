@@ -12,14 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from target_stitch_import.errors import (
-    AccessError,
-    RejectedError,
-    RejectedRecordError,
-    TooLargeError,
-    TransientError,
-    UnidentifiedRecordError,
-)
+from target_stitch_import import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,11 +36,9 @@ class ApiResponse:
     refuses_record: bool
     """True if it says what is wrong with a record of a push body, though not with which."""
     status: str
-    """The object's ``status``."""
     message: str
     """One line for people."""
     location: str
-    """Where a redirect leads."""
     retry_after: float | None
     """Seconds that the service asks to wait."""
 
@@ -69,8 +60,13 @@ def parse_response(
 
     It is hidden before anything is cut, so that no part of it is left.
     """
-    fields = _parse_object(content)
-    if fields is None:  # a page, or a bare string
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        value = None
+    is_object = isinstance(value, dict)
+    fields: dict[str, Any] = value if is_object else {}
+    if not is_object:  # a page, or a bare string
         page = hide(content.decode(errors="replace"))[:_MAX_PAGE]
         text = re.sub(r"<(style|script)\b.*?</\1>|<[^<>]*>", " ", page, flags=re.DOTALL)
     else:
@@ -80,7 +76,6 @@ def parse_response(
     is_chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
     has_end = is_chunked or headers.get("Content-Length") == "0"
     printable = hide(text).encode(errors="replace").decode()
-    is_object, fields = fields is not None, fields or {}
     return ApiResponse(
         code,
         is_object=is_object,
@@ -107,24 +102,24 @@ def require_accepted(response: ApiResponse, *, may_be_empty: bool = False) -> No
     if 200 <= code < 300:  # noqa: PLR2004
         lacks = "" if may_be_empty and code == 201 and response.is_empty else _lacks(response)  # noqa: PLR2004
         if lacks:
-            raise TransientError(f"{code} {lacks}, so no proof: {response.message}")
+            raise errors.TransientError(f"{code} {lacks}, so no proof: {response.message}")
         return
     if code in (408, 429) or code >= 500:  # noqa: PLR2004
-        raise TransientError(summary, retry_after=response.retry_after)
+        raise errors.TransientError(summary, retry_after=response.retry_after)
     if code in (401, 403):
         setting, advice = _advise_on_access(response)
-        raise AccessError(f"{summary.rstrip('.')}. {advice}", setting=setting)
+        raise errors.AccessError(f"{summary.rstrip('.')}. {advice}", setting=setting)
     if code == 413:  # noqa: PLR2004
-        raise TooLargeError(summary)
+        raise errors.TooLargeError(summary)
     if code < 400:  # noqa: PLR2004
-        raise RejectedError(
+        raise errors.RejectedError(
             f"{code}: a redirect to {response.location} is not followed. Check the setting api_url."
         )
     if match := re.match(r"Record (\d+) ", response.message):
-        raise RejectedRecordError(summary, index=int(match[1]))
+        raise errors.RejectedRecordError(summary, index=int(match[1]))
     if code == 422 and response.refuses_record:  # noqa: PLR2004
-        raise UnidentifiedRecordError(summary)
-    raise RejectedError(summary)
+        raise errors.UnidentifiedRecordError(summary)
+    raise errors.RejectedError(summary)
 
 
 def _lacks(response: ApiResponse) -> str:
@@ -138,20 +133,12 @@ def _lacks(response: ApiResponse) -> str:
     return "" if response.is_complete else "with a body that did not end"
 
 
-def _parse_object(content: bytes) -> dict[str, Any] | None:
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
 def _refuses_record(fields: dict[str, Any]) -> bool:
     """Return True if the errors of a 422 are about a record, and not about the client."""
-    errors = fields.get("errors")
-    if not isinstance(errors, list):
+    found = fields.get("errors")
+    if not isinstance(found, list):
         return False
-    reasons = [each["reason"] for each in errors if isinstance(each, dict) and "reason" in each]
+    reasons = [each["reason"] for each in found if isinstance(each, dict) and "reason" in each]
     return bool(reasons) and "client" not in str(reasons)
 
 

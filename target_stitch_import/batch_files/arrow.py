@@ -44,7 +44,6 @@ class ColumnConverter:
         self._pa = pa
         casts = [self._map_leaves(declared, leaf) for leaf in (self._in_utc, self._as_text)]
         self._casts = [cast for cast in casts if cast != declared]
-        """The types to cast to, one after the other."""
         self._convert = self._converter(declared)
 
     def convert(self, column: Any) -> list[Any]:
@@ -100,10 +99,9 @@ class ColumnConverter:
         for names, convert in _LEAF_CONVERTERS.items():
             if self._is_any(arrow_type, names):
                 return convert
-        is_long = (
-            self._is_any(arrow_type, ("decimal",)) and not 0 <= arrow_type.scale <= _PLAIN_SCALE
-        )
-        return _convert_decimal if is_long else None
+        if self._is_any(arrow_type, ("decimal",)) and not 0 <= arrow_type.scale <= _PLAIN_SCALE:
+            return _convert_decimal
+        return None
 
     def _nested_converter(self, arrow_type: Any) -> Convert | None:
         is_a = self._pa.types
@@ -112,29 +110,23 @@ class ColumnConverter:
             parts = {field.name: self._converter(field.type) or _keep for field in fields}
             return partial(_convert_struct, parts)
         if is_a.is_map(arrow_type):
-            key = self._converter(arrow_type.key_type) or _keep
+            key_type = arrow_type.key_type
+            key_type = key_type.value_type if is_a.is_dictionary(key_type) else key_type
+            key = self._converter(key_type) or _keep
             item = self._converter(arrow_type.item_type) or _keep
-            if self._is_string(arrow_type.key_type):
+            if self._is_any(key_type, _STRINGS):
                 return partial(_convert_object, item)
             return partial(_convert_pairs, key, item)
         if self._is_any(arrow_type, _LISTS):
             each = self._converter(arrow_type.value_type)
             return each and partial(_convert_list, each)
-        if not self._is_any(arrow_type, _PLAIN) and not _is_text(arrow_type):
+        is_text = getattr(arrow_type, "extension_name", "") in {"arrow.uuid", "arrow.json"}
+        if not is_text and not self._is_any(arrow_type, _PLAIN):
             raise UnsupportedColumnError(
                 f"column {self._column!r} has the type {arrow_type}, which this target can't load; "
                 "let the tap write another type, or text"
             )
         return None
-
-    def _is_string(self, arrow_type: Any) -> bool:
-        is_dictionary = self._pa.types.is_dictionary(arrow_type)
-        return self._is_any(arrow_type.value_type if is_dictionary else arrow_type, _STRINGS)
-
-
-def _is_text(arrow_type: Any) -> bool:
-    """Return True for an extension type of Arrow that is written as text."""
-    return getattr(arrow_type, "extension_name", "") in {"arrow.uuid", "arrow.json"}
 
 
 def _keep(value: Any) -> Any:

@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from target_stitch_import import json_codec
 from target_stitch_import.batch_files.prefetch import read_ahead
 from target_stitch_import.batch_files.rows import COMPRESSIONS, FileReadError, read_rows
 from target_stitch_import.errors import InputError
-from target_stitch_import.json_codec import (
-    has_lone_surrogate,
-    replace_lone_surrogates,
-    replace_non_finite,
-)
 from target_stitch_import.singer.positions import Files, line_number, make_position
 from target_stitch_import.singer.runs import Block, Run
 
@@ -100,7 +96,7 @@ class BatchFiles:
         """Return a record if it is JSON, or only lacks that by NaN, Infinity or a lone surrogate."""
         where = self.describe(position)
         if b"NaN" in text or b"Infinity" in text:
-            repaired = replace_non_finite(text)
+            repaired = json_codec.replace_non_finite(text)
             if repaired != text:
                 if message.stream not in self._repaired:
                     self._repaired.add(message.stream)
@@ -115,13 +111,12 @@ class BatchFiles:
                     return _decode(repaired)
                 except _DECODE_ERRORS as other:
                     return self._decode_exactly(message, repaired, position, other)
-        if has_lone_surrogate(text, error):
+        if json_codec.has_lone_surrogate(text, error):
             with contextlib.suppress(*_DECODE_ERRORS):
-                _decode(replace_lone_surrogates(text))
+                _decode(json_codec.replace_lone_surrogates(text))
                 return msgspec.Raw(text)  # it is refused as a record, not as a file
-        reason = f"not JSON: {error!s:.300}"
-        if isinstance(error, RecursionError):
-            reason = "nested too deeply"
+        is_deep = isinstance(error, RecursionError)
+        reason = "nested too deeply" if is_deep else f"not JSON: {error!s:.300}"
         raise _failure(
             message, f"{where}: it is {reason}. The tap must write one record in each line"
         ) from None

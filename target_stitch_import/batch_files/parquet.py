@@ -19,12 +19,10 @@ from target_stitch_import.batch_files.storage import MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# The most that is in memory as Python values, unless one row has more.
 MAX_ROWS: Final = 1_000
-"""The most rows that are in memory as Python values."""
 MAX_CELLS: Final = 500_000
-"""The most values that are in memory as Python values, unless one row has more."""
 MAX_ROWS_BYTES: Final = 4_000_000
-"""The most bytes of rows that are in memory as Python values, unless one row is larger."""
 
 _SAMPLE_ROWS: Final = 16  # that are measured if the metadata may understate their size
 _COLUMN_BUFFER_BYTES: Final = 1 << 18  # for each column of a local file
@@ -68,10 +66,8 @@ def _open_parquet(parquet: Any, file: io.BufferedIOBase) -> Any:
     if not isinstance(file, io.BufferedReader):
         return parquet.ParquetFile(file, pre_buffer=True)
     metadata = parquet.read_metadata(file)
-    buffer = min(_COLUMN_BUFFER_BYTES, _BUFFERS_BYTES // max(1, metadata.num_columns))
-    return parquet.ParquetFile(
-        file, metadata=metadata, pre_buffer=False, buffer_size=max(1, buffer)
-    )
+    size = max(1, min(_COLUMN_BUFFER_BYTES, _BUFFERS_BYTES // max(1, metadata.num_columns)))
+    return parquet.ParquetFile(file, metadata=metadata, pre_buffer=False, buffer_size=size)
 
 
 def _slices(source: Any) -> Iterator[Any]:

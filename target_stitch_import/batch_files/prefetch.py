@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-
 MAX_WAITING: Final = 2
 """The most items that wait in the queue; the thread has one more."""
 
@@ -22,13 +21,6 @@ STOP_SECONDS: Final = 1.0
 """Seconds to wait for the thread to end."""
 
 T = TypeVar("T")
-
-
-class _End:
-    """Follows the last item; ``error`` is what ended the reading, if anything did."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self.error = error
 
 
 def read_ahead(
@@ -43,11 +35,12 @@ def read_ahead(
         items: Returns the iterator; called in the thread.
         wait: Called with a file descriptor; returns when that is readable.
     """
-    waiting: queue.Queue[T | _End] = queue.Queue(MAX_WAITING)
+    # The last one is None, or what ended the reading.
+    waiting: queue.Queue[T | Exception | None] = queue.Queue(MAX_WAITING)
     stopped = threading.Event()
     readable, writable = os.pipe()
 
-    def put(item: T | _End) -> None:
+    def put(item: T | Exception | None) -> None:
         waiting.put(item)
         with contextlib.suppress(BrokenPipeError):
             os.write(writable, b"\0")
@@ -58,9 +51,9 @@ def read_ahead(
                 put(item)
                 if stopped.is_set():
                     return
-            put(_End())
+            put(None)
         except Exception as error:  # noqa: BLE001 - raised in the main thread
-            put(_End(error))
+            put(error)
         finally:
             os.close(writable)
 
@@ -71,10 +64,10 @@ def read_ahead(
         while True:
             wait(readable)
             os.read(readable, 1)
-            if isinstance(item := waiting.get(), _End):
-                if item.error is not None:
-                    raise item.error
+            if (item := waiting.get()) is None:
                 return
+            if isinstance(item, Exception):
+                raise item
             yield item
     finally:
         # A failed run exits soon, and a thread that is in a library at that time aborts the process.

@@ -66,8 +66,7 @@ def _read_json_lines(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterator
         numbers: Sequence[int] = range(first, first + len(lines))
         first += len(lines)
         if not all(records):
-            pairs = zip(numbers, records, strict=True)
-            numbers = [number for number, record in pairs if record]
+            numbers = [number for number, record in zip(numbers, records, strict=True) if record]
             records = [record for record in records if record]
         yield numbers, records
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
     import io
-
-_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
 class MissingExtraError(ImportError):
@@ -34,7 +32,7 @@ def open_file(address: str) -> io.BufferedIOBase:
         MissingExtraError: The library for it is not installed.
         Exception: The system or that library can't open it.
     """
-    match = _SCHEME.match(address)
+    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", address)
     scheme, rest = (match[1].lower(), address[match.end() :]) if match else ("", address)
     if scheme == "s3":
         return _open_s3(rest)

@@ -41,8 +41,7 @@ class Checkpoint:
         A STATE that waited for it now waits for the unacknowledged batch before it, and replaces
         an older STATE there.
         """
-        state = self._states.pop(number)
-        if state is not None:
+        if (state := self._states.pop(number)) is not None:
             before = max(earlier for earlier in self._states if earlier < number)
             self._states[before] = state
 

@@ -5,6 +5,7 @@ It stands in for the client and for the quarantine, so that all before them runs
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections import Counter
@@ -48,8 +49,11 @@ class DryRun:
             file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
             self._output = os.fdopen(file, "wb")
             if stat.S_ISREG(os.fstat(file).st_mode):
-                if _is_same(file, source):
-                    raise OutputError("--output names the input of this run, which would be lost")
+                with contextlib.suppress(OSError):  # the source is in memory
+                    if os.path.sameopenfile(file, source.fileno()):
+                        raise OutputError(
+                            "--output names the input of this run, which would be lost"
+                        )
                 os.ftruncate(file, 0)
         except OSError as error:
             raise OutputError(f"--output can't be written: {error}") from error
@@ -138,10 +142,3 @@ class DryRun:
                 f"A real run would end: {refused:,} records would be set aside, and "
                 f"max_quarantined permits {max_records:,}"
             )
-
-
-def _is_same(file: int, source: IO[Any]) -> bool:
-    try:
-        return os.path.sameopenfile(file, source.fileno())
-    except OSError:  # a file in memory
-        return False

@@ -19,7 +19,7 @@ from target_stitch_import.batches.builder import BatchBuilder
 from target_stitch_import.delivery.checkpoint import Checkpoint
 from target_stitch_import.delivery.scheduler import DeliveryScheduler
 from target_stitch_import.delivery.task import DeliveryOptions
-from target_stitch_import.delivery.workers import WorkerPool
+from target_stitch_import.delivery.workers import Client, WorkerPool
 from target_stitch_import.reporting.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from target_stitch_import.batches.batch import Batch
     from target_stitch_import.delivery.retry import Retry
-    from target_stitch_import.delivery.workers import Client
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 
@@ -39,11 +38,7 @@ GRACE_SECONDS: Final = 20.0
 
 
 class Terminated(Exception):  # noqa: N818 - it is no error
-    """The run ends because of a signal.
-
-    Attributes:
-        exit_code: The exit code that a shell expects after this signal.
-    """
+    """The run ends because of a signal; ``exit_code`` is what a shell expects after it."""
 
     def __init__(self, signum: int, *, lost: str = "all that came before it is delivered") -> None:
         super().__init__(f"Ended by signal {signum}: {lost}")
@@ -115,8 +110,7 @@ class Pipeline:
                 return
             waits = [seconds_to_seal, self.delivery.seconds_to_next]
             timeout = min((seconds for seconds in waits if seconds is not None), default=None)
-            wake_fd = self._workers.wake_fd
-            readable, _, _ = select.select([descriptor, wake_fd], [], [], timeout)
+            readable, _, _ = select.select([descriptor, self._workers.wake_fd], [], [], timeout)
             if descriptor in readable:
                 return
             if readable:

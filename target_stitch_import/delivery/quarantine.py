@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("target-stitch-import")
 
 _LINE_START: Final = b'{"type":"'  # of each line that this target writes
-_READ_BYTES: Final = 1 << 16
-
-_encode = msgspec.json.encode
 
 
 class _Quarantined(msgspec.Struct, tag_field="type", tag="RECORD", omit_defaults=True):
@@ -76,14 +73,12 @@ class Quarantine:
                 f"Line {line} of the input: {reason}. And {self._max_records:,} records are set aside "
                 "already, as many as max_quarantined permits"
             )
-        known = self._schemas.get(schema.stream)
-        is_new = known is None or schema != known
+        is_new = self._schemas.get(schema.stream) != schema
         time = record.time_extracted
-        if time is None:
-            time = format_timestamp(time_ns())
+        time = format_timestamp(time_ns()) if time is None else time
         quarantined = _Quarantined(record.stream, record.record, reason, line, time, record.version)
         messages = [schema, quarantined] if is_new else [quarantined]
-        self._write(b"".join(_encode(message) + b"\n" for message in messages))
+        self._write(b"".join(msgspec.json.encode(message) + b"\n" for message in messages))
         self._schemas[schema.stream] = schema
         if not self.counts[record.stream]:
             logger.warning("Set aside in %s: %s", self.path, reason)
@@ -125,9 +120,8 @@ class Quarantine:
     def _check(self) -> None:
         """Raise at the start of a run what would fail at the first record, where that is known."""
         try:
-            folder = self.path.parent
-            if not folder.is_dir():
-                raise self._error(f"the folder {folder} does not exist")
+            if not self.path.parent.is_dir():
+                raise self._error(f"the folder {self.path.parent} does not exist")
             is_new = not self.path.exists()
             if not is_new and not self.path.is_file():
                 raise self._error("it is not a regular file")
@@ -173,7 +167,7 @@ def _end_last_line(file: int) -> None:
     size = start = os.fstat(file).st_size
     tail = b""
     while start > 0 and b"\n" not in tail:
-        start = max(0, start - _READ_BYTES)
+        start = max(0, start - (1 << 16))
         tail = os.pread(file, size - start, start)
     tail = tail[tail.rfind(b"\n") + 1 :]
     if not tail:

@@ -45,14 +45,10 @@ class Retry:
         next(self._waits)  # the generator's first value is no wait
         self._first_failure: float | None = None
         self.attempts = 0
-        """Attempts so far."""
         self.in_flight = False
         """True while an attempt waits for its answer."""
         self.next_at = 0.0
-        """When the next attempt may start, by the clock; 0 before the first.
-
-        While an attempt is in flight: when it times out.
-        """
+        """By the clock, when the next attempt may start or this one times out; at first 0."""
 
     def start_attempt(self) -> None:
         """Count an attempt that starts now."""
@@ -98,14 +94,8 @@ class Retry:
             wait = min(wait, MAX_WAIT_BEFORE_DEADLINE)
         wait = min(wait, left)
         self.next_at = now + wait
-        logger.warning(
-            "Attempt %d of %s failed: %s. Next attempt in %.1f s; batches in flight: %d.",
-            self.attempts,
-            request,
-            str(error).rstrip("."),
-            wait,
-            in_flight,
-        )
+        text = "Attempt %d of %s failed: %s. Next attempt in %.1f s; batches in flight: %d."
+        logger.warning(text, self.attempts, request, str(error).rstrip("."), wait, in_flight)
         return wait
 
     def retry_now(self) -> None:

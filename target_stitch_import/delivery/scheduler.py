@@ -12,7 +12,7 @@ import time
 from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
-from target_stitch_import.delivery.task import DeliveryTask
+from target_stitch_import.delivery.task import DeliveryOptions, DeliveryTask
 from target_stitch_import.errors import DeliveryError, TransientError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from target_stitch_import.batches.batch import Batch
     from target_stitch_import.delivery.retry import Retry
-    from target_stitch_import.delivery.task import DeliveryOptions
     from target_stitch_import.delivery.workers import WorkerPool
 
 logger = logging.getLogger("target-stitch-import")
@@ -63,14 +62,12 @@ class DeliveryScheduler:
         """Seconds until the next retry or timeout, or None."""
         posts = self._posts()
         # While all workers are busy, nothing starts: only timeouts count.
-        is_full = len(posts) >= self._parallel
-        return self._seconds_to_first(posts if is_full else self._retries())
+        return self._seconds_to_first(posts if len(posts) >= self._parallel else self._retries())
 
     def has_unacknowledged(self, table_name: str, generation: int) -> bool:
         """Return True if a sealed batch of a table's generation is not acknowledged yet.
 
-        Batches of an earlier generation don't count: nothing of this one is posted before they are
-        acknowledged.
+        Those of an earlier generation don't count: this one's are posted after them.
         """
         batches = (task.batch for task in self._tasks.values())
         return (table_name, generation) in ((each.table_name, each.generation) for each in batches)
@@ -93,9 +90,8 @@ class DeliveryScheduler:
             self._workers.wait(self.seconds_to_next)
         self._handle_outcomes()
         if self._tasks and time.monotonic() >= self._deadline:
-            self._fail(
-                "the batches in flight", DeliveryError("the time that a signal leaves is over")
-            )
+            error = DeliveryError("the time that a signal leaves is over")
+            self._fail("the batches in flight", error)
         if self._failure is not None:
             raise self._failure
         self._post_what_may_start()
@@ -134,8 +130,7 @@ class DeliveryScheduler:
         return {key: retry for key, retry in self._retries().items() if retry.in_flight}
 
     def _seconds_to_first(self, retries: dict[int, Retry]) -> float | None:
-        times = [retry.next_at for retry in retries.values() if retry.next_at]
-        first = min([self._deadline, *times])
+        first = min([self._deadline, *(each.next_at for each in retries.values() if each.next_at)])
         return None if first == math.inf else max(0.0, first - time.monotonic())
 
     def _retry_before_deadline(self) -> None:
@@ -172,9 +167,8 @@ class DeliveryScheduler:
             smallest[name] = min(generation, smallest.get(name, generation))
         free = self._parallel - len(self._posts())
         for task in self._tasks.values():
-            if task.retry.in_flight or task.retry.next_at > now:
-                continue
-            if free and task.batch.generation == smallest[task.batch.table_name]:
+            is_due = not task.retry.in_flight and task.retry.next_at <= now
+            if free and is_due and task.batch.generation == smallest[task.batch.table_name]:
                 task.post(self._workers)
                 free -= 1
 
@@ -207,20 +201,16 @@ class DeliveryScheduler:
 
     def _handle_status(self, error: Exception | None) -> None:
         if self._status is not None and isinstance(error, TransientError):
-            in_flight = len(self._tasks)
+            request, in_flight = "the status check", len(self._tasks)
             try:
-                self._status.schedule(
-                    error, "the status check", deadline=self._deadline, in_flight=in_flight
-                )
+                self._status.schedule(error, request, deadline=self._deadline, in_flight=in_flight)
             except TransientError as failure:
                 self._fail("the batches in flight", failure)
             return
         self._status = None
         if error is not None:
-            logger.warning(
-                "The status of the Import API is unknown (%s); batches are posted all the same.",
-                error,
-            )
+            text = "The status of the Import API is unknown (%s); batches are posted all the same."
+            logger.warning(text, error)
 
     def _fail(self, subject: object, error: Exception) -> None:
         self._stopping = True

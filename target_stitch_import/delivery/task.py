@@ -7,19 +7,8 @@ from dataclasses import dataclass
 from operator import methodcaller
 from typing import TYPE_CHECKING
 
-from target_stitch_import.batches.splitting import (
-    describe_record,
-    split_in_half,
-    table_name_at,
-    without_message,
-)
-from target_stitch_import.errors import (
-    RejectedError,
-    RejectedRecordError,
-    TooLargeError,
-    TransientError,
-    UnidentifiedRecordError,
-)
+from target_stitch_import import errors
+from target_stitch_import.batches import splitting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,10 +31,7 @@ class DeliveryOptions:
     body_limit: BodyLimit
     """How large bodies may be; it changes with the answers."""
     set_aside: Callable[[Batch, int, str], None] | None
-    """Called with a batch, the index of a message that the service refuses, and its reason.
-
-    None: a refused record fails the batch.
-    """
+    """Called with a batch, a refused message's index and the reason; None: that fails the batch."""
     metrics: Metrics
     """Counts requests, acknowledged records and records that are set aside."""
 
@@ -62,13 +48,12 @@ class DeliveryTask:
         self._sealed_at = options.metrics.clock()
 
     def __str__(self) -> str:
-        """Describe the next part in a message for people."""
         return str(self._parts[0])
 
     def post(self, workers: WorkerPool) -> None:
         """Post the next part."""
         while self._options.body_limit.must_split(self._parts[0]):
-            self._parts[:1] = split_in_half(self._parts[0])
+            self._parts[:1] = splitting.split_in_half(self._parts[0])
         part = self._parts[0]
         workers.start(self.batch.number, methodcaller("post", part.body))
         self._options.metrics.request_sent(part.contents, is_retry=self.retry.attempts > 0)
@@ -89,17 +74,17 @@ class DeliveryTask:
             metrics.acknowledged(part.contents, len(part.body))
             self._options.body_limit.handle_accepted(part)
             self._replace_part([])
-        elif isinstance(error, TransientError):
+        elif isinstance(error, errors.TransientError):
             self.retry.schedule(error, part, deadline=deadline, in_flight=metrics.in_flight)
-        elif isinstance(error, TooLargeError):
+        elif isinstance(error, errors.TooLargeError):
             self._handle_too_large(part, error)
-        elif isinstance(error, RejectedRecordError):
+        elif isinstance(error, errors.RejectedRecordError):
             self._refuse(part, error.index, error)
-        elif isinstance(error, UnidentifiedRecordError):
+        elif isinstance(error, errors.UnidentifiedRecordError):
             if part.rows == 1:
                 self._refuse(part, 0, error)
             else:  # the half that is refused again has the record
-                self._replace_part(split_in_half(part))
+                self._replace_part(splitting.split_in_half(part))
         else:
             raise error
         if self._parts:
@@ -107,22 +92,23 @@ class DeliveryTask:
         metrics.batch_acknowledged(self.batch.contents, self._sealed_at)
         return True
 
-    def _handle_too_large(self, part: Batch, error: TooLargeError) -> None:
+    def _handle_too_large(self, part: Batch, error: errors.TooLargeError) -> None:
         self._options.body_limit.handle_refused(part)
         if part.rows == 1:
             self._refuse(part, 0, error)
             return
         max_bytes = f"{self._options.body_limit.max_bytes:,}"
         logger.warning("%s: %s. Split; later ones stay below %s bytes.", part, error, max_bytes)
-        self._replace_part(split_in_half(part))
+        self._replace_part(splitting.split_in_half(part))
 
-    def _refuse(self, part: Batch, index: int, error: RejectedError) -> None:
+    def _refuse(self, part: Batch, index: int, error: errors.RejectedError) -> None:
         """Set a record aside, and send the rest; or raise which record it is."""
         if self._options.set_aside is None:
-            raise RejectedError(f"{error}{describe_record(part, index)}") from error
+            reason = f"{error}{splitting.describe_record(part, index)}"
+            raise errors.RejectedError(reason) from error
         self._options.set_aside(part, index, str(error))
-        self._options.metrics.set_aside(table_name_at(part, index))
-        self._replace_part(without_message(part, index))
+        self._options.metrics.set_aside(splitting.table_name_at(part, index))
+        self._replace_part(splitting.without_message(part, index))
 
     def _replace_part(self, parts: list[Batch]) -> None:
         self._parts[:1] = parts

@@ -44,10 +44,7 @@ class WorkerPool:
         self._running: dict[int, object] = {}
         self._abandoned = 0
         self.wake_fd, self._wake_write = os.pipe()
-        """A file descriptor that is readable when there are outcomes, or after ``wake``.
-
-        It stays so until ``clear_wakeup`` is called.
-        """
+        """Readable when there are outcomes, or after ``wake``; stays so until ``clear_wakeup``."""
         os.set_blocking(self.wake_fd, False)
         os.set_blocking(self._wake_write, False)
 
@@ -93,10 +90,7 @@ class WorkerPool:
             os.read(self.wake_fd, 1 << 16)  # as much as a pipe holds
 
     def close(self) -> None:
-        """End the threads and close their connections.
-
-        A job that still runs ends with the process.
-        """
+        """End the threads and their connections; a job that still runs ends with the process."""
         for _ in self._threads:
             self._jobs.put(None)
         if self._running or self._abandoned or self.wake_fd < 0:
