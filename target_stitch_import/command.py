@@ -55,9 +55,8 @@ class CommandTarget(Target, abc.ABC):
         try:
             super().__init__(**kwargs)
         except ValueError:
-            raise ConfigValidationError(
-                "Config validation failed", errors=self._find_unreadable()
-            ) from None
+            errors = self._find_unreadable()
+            raise ConfigValidationError("Config validation failed", errors=errors) from None
 
     @abc.abstractmethod
     def load(self, file_input: IO[Any] | None = None) -> None:
@@ -128,9 +127,7 @@ class CommandTarget(Target, abc.ABC):
         if self.dry_run is not None:
             schema = {**schema, "required": []}  # a dry run needs no token
         validator = JSONSchemaValidator(schema)
-        errors += [
-            configuration.describe_error(error) for error in validator.iter_errors(self._config)
-        ]
+        errors += map(configuration.describe_error, validator.iter_errors(self._config))
         if errors and raise_errors:
             raise ConfigValidationError("Config validation failed", errors=errors)
         return errors

@@ -37,13 +37,10 @@ class TargetStitchImportError(Exception):
 
 
 class InputError(TargetStitchImportError, InvalidInputLine):
-    """A line of the input is invalid.
-
-    Attributes:
-        line: The line's number, from 1; None until the reader sets it.
-    """
+    """A line of the input is invalid."""
 
     line: int | None = None
+    """The line's number, from 1; None until the reader sets it."""
 
     def __str__(self) -> str:
         """Return the reason, after the line's number where that is known."""
@@ -79,11 +76,7 @@ class DeliveryError(TargetStitchImportError):
 
 
 class TransientError(DeliveryError):
-    """A failure that a retry may get past.
-
-    Attributes:
-        retry_after: Seconds to wait that the service asked for, or None.
-    """
+    """A failure that a retry may get past, ``retry_after`` seconds later if the service says so."""
 
     def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
         super().__init__(reason)
@@ -93,9 +86,8 @@ class TransientError(DeliveryError):
 class AccessError(DeliveryError):
     """The service refused access.
 
-    Attributes:
-        setting: The setting to check (``token``, ``region``, ``client_id`` or ``api_url``), or
-            ``integration`` if the integration is paused or deleted.
+    ``setting`` is the one to check: ``token``, ``region``, ``client_id`` or ``api_url``; or
+    ``integration`` if the integration is paused or deleted.
     """
 
     def __init__(self, reason: str, *, setting: str = "token") -> None:
@@ -108,11 +100,7 @@ class RejectedError(DeliveryError):
 
 
 class RejectedRecordError(RejectedError):
-    """The service refused the request for one of its records, which it names.
-
-    Attributes:
-        index: The record's index in ``messages``, from 0.
-    """
+    """The service refused the request for one of its records: that at ``index``, from 0."""
 
     def __init__(self, reason: str, *, index: int) -> None:
         super().__init__(reason)

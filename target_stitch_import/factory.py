@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any
 
 from target_stitch_import.api.client import BATCH, PUSH, PUSH_TRANSIT, ImportClient
 from target_stitch_import.config.urls import base_url
@@ -18,20 +18,13 @@ if TYPE_CHECKING:
     from target_stitch_import.delivery.dry_run import DryRun
     from target_stitch_import.delivery.workers import Client
 
-MAX_TIMEOUTS: Final = 5
-"""A request is given up after this many timeouts, even if bytes of an answer still arrive."""
-
 
 def create_client(config: Mapping[str, Any], url: str, *, agent: str) -> ImportClient:
     """Return a client for the service at the base URL ``url``; ``agent`` is the user agent."""
-    endpoint = PUSH_TRANSIT if config["push_format"] == "transit" else PUSH
-    return ImportClient(
-        url,
-        config["token"],
-        endpoint=BATCH if config["endpoint"] == "batch" else endpoint,
-        timeout=float(config["request_timeout_seconds"]),
-        agent=agent,
-    )
+    push = PUSH_TRANSIT if config["push_format"] == "transit" else PUSH
+    endpoint = BATCH if config["endpoint"] == "batch" else push
+    timeout = float(config["request_timeout_seconds"])
+    return ImportClient(url, config["token"], endpoint=endpoint, timeout=timeout, agent=agent)
 
 
 def create_pipeline(
@@ -44,15 +37,12 @@ def create_pipeline(
 ) -> Pipeline:
     """Return a pipeline to the service, or to ``dry_run`` if one is given.
 
-    Args:
-        config: The settings.
-        write_state: Called with the bytes of each STATE that may be written.
-        set_aside: Called with a batch, the index of a record in it that the service has refused,
-            and the reason; it puts the record into the quarantine, or raises.
-        agent: The user agent of requests.
-        dry_run: Used instead of the service.
+    ``write_state`` gets the bytes of each STATE that may be written. ``set_aside`` gets a batch,
+    the index of a record in it that the service has refused, and the reason; it puts the record
+    into the quarantine, or raises. ``agent`` is the user agent.
     """
-    max_seconds = MAX_TIMEOUTS * float(config["request_timeout_seconds"])
+    # A request is given up after five timeouts, even if bytes of an answer still arrive.
+    max_seconds = 5 * float(config["request_timeout_seconds"])
     connect: Callable[[], Client] = partial(create_client, config, base_url(config), agent=agent)
     return Pipeline(
         connect if dry_run is None else lambda: dry_run,

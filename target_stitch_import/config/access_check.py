@@ -9,7 +9,7 @@ import time
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from target_stitch_import.config.urls import base_url
-from target_stitch_import.errors import AccessError, DeliveryError, TransientError
+from target_stitch_import.errors import DeliveryError, TransientError
 from target_stitch_import.limits import REGIONS
 
 if TYPE_CHECKING:
@@ -21,17 +21,8 @@ OK: Final = "ok"
 FAILED: Final = "failed"
 NOT_CHECKED: Final = "not checked"
 
-CLIENT_ID_HINT: Final = (
-    "It is the number between client and pipeline in the address of the Stitch app."
-)
-
-UNKNOWN_YET: Final = "This can only be checked with a token that the service accepts."
-_TITLES: Final = {
-    "status": "Status",
-    "credentials": "Credentials",
-    "region": "Region",
-    "client_id": "Client ID",
-}
+_ID_HINT: Final = "It is the number between client and pipeline in the address of the Stitch app."
+_UNKNOWN_YET: Final = "This can only be checked with a token that the service accepts."
 _TICKS: Final = {OK: "✓", FAILED: "✗", NOT_CHECKED: "\N{EN DASH}"}
 
 
@@ -58,9 +49,11 @@ def check_access(
     with contextlib.closing(connect(url)) as client:
         yield _check_status(client, url)
         refusal = _validate_record(client, config.get("client_id"))
-    yield _check_credentials(refusal)
-    yield _check_region(refusal, config, connect)
-    yield _check_client_id(refusal, config)
+    # The setting that is wrong: None if none is, "" if that is not clear.
+    wrong = None if refusal is None else getattr(refusal, "setting", "")
+    yield _check_credentials(wrong, refusal)
+    yield _check_region(wrong, config, connect)
+    yield _check_client_id(wrong, refusal, config)
 
 
 def can_load(checks: Iterable[Check]) -> bool:
@@ -72,12 +65,14 @@ def can_load(checks: Iterable[Check]) -> bool:
 def print_checks(checks: Iterable[Check], out: IO[str] | None, *, as_json: bool = False) -> bool:
     """Print checks, one line each or all as one JSON object; return ``can_load`` of them."""
     encoding = getattr(out, "encoding", None) or "utf-8"
-    ticks = out is not None and out.isatty() and _can_encode_ticks(encoding)
+    symbols = "".join(_TICKS.values())
+    can_encode = symbols.encode(encoding, "ignore").decode(encoding) == symbols
+    ticks = out is not None and out.isatty() and can_encode
     done = []
     for check in checks:
         done.append(check)
         if not as_json:
-            title = _TITLES[check.name]
+            title = check.name.capitalize().replace("_id", " ID")
             line = f"{title}: {check.result}. {check.message}"
             if ticks:
                 line = f"{_TICKS[check.result]} {title}: {check.message}"
@@ -89,29 +84,17 @@ def print_checks(checks: Iterable[Check], out: IO[str] | None, *, as_json: bool 
     return ok
 
 
-def _can_encode_ticks(encoding: str) -> bool:
-    try:
-        "".join(_TICKS.values()).encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _check_status(client: ImportClient, url: str) -> Check:
     try:
         client.check_status()
-    except TransientError as error:
-        reason = str(error).rstrip(".")
-        message = f"{url} reports that it is not up: {reason}. Try again later."
     except DeliveryError as error:
+        problem = "does not report that it is up"
+        advice = "Check the network, any proxy in between, and the setting api_url, if it is set."
+        if isinstance(error, TransientError):
+            problem, advice = "reports that it is not up", "Try again later."
         reason = str(error).rstrip(".")
-        message = (
-            f"{url} does not report that it is up: {reason}. Check the network, any proxy in "
-            "between, and the setting api_url, if it is set."
-        )
-    else:
-        return Check("status", OK, f"{url} is up.")
-    return Check("status", FAILED, message)
+        return Check("status", FAILED, f"{url} {problem}: {reason}. {advice}")
+    return Check("status", OK, f"{url} is up.")
 
 
 def _validate_record(client: ImportClient, client_id: int | None) -> DeliveryError | None:
@@ -132,36 +115,27 @@ def _validate_record(client: ImportClient, client_id: int | None) -> DeliveryErr
     return None
 
 
-def _wrong_setting(refusal: DeliveryError | None) -> str | None:
-    """Return the setting that is wrong; None if none is, ``""`` if that is not clear."""
-    if refusal is None:
-        return None
-    return refusal.setting if isinstance(refusal, AccessError) else ""
-
-
-def _check_credentials(refusal: DeliveryError | None) -> Check:
-    setting = _wrong_setting(refusal)
-    if setting in (None, "client_id"):  # a service that asks for it has accepted the token
+def _check_credentials(wrong: str | None, refusal: DeliveryError | None) -> Check:
+    if wrong in (None, "client_id"):  # a service that asks for it has accepted the token
         return Check("credentials", OK, "The service accepts the token.")
-    if setting == "token":
+    if wrong == "token":
         return Check("credentials", FAILED, f"{refusal}")
-    if setting == "integration":
+    if wrong == "integration":
         advice = "Resume it there, or use the token of another one."
         return Check("credentials", FAILED, f"{refusal} {advice}")
-    if setting == "region":
+    if wrong == "region":
         return Check("credentials", NOT_CHECKED, "Only the account's own region can check them.")
     return Check("credentials", NOT_CHECKED, f"The service did not check them. {refusal}")
 
 
 def _check_region(
-    refusal: DeliveryError | None, config: Mapping[str, Any], connect: Callable[[str], ImportClient]
+    wrong: str | None, config: Mapping[str, Any], connect: Callable[[str], ImportClient]
 ) -> Check:
-    setting = _wrong_setting(refusal)
-    if setting in (None, "client_id", "integration"):
+    if wrong in (None, "client_id", "integration"):
         return Check("region", OK, f"The account is at {base_url(config)}.")
-    if setting == "region":
+    if wrong == "region":
         return Check("region", FAILED, _advise_region(config, connect))
-    return Check("region", NOT_CHECKED, UNKNOWN_YET)
+    return Check("region", NOT_CHECKED, _UNKNOWN_YET)
 
 
 def _advise_region(config: Mapping[str, Any], connect: Callable[[str], ImportClient]) -> str:
@@ -178,16 +152,15 @@ def _advise_region(config: Mapping[str, Any], connect: Callable[[str], ImportCli
     return f"The account is in the other region. Set {change}. {status.message}"
 
 
-def _check_client_id(refusal: DeliveryError | None, config: Mapping[str, Any]) -> Check:
+def _check_client_id(
+    wrong: str | None, refusal: DeliveryError | None, config: Mapping[str, Any]
+) -> Check:
     client_id = config.get("client_id")
     if client_id is None:
-        message = (
-            f"The setting client_id is not set; endpoint batch does not need it. {CLIENT_ID_HINT}"
-        )
+        message = f"The setting client_id is not set; endpoint batch does not need it. {_ID_HINT}"
         return Check("client_id", NOT_CHECKED, message)
-    setting = _wrong_setting(refusal)
-    if setting is None:
+    if wrong is None:
         return Check("client_id", OK, f"{client_id} belongs to the token.")
-    if setting == "client_id":
-        return Check("client_id", FAILED, f"{refusal} Correct client_id. {CLIENT_ID_HINT}")
-    return Check("client_id", NOT_CHECKED, UNKNOWN_YET)
+    if wrong == "client_id":
+        return Check("client_id", FAILED, f"{refusal} Correct client_id. {_ID_HINT}")
+    return Check("client_id", NOT_CHECKED, _UNKNOWN_YET)

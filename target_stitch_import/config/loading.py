@@ -120,8 +120,7 @@ def find_unreadable(
     errors = []
     for name, setting in schema["properties"].items():
         variable = prefix + name.upper()
-        text = environment.get(variable)
-        if text is None:
+        if (text := environment.get(variable)) is None:
             continue
         try:
             if "integer" in setting["type"]:
@@ -139,9 +138,8 @@ def describe_error(error: ValidationError) -> str:
     """Return which setting is wrong and what it may be, without the value of a secret."""
     place = ".".join(map(str, error.absolute_path))
     if error.validator == "required":
-        return (
-            f"{error.message}: set it in the config file, or in the environment with --config=ENV"
-        )
+        hint = "set it in the config file, or in the environment with --config=ENV"
+        return f"{error.message}: {hint}"
     if isinstance(error.schema, dict) and error.schema.get("secret"):
         return f"{place}: must satisfy {error.validator} {error.validator_value}"
     return f"{place}: {error.message}"

@@ -24,10 +24,8 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "client_id",
         th.IntegerType,
         title="Client ID",
-        description=(
-            "Client ID of the Stitch account, for `endpoint: push` and `--test` only: the number "
-            "between client and pipeline in the address of the Stitch app."
-        ),
+        description="Client ID of the Stitch account, for `endpoint: push` and `--test` only: "
+        "the number between client and pipeline in the address of the Stitch app.",
     ),
     th.Property(
         "region",
@@ -41,10 +39,8 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "api_url",
         th.StringType,
         title="API URL",
-        description=(
-            "Base URL to use instead of the region's: https, or http to a loopback address "
-            "(the emulator)."
-        ),
+        description="Base URL to use instead of the region's: https, or http to a loopback "
+        "address (the emulator).",
     ),
     th.Property(
         "endpoint",
@@ -52,11 +48,9 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         allowed_values=["batch", "push"],
         default="batch",
         title="Endpoint",
-        description=(
-            "batch sends each table's records with their schema; push sends records of several "
-            "tables in one request, needs key properties, and lets Stitch infer types from "
-            "values."
-        ),
+        description="batch sends each table's records with their schema; push sends records of "
+        "several tables in one request, needs key properties, and lets Stitch infer types from "
+        "values.",
     ),
     th.Property(
         "push_format",
@@ -64,10 +58,8 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         allowed_values=["json", "transit"],
         default="json",
         title="Format of push",
-        description=(
-            "Format of push bodies. transit sends decimals exactly, and strings of the format "
-            "date-time as instants."
-        ),
+        description="Format of push bodies. transit sends decimals exactly, and strings of the "
+        "format date-time as instants.",
     ),
     th.Property(
         "batch_size_rows",
@@ -81,41 +73,33 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.IntegerType(minimum=1_000, maximum=limits.MAX_BATCH_BYTES),
         default=limits.DEFAULT_BATCH_BYTES,
         title="Batch size in bytes",
-        description=(
-            "Request bodies are smaller than this number of bytes, which is at most "
-            f"{limits.MAX_BATCH_BYTES:,}; a single larger record is sent alone."
-        ),
+        description="Request bodies are smaller than this number of bytes, which is at most "
+        f"{limits.MAX_BATCH_BYTES:,}; a single larger record is sent alone.",
     ),
     th.Property(
         "max_batch_age_seconds",
         th.NumberType(exclusive_minimum=0, maximum=MAX_SECONDS),
         default=30,
         title="Batch age",
-        description=(
-            "Seconds after which a batch is sent although it is not full, even while the tap "
-            "writes nothing; a STATE waits no longer than this for the records before it to be "
-            "sent."
-        ),
+        description="Seconds after which a batch is sent although it is not full, even while the "
+        "tap writes nothing; a STATE waits no longer than this for the records before it to be "
+        "sent.",
     ),
     th.Property(
         "max_parallel_requests",
         th.IntegerType(minimum=1, maximum=64),
         default=4,
         title="Parallel requests",
-        description=(
-            "The most requests at a time; when the service is slower than the tap, the tap has "
-            "to wait."
-        ),
+        description="The most requests at a time; when the service is slower than the tap, the "
+        "tap has to wait.",
     ),
     th.Property(
         "request_timeout_seconds",
         th.NumberType(exclusive_minimum=0, maximum=MAX_SECONDS),
         default=60,
         title="Request timeout",
-        description=(
-            "Seconds to wait for the service to connect or to send something, after which a "
-            "request is retried."
-        ),
+        description="Seconds to wait for the service to connect or to send something, after "
+        "which a request is retried.",
     ),
     th.Property(
         "max_retry_seconds",
@@ -129,10 +113,8 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.BooleanType,
         default=True,
         title="Validate records",
-        description=(
-            "Whether to validate each record against its schema before it is sent; the service "
-            "refuses a whole batch for one invalid record."
-        ),
+        description="Whether to validate each record against its schema before it is sent; the "
+        "service refuses a whole batch for one invalid record.",
     ),
     th.Property(
         "on_invalid_record",
@@ -140,28 +122,22 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         allowed_values=["fail", "quarantine"],
         default="fail",
         title="On an invalid record",
-        description=(
-            "What to do with a record that is invalid, or that the service has refused: fail "
-            "ends the run, quarantine writes the record to quarantine_path and goes on."
-        ),
+        description="What to do with a record that is invalid, or that the service has refused: "
+        "fail ends the run, quarantine writes the record to quarantine_path and goes on.",
     ),
     th.Property(
         "quarantine_path",
         th.StringType(min_length=1),
         title="Quarantine file",
-        description=(
-            "File that invalid records are appended to, as Singer messages that can be loaded "
-            "once the cause is corrected. Required with `on_invalid_record: quarantine`."
-        ),
+        description="File that invalid records are appended to, as Singer messages that can be "
+        "loaded once the cause is corrected. Required with `on_invalid_record: quarantine`.",
     ),
     th.Property(
         "max_quarantined",
         th.IntegerType(minimum=0),
         title="Most records in quarantine",
-        description=(
-            "The most records that one run may write to the quarantine file before it fails; no "
-            "limit by default."
-        ),
+        description="The most records that one run may write to the quarantine file before it "
+        "fails; no limit by default.",
     ),
     th.Property(
         "sequence_source",
@@ -169,22 +145,18 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         allowed_values=["time_extracted", "replication_key", "received_at"],
         default="time_extracted",
         title="Sequence source",
-        description=(
-            "Where sequences come from, which decide which of two versions of a row is newer: "
-            "time_extracted is the tap's time of the record, or the time of receipt if there is "
-            "none; replication_key is the record's value of the first bookmark property, a "
-            "timestamp or an integer; received_at is always the time of receipt."
-        ),
+        description="Where sequences come from, which decide which of two versions of a row is "
+        "newer: time_extracted is the tap's time of the record, or the time of receipt if there "
+        "is none; replication_key is the record's value of the first bookmark property, a "
+        "timestamp or an integer; received_at is always the time of receipt.",
     ),
     th.Property(
         "check_status",
         th.BooleanType,
         default=True,
         title="Check the status first",
-        description=(
-            "Whether to ask the service if it is up before the first batch is sent, and to wait "
-            "while it is down."
-        ),
+        description="Whether to ask the service if it is up before the first batch is sent, and "
+        "to wait while it is down.",
     ),
     th.Property(
         "load_method",
@@ -192,20 +164,16 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         allowed_values=[TargetLoadMethods.UPSERT.value, TargetLoadMethods.APPEND_ONLY.value],
         default=TargetLoadMethods.UPSERT.value,
         title="Load method",
-        description=(
-            "upsert replaces the row with the same key; append-only sends no keys, so that "
-            "every record becomes a new row."
-        ),
+        description="upsert replaces the row with the same key; append-only sends no keys, so "
+        "that every record becomes a new row.",
     ),
     th.Property(
         "process_activate_version_messages",
         th.BooleanType,
         default=True,
         title="Process ACTIVATE_VERSION messages",
-        description=(
-            "Whether ACTIVATE_VERSION messages of the tap are applied: Stitch then hides all "
-            "other versions of the table's rows."
-        ),
+        description="Whether ACTIVATE_VERSION messages of the tap are applied: Stitch then hides "
+        "all other versions of the table's rows.",
     ),
 ).to_dict()
 

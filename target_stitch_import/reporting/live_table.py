@@ -35,7 +35,6 @@ MAX_STREAMS: Final = 8
 """Streams in the table: those that were posted or acknowledged last; the others share a line."""
 
 ERASE: Final = "\x1b[J"  # from the cursor on
-_OTHER_LINES: Final = 8  # of the screen: not for streams
 
 _COLUMNS: Final[tuple[tuple[str, int, Callable[[StreamCounts], str]], ...]] = (
     # heading, width of the narrowest screen that shows it, text
@@ -64,9 +63,7 @@ def render(metrics: Metrics, width: int, max_streams: int) -> RenderableType:
     streams = metrics.streams
     shown, rest = top_streams(streams, max_streams, last_change)
     for name, counts in shown.items():
-        printable = "".join(
-            each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name
-        )
+        printable = "".join(each if each.isprintable() else "\ufffd" for each in name)
         add(Text(printable, "cyan"), counts)
     if len(shown) < len(streams):
         add(Text(f"{len(streams) - len(shown):,} others", "dim"), rest)
@@ -120,9 +117,12 @@ class LiveTable:
 
     def start(self) -> None:
         """Draw the table, and redirect every log handler of the terminal to this."""
-        self._handlers = _handlers_on(self._terminal)
-        for handler in self._handlers:
-            handler.setStream(self)
+        loggers: list[Any] = [logging.getLogger(), *logging.root.manager.loggerDict.values()]
+        handlers = {each for logger in loggers for each in getattr(logger, "handlers", ())}
+        for handler in handlers:
+            if isinstance(handler, logging.StreamHandler) and handler.stream is self._terminal:
+                handler.setStream(self)
+                self._handlers.append(handler)
         self.draw()
 
     def stop(self) -> None:
@@ -149,7 +149,7 @@ class LiveTable:
             self._frame = ""
             return
         width, height = self._size()
-        max_streams = max(0, min(MAX_STREAMS, height - _OTHER_LINES))
+        max_streams = max(0, min(MAX_STREAMS, height - 8))  # other lines need the rest
         console = Console(
             file=io.StringIO(), width=width - 1, force_terminal=True, highlight=False, markup=False
         )
@@ -186,11 +186,3 @@ class LiveTable:
             return os.tcgetpgrp(self._terminal.fileno()) == os.getpgrp()
         except (OSError, ValueError):  # not the terminal that controls this process
             return True
-
-
-def _handlers_on(terminal: Any) -> list[logging.StreamHandler[Any]]:
-    """Return the handlers, of whichever logger, that write to a terminal."""
-    loggers: list[Any] = [logging.getLogger(), *logging.root.manager.loggerDict.values()]
-    handlers = {each for logger in loggers for each in getattr(logger, "handlers", ())}
-    is_stream = logging.StreamHandler
-    return [each for each in handlers if isinstance(each, is_stream) and each.stream is terminal]

@@ -24,14 +24,9 @@ if TYPE_CHECKING:
     from target_stitch_import.delivery.pipeline import Pipeline
     from target_stitch_import.reporting.metrics import StreamCounts
 
-LOG_SECONDS: Final = 30.0
-"""Seconds between two lines in the log."""
-
-DRAW_SECONDS: Final = 0.5
-"""Seconds between two drawings of the live table."""
-
-MAX_SUMMARIES: Final = 100
-"""Streams that have a line of their own in the summary; the others share one."""
+LOG_SECONDS: Final = 30.0  # between two lines in the log
+DRAW_SECONDS: Final = 0.5  # between two drawings of the live table
+MAX_SUMMARIES: Final = 100  # streams with a line of their own in the summary; others share one
 
 
 class Reporter:
@@ -90,7 +85,8 @@ class Reporter:
             f"Progress: {_describe(metrics.total)}, {batches} in flight, "
             f"{rate:,.0f} records/s, {state}.",
             "progress",
-            _fields(metrics.total, now - metrics.began),
+            metrics.total,
+            now - metrics.began,
             records_per_second=round(rate, 1),
             in_flight=in_flight,
             states=metrics.states,
@@ -105,23 +101,33 @@ class Reporter:
         )
         for name, counts in shown.items():
             text = f"Stream {name!r}: {_describe(counts)}, {counts.seconds:,.1f} s."
-            fields = _fields(counts, counts.seconds)
-            self._log(text, "stream_summary", fields, stream_name=name)
+            self._log(text, "stream_summary", counts, counts.seconds, stream_name=name)
         if hidden := len(streams) - len(shown):
             text = f"{counted(hidden, 'other stream')}: {_describe(rest)}, {rest.seconds:,.1f} s."
-            self._log(text, "other_streams", _fields(rest, rest.seconds), streams=hidden)
+            self._log(text, "other_streams", rest, rest.seconds, streams=hidden)
         seconds = metrics.clock() - metrics.began
         self._log(
             f"Run {outcome}: {counted(len(streams), 'stream')}, {_describe(metrics.total)}, "
             f"{counted(metrics.states, 'STATE')}, {seconds:,.1f} s.",
             "run_summary",
-            _fields(metrics.total, seconds),
+            metrics.total,
+            seconds,
             outcome=outcome,
             streams=len(streams),
             states=metrics.states,
         )
 
-    def _log(self, text: str, event: str, fields: dict[str, Any], **more: Any) -> None:
+    def _log(
+        self, text: str, event: str, counts: StreamCounts, seconds: float, **more: Any
+    ) -> None:
+        fields = {
+            "records": counts.records,
+            "bytes": counts.size,
+            "requests": counts.requests,
+            "retries": counts.retries,
+            "quarantined": counts.quarantined,
+            "seconds": round(seconds, 3),
+        }
         self._logger.info("%s", text, extra={"event_name": event, **fields, **more})
 
 
@@ -136,17 +142,6 @@ def _is_terminal() -> bool:
     """Return True if stderr is a terminal that can show a live table."""
     is_dumb = os.environ.get("TERM", "dumb").lower() in ("", "dumb", "unknown")
     return not is_dumb and sys.stderr is not None and sys.stderr.isatty()
-
-
-def _fields(counts: StreamCounts, seconds: float) -> dict[str, Any]:
-    return {
-        "records": counts.records,
-        "bytes": counts.size,
-        "requests": counts.requests,
-        "retries": counts.retries,
-        "quarantined": counts.quarantined,
-        "seconds": round(seconds, 3),
-    }
 
 
 def _describe(counts: StreamCounts) -> str:
