@@ -124,14 +124,12 @@ class TargetStitchImport(CommandTarget):
         except DeliveryError:
             raise
         except Exception as error:
-            self._deliver_what_came_before(error)
+            try:
+                self.process_endofpipe()
+            except DeliveryError as failure:
+                text = f"{error!s:.2000}. And what came before: {failure}"
+                raise DeliveryError(text) from failure
             raise
-
-    def _deliver_what_came_before(self, error: Exception) -> None:
-        try:
-            self.process_endofpipe()
-        except DeliveryError as failure:
-            raise DeliveryError(f"{error!s:.2000}. And what came before: {failure}") from failure
 
     def _write_state(self, value: bytes) -> None:
         if self.dry_run is not None:

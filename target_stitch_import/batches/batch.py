@@ -37,14 +37,8 @@ class PreparedBlock:
 
     def __getitem__(self, part: slice) -> PreparedBlock:
         """Return some of the records."""
-        return PreparedBlock(
-            self.version,
-            self.records[part],
-            self.sequences[part],
-            self.times[part],
-            self.positions[part],
-            self.originals,
-        )
+        rows = (self.records[part], self.sequences[part], self.times[part], self.positions[part])
+        return PreparedBlock(self.version, *rows, self.originals)
 
 
 @dataclass(frozen=True)
@@ -138,15 +132,9 @@ class OpenBatch:
         contents = self._counts
         if self._tail == BATCH_TAIL:
             contents = {table: (records, len(body)) for table, (records, _) in contents.items()}
+        name = ", ".join(self._schemas)
         return Batch(
-            number,
-            ", ".join(self._schemas),
-            generation,
-            body,
-            self.positions,
-            self._originals,
-            self._schemas,
-            contents,
+            number, name, generation, body, self.positions, self._originals, self._schemas, contents
         )
 
     def _how_many_fit(self, block: PreparedBlock, body_format: BodyFormat) -> int:

@@ -77,10 +77,9 @@ class BatchBuilder:
             key, version, name, generation = _SHARED, None, None, 0
         while block.records:
             opened = self._open.get(key)
-            if opened is not None and opened.version != version:
-                self._seal(key)
-                opened = None
-            if opened is None:
+            if opened is None or opened.version != version:
+                if opened is not None:
+                    self._seal(key)
                 opened = self._open_batch(key, body_format, name, version, generation)
             before = opened.batch.size
             count = opened.batch.add(block, schema, body_format)
@@ -129,7 +128,11 @@ class BatchBuilder:
             Seconds until the next is old enough; None if none is open.
         """
         if self._open_bytes > MAX_OPEN_BYTES:
-            self._seal_largest()
+            # Several at once, as each call sorts them all.
+            for key in sorted(self._open, key=lambda key: -self._open[key].batch.size):
+                if self._open_bytes <= MAX_OPEN_BYTES * 3 // 4:
+                    break
+                self._seal(key)
         while self._open:
             key, opened = next(iter(self._open.items()))
             seconds = opened.deadline - self._clock()
@@ -167,11 +170,3 @@ class BatchBuilder:
         opened = self._open.pop(key)
         self._open_bytes -= opened.batch.size
         self._deliver(opened.batch.seal(opened.number, opened.generation))
-
-    def _seal_largest(self) -> None:
-        # Several at once, as each call sorts them all.
-        by_size = sorted(self._open, key=lambda key: self._open[key].batch.size, reverse=True)
-        for key in by_size:
-            if self._open_bytes <= MAX_OPEN_BYTES * 3 // 4:
-                return
-            self._seal(key)

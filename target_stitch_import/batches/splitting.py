@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import replace
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,12 +24,8 @@ if TYPE_CHECKING:
 
     from target_stitch_import.batches.batch import Batch
 
-_ACTIVATION: Final = b'{"action":"activate_version",'
-
 
 class _Body(msgspec.Struct):
-    """A batch body."""
-
     table_name: str
     messages: list[msgspec.Raw]
     table_version: int | None = None
@@ -84,7 +80,7 @@ def as_singer(batch: Batch, index: int) -> tuple[SchemaMessage, RecordMessage] |
         schema, record = origin
         return schema, msgspec.structs.replace(record, time_extracted=record.time_extracted or time)
     schema = _schema(batch, message)
-    version = None if _is_push(batch.body) else _decode_body(batch.body).table_version
+    version = None if batch.body.startswith(PUSH_HEAD) else _decode_body(batch.body).table_version
     return schema, RecordMessage(schema.stream, message.data, version, time)
 
 
@@ -108,7 +104,7 @@ def table_name_at(batch: Batch, index: int) -> str:
 
 def count_by_table(body: bytes) -> dict[str, tuple[int, int]]:
     """Return what ``Batch.contents`` is for a body."""
-    if not _is_push(body):
+    if not body.startswith(PUSH_HEAD):
         batch = _decode_body(body)
         records = sum(_decode_message(each).data != msgspec.Raw() for each in batch.messages)
         return {batch.table_name: (records, len(body))}
@@ -144,13 +140,9 @@ def _read_message(text: bytes) -> _Message:
     return _decode_message(text)
 
 
-def _is_push(body: bytes) -> bool:
-    return body[: len(PUSH_HEAD)] == PUSH_HEAD
-
-
 def _split_body(body: bytes) -> tuple[bytes, list[bytes], bytes]:
     """Return the head of a body, its messages, and its tail."""
-    if _is_push(body):
+    if body.startswith(PUSH_HEAD):
         return PUSH_HEAD, [bytes(each) for each in _decode_messages(body)], PUSH_TAIL
     messages = [bytes(message) for message in _decode_body(body).messages]
     size = len(b",".join(messages)) + len(BATCH_TAIL)
@@ -165,6 +157,7 @@ def _join(
         contents = count_by_table(body)
     else:  # without decoding messages
         size = len(body) if tail == BATCH_TAIL else sum(map(len, messages))
-        records = sum(not message.startswith(_ACTIVATION) for message in messages)
+        activation = b'{"action":"activate_version",'
+        records = sum(not message.startswith(activation) for message in messages)
         contents = dict.fromkeys(batch.contents, (records, size))
     return replace(batch, body=body, positions=positions, contents=contents)

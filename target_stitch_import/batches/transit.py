@@ -39,11 +39,8 @@ def decode_transit(value: Any) -> Any:
     if not isinstance(value, list):
         return value
     if value[:1] == [_MAP]:
-        names, values = value[1::2], value[2::2]
-        return {
-            _decode_string(name): decode_transit(part)
-            for name, part in zip(names, values, strict=True)
-        }
+        pairs = zip(value[1::2], value[2::2], strict=True)
+        return {_decode_string(name): decode_transit(part) for name, part in pairs}
     return [decode_transit(part) for part in value]
 
 

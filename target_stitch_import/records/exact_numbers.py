@@ -14,11 +14,10 @@ from target_stitch_import.schemas.keywords import ANNOTATIONS, declared_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import TypeAlias
 
     import msgspec
 
-    NumberTest: TypeAlias = Callable[[bytes | msgspec.Raw], object]
+    NumberTest = Callable[[bytes | msgspec.Raw], object]
 
 _BOUNDS: Final = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
 _MAX_DIGITS: Final = 300
@@ -36,10 +35,8 @@ def number_test(schema: Mapping[str, Any]) -> NumberTest | None:
     rules = schema.keys() - {"type"} - ANNOTATIONS
     if not rules or rules - _BOUNDS - {"multipleOf"}:
         return None
-    may_be_null = "null" in types
-    if "multipleOf" in schema:
-        return _digits_test(schema, may_be_null=may_be_null)
-    return _bounds_test(schema, may_be_null=may_be_null)
+    create_test = _digits_test if "multipleOf" in schema else _bounds_test
+    return create_test(schema, may_be_null="null" in types)
 
 
 def _bounds_test(schema: Mapping[str, Any], *, may_be_null: bool) -> NumberTest:

@@ -74,8 +74,7 @@ def _is_multiple(value: Decimal, base: Decimal) -> bool:
         return False  # the number has too few trailing zeros
     if shift < 0:
         divisor *= int(10**-shift)
-        shift = 0
-    remainder: int = number * pow(10, shift, divisor) % divisor
+    remainder: int = number * pow(10, max(shift, 0), divisor) % divisor
     return remainder == 0
 
 

@@ -1,7 +1,4 @@
-"""Leaves out columns that Stitch itself writes; the other values keep their bytes.
-
-See the Import API reference, section The batch body.
-"""
+"""Leaves out columns that Stitch itself writes (Import API reference, section The batch body)."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ def may_have_reserved(record: bytes) -> bool:
 
 
 class ReservedColumns:
-    """Removes reserved columns from the records of one stream."""
+    """Removes reserved columns from the records of one stream; other values keep their bytes."""
 
     def __init__(self) -> None:
         self.omitted: list[str] = []

@@ -6,7 +6,7 @@ Only what most taps write is expressible: fields of plain types, enums, lists, o
 from __future__ import annotations
 
 import sys
-from functools import partial, reduce
+from functools import reduce
 from itertools import combinations
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -86,11 +86,9 @@ def _to_type(schema: Mapping[str, Any], *, with_unnamed: bool) -> Any:
     keywords = _effective_keywords(schema)
     if not keywords:
         return Any
-    to_type = partial(_to_type, with_unnamed=with_unnamed)
-    if keywords == {"anyOf"}:
-        return reduce(or_, map(to_type, schema["anyOf"]))
-    if keywords == {"oneOf"} and _exclude_each_other(schema["oneOf"]):
-        return reduce(or_, map(to_type, schema["oneOf"]))
+    if keywords == {"anyOf"} or (keywords == {"oneOf"} and _exclude_each_other(schema["oneOf"])):
+        choices = schema.get("anyOf") or schema["oneOf"]
+        return reduce(or_, [_to_type(each, with_unnamed=with_unnamed) for each in choices])
     types = declared_types(schema)
     if "enum" in keywords:
         return _enum_type(schema, types)

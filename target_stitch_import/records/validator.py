@@ -29,9 +29,8 @@ from target_stitch_import.schemas.translate import subschemas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import TypeAlias
 
-    QuickTest: TypeAlias = Callable[[bytes], object]
+    QuickTest = Callable[[bytes], object]
     """Returns for a record that is sure to be accepted; raises one of ``_IN_DOUBT`` for any other."""
 
 _IN_DOUBT: Final = (InDoubtError, msgspec.MsgspecError, ValueError, RecursionError)
@@ -140,23 +139,20 @@ class RecordValidator:
         return accept
 
     def _judge(self, record: bytes) -> bytes:
-        """Return a record that the current quick test does not accept as it may be posted."""
-        if self._passes_another_test(record):
-            return record
-        if (rest := self.reserved.remove(record)) is not None:
-            return self._judge(rest)
-        return self._judge_exactly(record)
+        """Return a record that the current quick test does not accept as it may be posted.
 
-    def _passes_another_test(self, record: bytes) -> bool:
-        """Try the other quick tests; the one that accepts the record is the first from here on."""
+        Another quick test that accepts it is the first from here on.
+        """
         for test in chain([*self._made_tests], iter(self._next_quick_test, _accept_nothing)):
             try:
                 test(record)
             except _IN_DOUBT:
                 continue
             self._quick_test = test
-            return True
-        return False
+            return record
+        if (rest := self.reserved.remove(record)) is not None:
+            return self._judge(rest)
+        return self._judge_exactly(record)
 
     @cached_property
     def _exact_verdict(self) -> Callable[[Any], str | None]:

@@ -10,11 +10,9 @@ from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202
 from target_stitch_import.schemas.keywords import is_valid_pattern, set_or_drop, translate_values
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
     from referencing import Specification
 
-    Json: TypeAlias = dict[str, Any]
+    Json = dict[str, Any]
 
 MAX_SUBSCHEMAS: Final = 20_000  # nested references could fill the memory
 

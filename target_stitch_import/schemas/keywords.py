@@ -19,7 +19,6 @@ _COPIED: Final = (
     *_COUNTS, "default", "description", "exclusiveMaximum", "exclusiveMinimum", "format",
     "maximum", "minimum", "multipleOf", "pattern", "title", "type", "uniqueItems",
 )  # fmt: skip
-_STRINGS: Final = ("description", "format", "title")
 
 
 def declared_types(schema: Mapping[str, Any], *default: str) -> tuple[str, ...]:
@@ -51,8 +50,11 @@ def distinct(values: list[Any]) -> list[Any]:
 
 def translate_values(schema: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the translated keywords, and the schemas that have to be added to ``allOf``."""
-    result = {word: _to_exact(schema[word]) for word in _COPIED if schema.get(word) is not None}
-    for word in _STRINGS:
+    result = {word: schema[word] for word in _COPIED if schema.get(word) is not None}
+    for word, value in result.items():
+        if isinstance(value, float):  # only a stream map can bring one in
+            result[word] = Decimal(repr(value))
+    for word in ("description", "format", "title"):
         if not isinstance(result.get(word, ""), str):
             del result[word]
     for word in _COUNTS:
@@ -99,11 +101,6 @@ def _translate_choices(schema: dict[str, Any], result: dict[str, Any]) -> list[d
         else:
             result.update(only)
     return extra
-
-
-def _to_exact(value: Any) -> Any:
-    """Return a float, which only a stream map can bring in, as the decimal that it is written as."""
-    return Decimal(repr(value)) if isinstance(value, float) else value
 
 
 def _is_number(value: Any) -> TypeGuard[int | Decimal]:

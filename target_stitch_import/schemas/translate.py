@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SchemaTranslationError", "subschemas", "to_draft4"]
 
+_SCHEMA_KEYWORDS: Final = (
+    "additionalItems", "additionalProperties", "allOf", "anyOf", "items", "not", "oneOf",
+)  # fmt: skip
 _META: Final = jsonschema_rs.Draft4Validator(
     Draft4Validator.META_SCHEMA, validate_formats=False, offline=True
 )
@@ -75,15 +78,7 @@ def subschemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         if not isinstance(part, dict):
             continue
         yield part
-        for keyword in (
-            "additionalItems",
-            "additionalProperties",
-            "items",
-            "not",
-            "allOf",
-            "anyOf",
-            "oneOf",
-        ):
+        for keyword in _SCHEMA_KEYWORDS:
             inner = part.get(keyword)
             waiting.extend(inner if isinstance(inner, list) else [inner])
         for keyword in ("dependencies", "patternProperties", "properties"):
@@ -102,8 +97,7 @@ def _dialect(schema: dict[str, Any]) -> tuple[Specification[Any], frozenset[str]
 def _without_reserved(schema: dict[str, Any]) -> dict[str, Any]:
     if "properties" not in schema:
         raise SchemaTranslationError("it has no properties")
-    properties = schema["properties"].items()
-    kept = {name: part for name, part in properties if not is_reserved(name)}
+    kept = {name: part for name, part in schema["properties"].items() if not is_reserved(name)}
     posted = {**schema, "properties": kept}
     if isinstance(required := schema.get("required"), list):
         set_or_drop(posted, "required", [name for name in required if not is_reserved(str(name))])

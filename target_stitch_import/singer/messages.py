@@ -1,7 +1,4 @@
-"""The Singer messages, decoded as far as this target reads them.
-
-A record, a schema and a STATE stay raw JSON.
-"""
+"""The Singer messages; a record, a schema and the value of a STATE stay raw JSON."""
 
 from __future__ import annotations
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Final
 
-_LINE_BITS: Final = 34
-"""Enough for hours of the fastest tap."""
-_RECORD_BITS: Final = 30
-"""With more records in one line, numbers begin anew."""
+_LINE_BITS: Final = 34  # enough for hours of the fastest tap
+_RECORD_BITS: Final = 30  # with more records in one line, numbers begin anew
 _REMEMBERED: Final = 1_000
 """BATCH messages whose files are known; records of older ones are no longer in flight."""
 

@@ -99,7 +99,11 @@ class MessageReader(GenericSingerReader[Any]):
                     counts["RECORD"] += sum(len(block.records) for block in item.blocks.values())
                     counts["STATE"] += len(item.states)
                 else:
-                    self._handle(item, handlers[type(item)])
+                    try:
+                        handlers[type(item)](item)
+                    except InputError as error:
+                        error.line = error.line or self.line
+                        raise
                     counts[str(item.__struct_config__.tag)] += 1
             self._chunk_bytes = _wanted_bytes(lines, streams)
         return counts
@@ -168,27 +172,19 @@ class MessageReader(GenericSingerReader[Any]):
                 return messages, failure
         return messages, None
 
-    def _handle(self, message: Message, handler: Callable[[Any], None]) -> None:
-        try:
-            handler(message)
-        except InputError as error:
-            error.line = error.line or self.line
-            raise
-
     def _decode_exactly(self, line: bytes, error: Exception) -> Message | None:
         line = line.rstrip(b"\n")
-        message: Message | None
         if self.line <= 1 and line.startswith(BYTE_ORDER_MARK):
-            message = self.deserialize_json(line.removeprefix(BYTE_ORDER_MARK))
+            message: Message | None = self.deserialize_json(line.removeprefix(BYTE_ORDER_MARK))
             return message
         if not line.strip():
             return None
-        if b"NaN" in line or b"Infinity" in line:
-            repaired = replace_non_finite(line)
-            if repaired != line:
-                message = self.deserialize_json(repaired)
-                self._warn_of_repair(getattr(message, "stream", None))
-                return message
+        if (b"NaN" in line or b"Infinity" in line) and (
+            repaired := replace_non_finite(line)
+        ) != line:
+            message = self.deserialize_json(repaired)
+            self._warn_of_repair(getattr(message, "stream", None))
+            return message
         if isinstance(error, msgspec.ValidationError):
             raise self._bad_line(f"is not a Singer message: {error}") from None
         if isinstance(error, RecursionError):

@@ -33,11 +33,7 @@ class Block:
     def __getitem__(self, part: slice) -> Block:
         """Return some of the records."""
         return Block(
-            self.stream,
-            self.version,
-            self.records[part],
-            self.times[part],
-            self.positions[part],
+            self.stream, self.version, self.records[part], self.times[part], self.positions[part]
         )
 
     def message(self, index: int) -> RecordMessage:
@@ -89,8 +85,7 @@ class Run:
         for number, start, end in _parts([at for at, _ in self.states], positions):
             runs[number].states = self.states[start:end]
         for run in runs:
-            by_first = sorted(run.blocks.items(), key=lambda each: each[1].positions[0])
-            run.blocks = dict(by_first)
+            run.blocks = dict(sorted(run.blocks.items(), key=lambda each: each[1].positions[0]))
         return runs
 
 
@@ -99,9 +94,7 @@ def _parts(positions: Sequence[int], cuts: Sequence[int]) -> Iterator[tuple[int,
     start = 0
     while start < len(positions):
         number = bisect_right(cuts, positions[start])
-        end = len(positions)
-        if number < len(cuts):
-            end = bisect_left(positions, cuts[number], start)
+        end = bisect_left(positions, cuts[number], start) if number < len(cuts) else len(positions)
         yield number, start, end
         start = end
 

@@ -70,9 +70,7 @@ def compile_expression(
     self_name = property_name if "self" in used else None
 
     def evaluate(record: dict[str, Any]) -> Any:
-        names = record
-        if with_record:
-            names = {**record, "_": record, "record": record}
+        names = {**record, "_": record, "record": record} if with_record else record
         if self_name and self_name in record:
             names = {**names, "self": record[self_name]}
         try:
@@ -134,11 +132,7 @@ class _Compiler:
             value = self._constants[name]
             return lambda _: value
         interpret = self._interpret(node)  # a function, or an error
-
-        def evaluate(names: dict[str, Any]) -> Any:
-            return names[name] if name in names else interpret(names)
-
-        return evaluate
+        return lambda names: names[name] if name in names else interpret(names)
 
 
 def _call(function: Callable[..., Any], arguments: Sequence[Evaluate]) -> Evaluate:

@@ -1,8 +1,4 @@
-"""Flattens records as the SDK does, and works out the name of each column only once.
-
-The SDK works it out for each field of each record, and takes 2.7 times as long (0.54.9; 0.55.0b7
-takes 2.5 times).
-"""
+"""Flattens records as the SDK does, 2.5 times as fast: it names each column only once."""
 
 from __future__ import annotations
 

@@ -56,7 +56,13 @@ class Router:
             stream = Stream(message, routes)
             recent.append(stream)
         for route in stream.routes:
-            self._switch_to(route.sink)
+            table_name = route.sink.stream_name
+            before = self._sinks.get(table_name)
+            if before is not route.sink:
+                if isinstance(before, StitchSink):
+                    before.begin_generation()
+                self._sinks[table_name] = route.sink
+                self._pipeline.metrics.add_stream(table_name)
         self._streams[message.stream] = stream
 
     def stream(self, name: str, kind: str) -> Stream:
@@ -76,10 +82,9 @@ class Router:
         """Return the table's sink; a new one where the schema has changed."""
         config = self._target.config
         keys = [] if config["load_method"] == "append-only" else stream.key_properties
+        described = (stream.schema, keys, stream.bookmark_properties)
         sink = self._sinks.get(stream.name)
-        if isinstance(sink, StitchSink) and sink.matches(
-            stream.schema, keys, stream.bookmark_properties
-        ):
+        if isinstance(sink, StitchSink) and sink.matches(*described):
             return sink
         if (table := self._tables.get(stream.name)) is None:
             sequencer = Sequencer(by_arrival=config["sequence_source"] == "received_at")
@@ -92,9 +97,7 @@ class Router:
             bookmark_properties=stream.bookmark_properties,
             table=table,
             pipeline=self._pipeline,
-            body_format=body_format(
-                config, stream.name, stream.schema, keys, stream.bookmark_properties
-            ),
+            body_format=body_format(config, stream.name, *described),
             by_bookmark=self._bookmark_sequencer(stream, table),
         )
 
@@ -109,13 +112,3 @@ class Router:
         text = "have no bookmark property; their sequences come from time_extracted."
         table.log_once(self._target.logger, text, logging.INFO)
         return None
-
-    def _switch_to(self, sink: StitchSink) -> None:
-        """Let a sink load its table from here on, behind a barrier where another one did."""
-        before = self._sinks.get(sink.stream_name)
-        if before is sink:
-            return
-        if isinstance(before, StitchSink):
-            before.begin_generation()
-        self._sinks[sink.stream_name] = sink
-        self._pipeline.metrics.add_stream(sink.stream_name)

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from target_stitch_import.streams.router import Router
     from target_stitch_import.streams.stream_maps import Route, Stream
 
-    Refuse = Callable[[Stream, RecordMessage, InvalidRecordError, int, str], None]
-    """Sets a record aside, which a table of that name refuses at a position; or raises."""
-
 
 class RunLoader:
     """Loads the records of runs into their tables."""
@@ -30,7 +27,7 @@ class RunLoader:
         self,
         router: Router,
         remember_state: Callable[[bytes], None],
-        refuse: Refuse,
+        refuse: Callable[[Stream, RecordMessage, InvalidRecordError, int, str], None],
         *,
         keep_originals: bool,
     ) -> None:
@@ -39,7 +36,8 @@ class RunLoader:
         Args:
             router: Has the streams whose SCHEMA has come, and their tables.
             remember_state: Called with the newest STATE of a run, behind all of its records.
-            refuse: Called with each invalid record, in the order of the input.
+            refuse: Called with each invalid record, its position, and the name of the table, in the
+                order of the input; sets the record aside, or raises.
             keep_originals: Whether a batch is to have what the tap wrote for the records that a
                 stream map has made.
         """

@@ -71,16 +71,10 @@ class StitchSink(Sink):
     def get_validator(self) -> None:
         """Return none: ``RecordValidator`` judges records as bytes."""
 
-    def matches(
-        self,
-        schema: dict[str, Any],
-        key_properties: Sequence[str],
-        bookmark_properties: Sequence[str],
-    ) -> bool:
+    def matches(self, schema: object, keys: Sequence[str], bookmarks: Sequence[str]) -> bool:
         """Return True if a SCHEMA with these changes nothing."""
-        return encode_exactly(
-            [self.original_schema, self.key_properties, self.bookmark_properties]
-        ) == encode_exactly([schema, key_properties, bookmark_properties])
+        own = [self.original_schema, self.key_properties, self.bookmark_properties]
+        return encode_exactly(own) == encode_exactly([schema, keys, bookmarks])
 
     @cached_property
     def described(self) -> SchemaMessage:

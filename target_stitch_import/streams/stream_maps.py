@@ -9,7 +9,6 @@ from inspect import getclosurevars
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from singer_sdk.exceptions import StreamMapConfigError
 from singer_sdk.mapper import CustomStreamMap, RemoveRecordTransform, SameRecordTransform
 
 from target_stitch_import.errors import InputError, InvalidRecordError, InvalidSchemaError
@@ -75,7 +74,7 @@ class RecordTransform:
         """Apply ``stream_map`` to records of the stream that the tap calls ``stream_name``.
 
         Raises:
-            StreamMapConfigError: Something in the map is not an expression.
+            InputError: Something in the map is not an expression.
         """
         self._stream_name = stream_name
         self._alias = stream_map.stream_alias
@@ -114,14 +113,17 @@ class RecordTransform:
                 self._removed.append(name)
                 continue
             if not isinstance(tree, ast.Expr):
-                raise StreamMapConfigError(f"{expression!r} is not an expression")
+                raise InputError(
+                    f"the stream map can't be applied to {self._stream_name!r}: "
+                    f"{expression!r} is not an expression"
+                )
             self._computed[name] = compile_expression(stream_map, expression, tree, name)
             names |= names_in(tree)
             if "self" in names:
                 names.add(name)
         self._names = names if names.isdisjoint(WHOLE_RECORD) else None
 
-    def __call__(self, data: bytes | msgspec.Raw) -> bytes | None:
+    def __call__(self, data: bytes) -> bytes | None:
         """Return what the map makes of a record, as JSON with exact numbers.
 
         None if the map filters the record out.
@@ -150,9 +152,7 @@ class RecordTransform:
                 f"{type(error).__name__}"
             ) from None
 
-    def _decode_used(
-        self, data: bytes | msgspec.Raw
-    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    def _decode_used(self, data: bytes) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Return the columns that expressions use, decoded, and all of them, most as bytes.
 
         None if all are to be decoded, or if one can't be.
@@ -171,9 +171,9 @@ class RecordTransform:
             return None  # to be decoded as a whole, where the errors are exact
         return record, columns
 
-    def _decode(self, data: bytes | msgspec.Raw) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _decode(self, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         try:
-            record = decode_exactly(bytes(data))
+            record = decode_exactly(data)
         except ValueError as error:
             raise InvalidRecordError(
                 f"a record of stream {self._stream_name!r} can't be read: {error}"
@@ -243,13 +243,7 @@ def create_routes(
             stream_map.transformed_key_properties or [],
             [name for name in stream.bookmark_properties if name in schema["properties"]],
         )
-        try:
-            transform = RecordTransform(stream_map, stream.name)
-        except StreamMapConfigError as error:
-            raise InputError(
-                f"the stream map can't be applied to {stream.name!r}: {error}"
-            ) from error
-        routes.append(Route(transform, create_sink(definition)))
+        routes.append(Route(RecordTransform(stream_map, stream.name), create_sink(definition)))
     return routes
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from singer_sdk.mapper import CustomStreamMap, PluginMapper
 
-from target_stitch_import.errors import InvalidRecordError
+from target_stitch_import.errors import InputError, InvalidRecordError
 from target_stitch_import.json_codec import decode_exactly, encode_exactly
 from target_stitch_import.streams.expressions import use_exact_json
 from target_stitch_import.streams.stream_maps import RecordTransform
@@ -321,5 +321,5 @@ def test_a_map_that_assigns_is_refused_before_any_record() -> None:
     stream_map = create_map({"x": "y = id"})
     # when it is to be applied
     # then it is the map that is wrong, and no record
-    with pytest.raises(StreamMapConfigError, match="y = id"):
+    with pytest.raises(InputError, match="y = id"):
         RecordTransform(stream_map, "orders")
