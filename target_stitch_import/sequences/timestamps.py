@@ -34,7 +34,7 @@ def format_timestamp(time_ns: int) -> str:
 
 
 class TimestampReader:
-    """Reads timestamps of one stream, and works out each second of them once."""
+    """Reads timestamps, and works out each second once."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, int] = {}

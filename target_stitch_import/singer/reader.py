@@ -41,7 +41,7 @@ _BLOCK_RECORDS: Final = 32
 _SHORT_BYTES: Final = 1 << 16
 _MOMENT: Final = 0.002  # seconds
 """A tap that flushes each line would wake this process for each: after a read of fewer than
-``_SHORT_BYTES``, it waits so long for more."""
+``_SHORT_BYTES``, it waits so long before it reads on."""
 
 _MAX_REASON: Final = 300  # characters
 
@@ -141,6 +141,8 @@ class MessageReader(GenericSingerReader[Any]):
             if not (chunk := _read(descriptor, self._chunk_bytes)):
                 return
             yield chunk
+            if len(chunk) < _SHORT_BYTES:
+                time.sleep(_MOMENT)
 
     def _parse(self, lines: Sequence[bytes]) -> Iterator[Run | Message]:
         """Yield what is in the lines of a chunk."""
@@ -241,15 +243,12 @@ def _wanted_bytes(lines: Sequence[bytes], streams: int) -> int:
 def _read(descriptor: int, wanted: int) -> bytes:
     """Return what there is to read, at most ``wanted`` bytes; nothing at the end.
 
-    What comes within a moment is read, too: records of a tap that flushes each line, or the next
-    filling of a pipe that holds less than is wanted.
+    Where much is there, what comes within a moment is read, too: a pipe may hold less than is wanted.
     """
     until = time.monotonic() + _MOMENT
     pieces = [os.read(descriptor, wanted)]
     size = len(pieces[0])
-    if 0 < size < min(wanted, _SHORT_BYTES):
-        time.sleep(_MOMENT)
-    while pieces[-1] and size < wanted:
+    while pieces[-1] and _SHORT_BYTES <= size < wanted:
         seconds_left = max(0.0, until - time.monotonic())
         if not select.select([descriptor], [], [], seconds_left)[0]:
             break

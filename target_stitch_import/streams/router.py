@@ -10,6 +10,7 @@ from target_stitch_import.batches.body_formats import body_format
 from target_stitch_import.errors import RecordBeforeSchemaError
 from target_stitch_import.sequences.bookmarks import BookmarkSequencer
 from target_stitch_import.sequences.sequencer import Sequencer
+from target_stitch_import.sequences.timestamps import TimestampReader
 from target_stitch_import.streams.sink import StitchSink
 from target_stitch_import.streams.stream_maps import Stream, create_routes, define_stream
 from target_stitch_import.streams.table import Table
@@ -33,6 +34,7 @@ class Router:
         self._target = target
         self._pipeline = pipeline
         self._sinks = sinks
+        self._timestamps = TimestampReader()  # streams that take turns come by the same seconds
         self._streams: dict[str, Stream] = {}
         self._recent: dict[str, deque[Stream]] = {}
         self._tables: dict[str, Table] = {}
@@ -98,6 +100,7 @@ class Router:
             table=table,
             pipeline=self._pipeline,
             body_format=body_format(config, stream.name, *described),
+            timestamps=self._timestamps,
             by_bookmark=self._bookmark_sequencer(stream, table),
         )
 

@@ -13,7 +13,6 @@ from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.json_codec import encode_exactly, json_excerpt
 from target_stitch_import.limits import MAX_BATCH_BYTES
 from target_stitch_import.records.validator import RecordValidator
-from target_stitch_import.sequences.timestamps import TimestampReader
 from target_stitch_import.singer.messages import SchemaMessage
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from target_stitch_import.batches.body_formats import BodyFormat
     from target_stitch_import.delivery.pipeline import Pipeline
     from target_stitch_import.sequences.bookmarks import BookmarkSequencer
+    from target_stitch_import.sequences.timestamps import TimestampReader
     from target_stitch_import.streams.table import Table
 
 
@@ -42,6 +42,7 @@ class StitchSink(Sink):
         table: Table,
         pipeline: Pipeline,
         body_format: BodyFormat,
+        timestamps: TimestampReader,
         by_bookmark: BookmarkSequencer | None = None,
     ) -> None:
         """Load ``table`` with records of a draft 4 ``schema``, written in a ``body_format``.
@@ -53,7 +54,7 @@ class StitchSink(Sink):
         self.table = table
         self._pipeline = pipeline
         self._body_format = body_format
-        self._timestamps = TimestampReader()
+        self._timestamps = timestamps
         self._by_bookmark = by_bookmark
 
     @property
