@@ -88,12 +88,14 @@ def _check_status(client: ImportClient, url: str) -> Check:
     try:
         client.check_status()
     except DeliveryError as error:
-        problem = "does not report that it is up"
-        advice = "Check the network, any proxy in between, and the setting api_url, if it is set."
-        if isinstance(error, TransientError):
-            problem, advice = "reports that it is not up", "Try again later."
         reason = str(error).rstrip(".")
-        return Check("status", FAILED, f"{url} {problem}: {reason}. {advice}")
+        message = (
+            f"{url} does not report that it is up: {reason}. Check the network, any proxy in "
+            "between, and the setting api_url, if it is set."
+        )
+        if isinstance(error, TransientError):
+            message = f"{url} reports that it is not up: {reason}. Try again later."
+        return Check("status", FAILED, message)
     return Check("status", OK, f"{url} is up.")
 
 

@@ -138,8 +138,9 @@ def describe_error(error: ValidationError) -> str:
     """Return which setting is wrong and what it may be, without the value of a secret."""
     place = ".".join(map(str, error.absolute_path))
     if error.validator == "required":
-        hint = "set it in the config file, or in the environment with --config=ENV"
-        return f"{error.message}: {hint}"
+        return (
+            f"{error.message}: set it in the config file, or in the environment with --config=ENV"
+        )
     if isinstance(error.schema, dict) and error.schema.get("secret"):
         return f"{place}: must satisfy {error.validator} {error.validator_value}"
     return f"{place}: {error.message}"

@@ -42,7 +42,7 @@ class Api:
             body = json.dumps(body)
         data = body.encode() if isinstance(body, str) else body
         url = f"{self.url}/v2/import/{endpoint}"
-        return self.session.post(url, data=data, headers=headers, timeout=30)
+        return self.session.post(url, data=data, headers=headers, timeout=120)
 
     def batch(self, body: Any) -> StatusAndBody:
         """Post a batch and return the status and the decoded answer."""

@@ -115,7 +115,7 @@ def test_what_is_not_read_is_not_held(service: Service, tmp_path: Path) -> None:
     assert run.exit_code == 1
     assert service.ids == [1]
     assert run.states == [{"at": 1}]
-    assert "Line 4 of the input: it is no JSON" in run.last_line
+    assert "Line 4 of the input: it is not JSON" in run.last_line
     assert "Traceback" not in run.stderr
 
 

@@ -394,7 +394,7 @@ def test_a_failure_leaves_the_terminal_clean(service: Service, tmp_path: Path) -
         screen.hang_up()
         left = [line for line in screen.lines if line]
     assert not any(line.startswith("stream ") for line in left)
-    assert "it is no JSON" in "".join(left[-2:])
+    assert "it is not JSON" in "".join(left[-2:])
 
 
 @pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"LOGLEVEL": "WARNING"}])

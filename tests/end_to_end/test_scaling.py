@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from target_stitch_import.emulator import Emulator
 
+pytestmark = pytest.mark.external
+
 PROJECT = Path(__file__).parents[2]
 DEFINITIONS = PROJECT / "examples" / "dagster" / "definitions.py"
 DAGSTER = PROJECT / ".venv-dagster"
@@ -39,8 +41,6 @@ from pathlib import Path
 from singer_sdk import Stream
 from tap_jsonfile.streams import JsonFileStream
 from tap_jsonfile.tap import TapJsonFile
-
-pytestmark = pytest.mark.external
 
 Stream.STATE_MSG_FREQUENCY = 1
 mark, read = Path(__file__).with_name("was-killed"), JsonFileStream.get_records
