@@ -87,7 +87,7 @@ def test_a_row_of_interim_answers_without_an_end_is_given_up(head: bytes) -> Non
             threading.Event().wait(0.01)
 
     # given a service that never comes to its final answer, and then one that does
-    with serving(row, sends(OK)) as port, connected(port, timeout=0.3) as client:
+    with serving(row, sends(OK)) as port, connected(port, timeout=3) as client:
         # when a body is posted / then the row is given up after the timeout
         with pytest.raises(TransientError, match="no final answer came within the timeout"):
             client.post(b"{}")
