@@ -17,7 +17,7 @@ from target_stitch_import.emulator.rules.records import check_records
 from target_stitch_import.emulator.rules.responses import RefusedError, failed_validation
 from target_stitch_import.emulator.storage.exact_json import TOO_DEEP, type_name
 from target_stitch_import.emulator.storage.loads import Load
-from target_stitch_import.limits import RESERVED_PREFIX
+from target_stitch_import.limits import is_reserved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,7 +76,7 @@ def _check_schema(schema: dict[str, Any], keys: Sequence[str], schemas: SchemaCa
         reason = f"expected type: JSONObject, found: {type_name(properties)}"
         raise RefusedError(failed_validation(pointer, reason))
     for name in properties:
-        if name.startswith(RESERVED_PREFIX):
+        if is_reserved(name):
             raise RefusedError(
                 failed_validation(pointer, f"extraneous key [{name}] is not permitted")
             )

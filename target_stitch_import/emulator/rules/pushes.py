@@ -22,7 +22,7 @@ from target_stitch_import.limits import (
     MAX_DATA_POINTS,
     MAX_KEY_LENGTH,
     MAX_SEQUENCE,
-    RESERVED_PREFIX,
+    is_reserved,
 )
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _check_data(data: Any, keys: Sequence[str]) -> None:
         if isinstance(value, str) and len(value) > MAX_KEY_LENGTH:
             _refuse("data", f"String keys cannot be longer than {MAX_KEY_LENGTH} characters")
     for name in data:
-        if name.startswith(RESERVED_PREFIX):
+        if is_reserved(name):
             _refuse("data", f"{name} is a reserved name")
     data_points, depth = measure(data)
     if depth > MAX_DEPTH:

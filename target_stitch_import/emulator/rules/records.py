@@ -14,7 +14,7 @@ from target_stitch_import.emulator.rules.responses import RefusedError
 from target_stitch_import.emulator.rules.schemas import Schema, json_pointer
 from target_stitch_import.emulator.storage.exact_json import TOO_DEEP
 from target_stitch_import.emulator.storage.loads import ActivateVersion, Upsert
-from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, RESERVED_PREFIX
+from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, is_reserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,7 +48,7 @@ def _all_valid(records: list[dict[str, Any]], keys: Sequence[str], schema: Schem
         schema.fast is not None
         and all(_is_within_limits(record) for record in records)
         and all(map(schema.fast.is_valid, records))
-        and not any(name.startswith(RESERVED_PREFIX) for name in set().union(*records))
+        and not any(map(is_reserved, set().union(*records)))
     )
 
 
@@ -77,6 +77,6 @@ def _check_record(index: int, record: dict[str, Any], keys: Sequence[str], schem
             reason = f"expected maxLength: {MAX_KEY_LENGTH}, actual: {len(record[name])}"
             raise RefusedError(responses.invalid_record(index, json_pointer([name]), reason))
     for name in record:
-        if name.startswith(RESERVED_PREFIX):
+        if is_reserved(name):
             reason = f"extraneous key [{name}] is not permitted"
             raise RefusedError(responses.invalid_record(index, "#", reason))
