@@ -15,6 +15,16 @@ import msgspec
 _MAX_EXCERPT: Final = 300  # characters
 _MAX_INT_DIGITS: Final = 4_300  # more take Python too long to read or write
 
+_JSON_TYPES: Final = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    Decimal: "number",
+    type(None): "null",
+}
+
 # A string need not end, so that a broken line is scanned once, and not once for each quote.
 _NON_FINITE = re.compile(rb'(?s)"[^"\\]*(?:\\.[^"\\]*)*"?|-?\bInfinity\b|-?\bNaN\b')
 
@@ -70,6 +80,11 @@ def encode_exactly(value: Any) -> bytes:
     if (text.find(b"N") >= 0 and b"NaN" in text) or (text.find(b"I") >= 0 and b"Infinity" in text):
         return replace_non_finite(text)
     return text
+
+
+def json_type(value: Any) -> str:
+    """Return the name of the JSON type of an exactly decoded value."""
+    return _JSON_TYPES[type(value)]
 
 
 def json_excerpt(value: Any) -> str:

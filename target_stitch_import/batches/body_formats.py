@@ -12,6 +12,7 @@ from target_stitch_import.batches.transit import encode_transit
 from target_stitch_import.errors import InvalidRecordError, InvalidSchemaError
 from target_stitch_import.json_codec import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_SEQUENCE
+from target_stitch_import.schemas.places import find_places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -128,9 +129,11 @@ def push_format(
         "key_names": list(key_names),
     }
 
+    place = find_places(schema)
+
     def encode(record: bytes) -> bytes:
         try:
-            return encode_transit(decode_exactly(record), schema)
+            return encode_transit(decode_exactly(record), place)
         except (ValueError, RecursionError) as error:
             raise InvalidRecordError(f"can't be written as Transit: {error}") from None
 

@@ -13,7 +13,7 @@ from target_stitch_import.json_codec import encode_exactly
 from target_stitch_import.sequences.timestamps import TimestampReader, format_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from target_stitch_import.schemas.places import Place
 
 _MAP: Final = "^ "
 _ESCAPED: Final = ("~", "^", "`")
@@ -21,15 +21,15 @@ _SAFE: Final = 2**53  # below it, every reader reads integers exactly
 _INT64: Final = 2**63
 
 
-def encode_transit(value: Any, schema: Mapping[str, Any] | None = None) -> bytes:
+def encode_transit(value: Any, place: Place | None = None) -> bytes:
     """Return a JSON value as Transit, with exact decimals and integers.
 
-    A string that is a time, and whose format in ``schema`` is ``date-time``, becomes an instant.
+    The date-times that ``place`` has within it become instants.
 
     Raises:
         ValueError: A string has a lone surrogate.
     """
-    return encode_exactly(_encode(value, schema or {}, TimestampReader()))
+    return encode_exactly(_encode(value, place, TimestampReader()))
 
 
 def decode_transit(value: Any) -> Any:
@@ -44,18 +44,20 @@ def decode_transit(value: Any) -> Any:
     return [decode_transit(part) for part in value]
 
 
-def _encode(value: Any, schema: Mapping[str, Any], times: TimestampReader) -> Any:
+def _encode(value: Any, place: Place | None, times: TimestampReader) -> Any:
     if isinstance(value, dict):
-        properties = _subschema(schema, "properties")
         encoded = [_MAP]
         for name, part in value.items():
-            encoded += [_escape(name), _encode(part, _subschema(properties, name), times)]
+            column = place.column(name) if place else None
+            encoded += [_escape(name), _encode(part, column, times)]
         return encoded
     if isinstance(value, list):
-        items = _subschema(schema, "items")
-        return [_encode(part, items, times) for part in value]
+        return [
+            _encode(part, place.item(index) if place else None, times)
+            for index, part in enumerate(value)
+        ]
     if isinstance(value, str):
-        return _encode_instant(value, times) if _is_date_time(schema) else _escape(value)
+        return _encode_instant(value, times) if place and place.is_datetime else _escape(value)
     if isinstance(value, Decimal):
         return f"~f{value}"
     if type(value) is int and not -_SAFE < value < _SAFE:
@@ -83,15 +85,3 @@ def _decode_string(text: str) -> Any:
 
 def _escape(text: str) -> str:
     return f"~{text}" if text.startswith(_ESCAPED) else text
-
-
-def _is_date_time(schema: Mapping[str, Any]) -> bool:
-    return schema.get("format") == "date-time" or any(
-        isinstance(part, dict) and part.get("format") == "date-time"
-        for part in schema.get("anyOf", ())
-    )
-
-
-def _subschema(schema: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = schema.get(name)
-    return part if isinstance(part, dict) else {}

@@ -117,6 +117,45 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "service refuses a whole batch for one invalid record.",
     ),
     th.Property(
+        "schema_checks",
+        th.StringType,
+        allowed_values=["all", "types"],
+        default="all",
+        title="Schema checks",
+        description="What of a schema is checked and posted: all of it, or only what says of which "
+        "type a value is. types leaves out what no destination uses: maxLength, pattern, enum, "
+        "minimum and the like.",
+    ),
+    th.Property(
+        "normalize_datetimes",
+        th.BooleanType,
+        default=True,
+        title="Normalize date-times",
+        description="Whether a value of the format date-time that the service would refuse, and "
+        "whose meaning is clear, gets the form that it takes: 2024-03-01 12:00 becomes "
+        "2024-03-01T12:00:00Z. Otherwise such a value is invalid.",
+    ),
+    th.Property(
+        "on_invalid_datetime",
+        th.StringType,
+        allowed_values=["invalid", "null"],
+        default="invalid",
+        title="On an invalid date-time",
+        description="What becomes of a value of the format date-time that can't be read "
+        "(0000-00-00): invalid makes its record invalid; null sends null instead, where the schema "
+        "permits it.",
+    ),
+    th.Property(
+        "decimals",
+        th.StringType,
+        allowed_values=["number", "singer.decimal"],
+        default="number",
+        title="Decimals",
+        description="How a decimal column (a number with multipleOf, precision or scale) is posted: "
+        "number as the tap wrote it, which Stitch loads as a double; singer.decimal as a string of "
+        "its digits, which Stitch loads as a decimal. For `endpoint: batch`.",
+    ),
+    th.Property(
         "on_invalid_record",
         th.StringType,
         allowed_values=["fail", "quarantine"],

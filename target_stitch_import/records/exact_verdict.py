@@ -12,22 +12,12 @@ from jsonschema import Draft4Validator, ValidationError
 from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 
-from target_stitch_import.json_codec import encode_exactly
+from target_stitch_import.json_codec import encode_exactly, json_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from jsonschema.protocols import Validator
-
-_JSON_TYPES: Final = {
-    dict: "object",
-    list: "array",
-    str: "string",
-    bool: "boolean",
-    int: "integer",
-    Decimal: "number",
-    type(None): "null",
-}
 
 _SAFE_MESSAGES: Final = frozenset({"required", "additionalProperties", "dependencies"})
 """Keywords whose message names properties, and quotes no value of the record."""
@@ -42,11 +32,6 @@ def exact_verdict(schema: Mapping[str, Any]) -> Callable[[Any], str | None]:
         return None if error is None else _describe(error)
 
     return find_violation
-
-
-def json_type(value: Any) -> str:
-    """Return the name of the JSON type of an exactly decoded value."""
-    return _JSON_TYPES[type(value)]
 
 
 def _describe(error: ValidationError) -> str:

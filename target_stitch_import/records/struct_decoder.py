@@ -14,11 +14,20 @@ import msgspec
 
 from target_stitch_import.limits import MAX_KEY_LENGTH
 from target_stitch_import.records.exact_numbers import number_test
-from target_stitch_import.records.struct_types import NotExpressible, create_struct, is_plain_object
+from target_stitch_import.records.struct_types import (
+    NotExpressible,
+    create_struct,
+    datetime_type,
+    is_plain_object,
+    optional_field,
+)
 from target_stitch_import.schemas.keywords import declared_types
+from target_stitch_import.schemas.posted import DATE_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from target_stitch_import.schemas.places import Place
 
 _ANY_KEY: Final = (
     bool | int | float | Annotated[str, msgspec.Meta(max_length=MAX_KEY_LENGTH)] | dict | list
@@ -63,7 +72,7 @@ def record_decoder(
         if name in tests
     ]
 
-    def decode_and_test(data: bytes | msgspec.Raw) -> None:
+    def decode_and_test(data: bytes | msgspec.Raw) -> object:
         text = bytes(data)
         if not text.isascii():
             text.decode()  # the decoder does not check fields that keep their JSON text
@@ -71,18 +80,36 @@ def record_decoder(
         for get_value, fits in field_tests:
             if not fits(get_value(record)):
                 raise InDoubtError
+        return record
 
     return decode_and_test
 
 
-def key_decoder(key_properties: Sequence[str]) -> Callable[[bytes | msgspec.Raw], object] | None:
-    """Return a decoder that looks at the keys of a record only; None if there is none."""
-    names = {f"field_{place}": name for place, name in enumerate(key_properties)}
+def key_decoder(
+    key_properties: Sequence[str], place: Place | None = None
+) -> Callable[[bytes | msgspec.Raw], object] | None:
+    """Return a decoder that looks at nothing but keys, and does not judge the date-times of ``place``.
+
+    None if there is none.
+    """
+    columns = place.columns if place else {}
+    names = {
+        f"field_{index}": name
+        for index, name in enumerate(dict.fromkeys([*key_properties, *columns]))
+    }
     try:
-        fields = [(field, _ANY_KEY) for field in names]
+        types = {name: datetime_type(column) for name, column in columns.items()}
+        if any(types.get(key, msgspec.Raw) is not msgspec.Raw for key in key_properties):
+            return None
+        fields: list[Any] = [
+            (field, types.get(name, _ANY_KEY))
+            if name in key_properties
+            else optional_field(field, types[name])
+            for field, name in names.items()
+        ]
         struct = msgspec.defstruct("Keys", fields, rename=names, gc=False)
         return msgspec.json.Decoder(struct).decode
-    except ValueError:  # a name with a quote or a control character in it
+    except (NotExpressible, ValueError):  # a name with a quote or a control character in it
         return None
 
 
@@ -91,7 +118,7 @@ def _as_key(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     types = [each for each in declared_types(schema) if each != "null"]
     if not types:
         return {"not": {}}  # which has no type, so the other tests decide
-    if "string" not in types:
+    if "string" not in types or schema.get("format") == DATE_TIME:
         return {**schema, "type": types}
     longest = schema.get("maxLength", MAX_KEY_LENGTH)
     return {**schema, "type": types, "maxLength": min(longest, MAX_KEY_LENGTH)}

@@ -9,15 +9,18 @@ import sys
 from functools import reduce
 from itertools import combinations
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
 
 import msgspec
 
 from target_stitch_import.schemas.keywords import ANNOTATIONS, declared_types
+from target_stitch_import.schemas.posted import DATE_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
     from collections.abc import Set as AbstractSet
+
+    from target_stitch_import.schemas.places import Place
 
 _INT64: Final = range(-(2**63), 2**63)
 
@@ -35,6 +38,9 @@ _KEYWORDS: Final[dict[str, frozenset[str]]] = {
 _ENUM_TYPES: Final = {str: "string", int: "integer", type(None): "null"}
 """The types whose values a ``Literal`` can list."""
 
+_NO_DATETIME: Final = msgspec.Raw(b'"1970-01-01T00:00:00Z"')
+"""Stands for the date-time that a record does not have: the service takes it."""
+
 
 class NotExpressible(Exception):  # noqa: N818 - it is not an error
     """A schema can't be expressed as a type."""
@@ -50,6 +56,8 @@ def create_struct(
     schema: Mapping[str, Any], *, with_unnamed: bool, as_text: Container[str] = ()
 ) -> type[msgspec.Struct]:
     """Return the type of an object; ``field_0``, ... are its properties, in the schema's order.
+
+    Date-times keep their JSON text, and are not judged.
 
     Args:
         schema: The object's schema, with ``properties``.
@@ -70,10 +78,9 @@ def create_struct(
             fields.append((field, msgspec.Raw, *([] if name in required else [msgspec.Raw()])))
             continue
         field_type = _to_type(properties[name], with_unnamed=with_unnamed)
-        if name in required:
-            fields.append((field, field_type))
-        else:
-            fields.append((field, field_type | msgspec.UnsetType, msgspec.UNSET))
+        fields.append(
+            (field, field_type) if name in required else optional_field(field, field_type)
+        )
     fields.sort(key=len)  # a struct needs fields that may be missing to come last
     is_closed = not (with_unnamed and _permits_unnamed(schema))
     return msgspec.defstruct(
@@ -81,15 +88,47 @@ def create_struct(
     )
 
 
+def datetime_type(place: Place) -> Any:
+    """Return a type of the date-times that a place has, which skips all else.
+
+    Raises:
+        NotExpressible: There is no such type.
+    """
+    parts = [place.is_datetime, bool(place.columns), bool(place.items)]
+    if sum(parts) != 1 or len(place.items) > 1 or place.is_decimal or place.other_column:
+        raise NotExpressible
+    if place.is_datetime:
+        return msgspec.Raw
+    if place.items:
+        (item,) = filter(None, place.items)
+        return list[datetime_type(item)] | None  # type: ignore[misc] # at run time
+    names = {f"field_{index}": name for index, name in enumerate(place.columns)}
+    fields = [
+        optional_field(field, datetime_type(place.columns[name])) for field, name in names.items()
+    ]
+    return msgspec.defstruct("Record", fields, rename=names, gc=False) | None
+
+
+def optional_field(field: str, field_type: Any) -> tuple[str, Any, Any]:
+    """Return the definition of a field that a record need not have."""
+    if field_type is msgspec.Raw:
+        return field, field_type, _NO_DATETIME
+    return field, field_type | msgspec.UnsetType, msgspec.UNSET
+
+
 def _to_type(schema: Mapping[str, Any], *, with_unnamed: bool) -> Any:
     """Return the type of what a schema permits, or of a part of that."""
     keywords = _effective_keywords(schema)
-    if not keywords:
+    if not keywords and schema.get("format") != DATE_TIME:
         return Any
     if keywords == {"anyOf"} or (keywords == {"oneOf"} and _exclude_each_other(schema["oneOf"])):
         choices = schema.get("anyOf") or schema["oneOf"]
-        return reduce(or_, [_to_type(each, with_unnamed=with_unnamed) for each in choices])
+        return _union([_to_type(each, with_unnamed=with_unnamed) for each in choices])
     types = declared_types(schema)
+    if schema.get("format") == DATE_TIME and "string" in declared_types(schema, "string"):
+        if keywords - {"type"} or {*types} - {"null", "string"}:
+            raise NotExpressible
+        return msgspec.Raw
     if "enum" in keywords:
         return _enum_type(schema, types)
     if not types or keywords - {"type"}.union(*(_KEYWORDS[each] for each in types)):
@@ -97,6 +136,16 @@ def _to_type(schema: Mapping[str, Any], *, with_unnamed: bool) -> Any:
     if "number" in types and keywords & _KEYWORDS["integer"]:
         raise NotExpressible  # a bound of an integer is also one of the other numbers
     return reduce(or_, [_plain_type(each, schema, with_unnamed=with_unnamed) for each in types])
+
+
+def _union(types: Sequence[Any]) -> Any:
+    """Return the union of types, of which a date-time can't be one beside others."""
+    others = [each for each in types if each is not msgspec.Raw]
+    if len(others) == len(types) or any(str in {each, *get_args(each)} for each in others):
+        return reduce(or_, [str if each is msgspec.Raw else each for each in types])
+    if any(each is not None for each in others):
+        raise NotExpressible
+    return msgspec.Raw
 
 
 def _plain_type(name: str, schema: Mapping[str, Any], *, with_unnamed: bool) -> Any:

@@ -8,30 +8,34 @@ refuses one (Import API reference, section The batch body).
 from __future__ import annotations
 
 import re
-from collections import deque
 from decimal import Decimal
 from functools import cached_property, partial
 from itertools import chain
-from operator import length_hint
 from typing import TYPE_CHECKING, Any, Final
 
 import jsonschema_rs
 import msgspec
 
 from target_stitch_import.errors import InvalidRecordError, MissingKeyError
-from target_stitch_import.json_codec import decode_exactly, encode_exactly
+from target_stitch_import.json_codec import decode_exactly, encode_exactly, json_type
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, is_reserved
-from target_stitch_import.records.exact_verdict import exact_verdict, json_type
+from target_stitch_import.records.datetime_check import DatetimeCheck
+from target_stitch_import.records.editor import DEFAULT_EDITS, EditOptions, RecordEditor
+from target_stitch_import.records.exact_verdict import exact_verdict
 from target_stitch_import.records.reserved_columns import ReservedColumns, may_have_reserved
 from target_stitch_import.records.struct_decoder import InDoubtError, key_decoder, record_decoder
 from target_stitch_import.schemas.keywords import declared_types
+from target_stitch_import.schemas.places import find_places
 from target_stitch_import.schemas.translate import subschemas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     QuickTest = Callable[[bytes], object]
-    """Returns for a record that is sure to be accepted; raises one of ``_IN_DOUBT`` for any other."""
+    """Returns for a record that is sure to be accepted; raises one of ``_IN_DOUBT`` for any other.
+
+    It may return a struct, with the JSON text of the date-times, which the test does not judge.
+    """
 
 _IN_DOUBT: Final = (InDoubtError, msgspec.MsgspecError, ValueError, RecursionError)
 
@@ -48,10 +52,25 @@ class RecordValidator:
     """Judges the records of one stream, as the bytes that the tap wrote."""
 
     def __init__(
-        self, schema: Mapping[str, Any], key_properties: Sequence[str], *, validate: bool
+        self,
+        schema: Mapping[str, Any],
+        key_properties: Sequence[str],
+        *,
+        validate: bool,
+        posted: Mapping[str, Any] | None = None,
+        options: EditOptions = DEFAULT_EDITS,
     ) -> None:
-        """Judge by a draft 4 ``schema``; with ``validate`` off, only by what the service needs."""
+        """Judge by a draft 4 ``schema``; with ``validate`` off, only by what the service needs.
+
+        Values are edited to fit the ``posted`` schema, which is ``schema`` itself if none is given.
+        """
         self.reserved = ReservedColumns()
+        place = find_places(schema if posted is None else posted, not_null=key_properties)
+        self.editor = None if place is None else RecordEditor(place, options)
+        """Edits the records; None if the schema has nothing to edit."""
+        self._datetimes: DatetimeCheck | None = None
+        if place is not None and not place.has_decimals():
+            self._datetimes = DatetimeCheck(place)
         self._keys = tuple(key_properties)
         self._known = frozenset(schema["properties"])
         self._schema = schema
@@ -65,17 +84,51 @@ class RecordValidator:
     def check(self, records: Iterable[bytes]) -> tuple[list[bytes], InvalidRecordError | None]:
         """Return records up to the first invalid one, and what is wrong with that.
 
-        They are as they may be posted: without the columns that Stitch itself writes.
+        They are as they may be posted: edited, and without the columns that Stitch itself writes.
         """
         checked = self.reserved.remove_known(list(records))
+        decoded: list[object] = []
+        error = None
         waiting = iter(checked)
-        while not _accepts_all(self._quick_test, waiting):
-            at = len(checked) - length_hint(waiting) - 1
+        while not _accepts_all(self._quick_test, waiting, decoded):
+            at = len(decoded)
             try:
                 checked[at] = self._judge(checked[at])
-            except InvalidRecordError as error:
-                return checked[:at], error
-        return checked, None
+            except InvalidRecordError as invalid:
+                error = invalid
+                del checked[at:]
+                break
+            decoded.append(None)
+        if self.editor is None or self._are_right(decoded):
+            return checked, error
+        edited, unreadable = self._edit(self.editor, checked, decoded)
+        return edited, unreadable or error
+
+    def _are_right(self, decoded: list[object]) -> bool:
+        """Return True if nothing is to be edited in records that are ``decoded`` by quick tests."""
+        return self._datetimes is not None and all(decoded) and self._datetimes.accepts(decoded)
+
+    def _edit(
+        self, editor: RecordEditor, checked: list[bytes], decoded: list[object]
+    ) -> tuple[list[bytes], InvalidRecordError | None]:
+        """Edit records, up to the first one that has a value that can't be read."""
+        edited: list[bytes] = []
+        try:
+            if self._datetimes is None or not all(decoded):
+                for record, struct in zip(checked, decoded, strict=True):
+                    edited.append(self._edit_exactly(editor, record, struct))
+                return edited, None
+            values = self._datetimes.values(decoded)
+            for record, struct, (columns, texts) in zip(checked, decoded, values, strict=True):
+                done = editor.replace(record, columns, texts)
+                edited.append(done or self._edit_exactly(editor, record, struct))
+        except InvalidRecordError as error:
+            return edited, error
+        return edited, None
+
+    def _edit_exactly(self, editor: RecordEditor, record: bytes, struct: object) -> bytes:
+        """Edit a record, which a quick test may have decoded: that does not judge date-times."""
+        return editor.edit(record if struct is None else self._judge_exactly(record))
 
     def key_values(self, record: bytes) -> dict[str, Any]:
         """Return what a record has in its key properties, to name it in a message."""
@@ -98,10 +151,11 @@ class RecordValidator:
         if decode is None or not _may_hold_too_many(self._schema):
             return decode
 
-        def accept(record: bytes) -> None:
-            decode(record)
+        def accept(record: bytes) -> object:
+            struct = decode(record)
             if is_large(record):
                 raise InDoubtError
+            return struct
 
         return accept
 
@@ -111,7 +165,7 @@ class RecordValidator:
         return decode and partial(_accept_partly_decoded, decode, _decode_any)
 
     def _keys_test(self) -> QuickTest | None:
-        decode = key_decoder(self._keys)
+        decode = key_decoder(self._keys, self.editor.place if self.editor else None)
         return decode and partial(_accept_partly_decoded, decode, bytes.decode)
 
     def _decoded_test(self) -> QuickTest | None:
@@ -183,10 +237,13 @@ class RecordValidator:
         return record
 
 
-def _accepts_all(test: QuickTest, records: Iterator[bytes]) -> bool:
-    """Return True if a quick test accepts all records; else go no further than the one in doubt."""
+def _accepts_all(test: QuickTest, records: Iterator[bytes], decoded: list[object]) -> bool:
+    """Return True if a quick test accepts all records; else go no further than the one in doubt.
+
+    What the test returns is added to ``decoded``.
+    """
     try:
-        deque(map(test, records), maxlen=0)
+        decoded.extend(map(test, records))
     except _IN_DOUBT:
         return False
     return True
@@ -198,12 +255,13 @@ def _accept_nothing(_record: bytes) -> None:
 
 def _accept_partly_decoded(
     decode: Callable[[bytes], object], decode_all: Callable[[bytes], object], record: bytes
-) -> None:
+) -> object:
     """Accept a record that ``decode`` accepts and ``decode_all`` can read to its end."""
-    decode(record)
+    struct = decode(record)
     decode_all(record)
     if may_have_reserved(record) or is_large(record):
         raise InDoubtError
+    return struct
 
 
 def _is_unusable_key(value: Any) -> bool:

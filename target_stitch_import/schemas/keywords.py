@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ANNOTATIONS: Final = frozenset({"default", "description", "format", "title"})
+ANNOTATIONS: Final = frozenset({"default", "description", "format", "precision", "scale", "title"})
 """Keywords that no value can violate."""
 
 _COUNTS: Final = (
@@ -17,7 +17,8 @@ _COUNTS: Final = (
 )  # fmt: skip
 _COPIED: Final = (
     *_COUNTS, "default", "description", "exclusiveMaximum", "exclusiveMinimum", "format",
-    "maximum", "minimum", "multipleOf", "pattern", "title", "type", "uniqueItems",
+    "maximum", "minimum", "multipleOf", "pattern", "precision", "scale", "title", "type",
+    "uniqueItems",
 )  # fmt: skip
 
 

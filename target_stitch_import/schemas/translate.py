@@ -16,16 +16,17 @@ from referencing.jsonschema import DRAFT202012, UnknownDialect, specification_wi
 from target_stitch_import.json_codec import encode_exactly
 from target_stitch_import.limits import is_reserved
 from target_stitch_import.schemas.draft4 import UNKNOWN_KEYWORDS, SchemaTranslationError, Translator
-from target_stitch_import.schemas.keywords import set_or_drop
+from target_stitch_import.schemas.keywords import declared_types, set_or_drop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["SchemaTranslationError", "subschemas", "to_draft4"]
+__all__ = ["SchemaTranslationError", "map_subschemas", "subschemas", "to_draft4"]
 
 _SCHEMA_KEYWORDS: Final = (
     "additionalItems", "additionalProperties", "allOf", "anyOf", "items", "not", "oneOf",
 )  # fmt: skip
+_NAMED_SCHEMAS: Final = ("dependencies", "patternProperties", "properties")
 _META: Final = jsonschema_rs.Draft4Validator(
     Draft4Validator.META_SCHEMA, validate_formats=False, offline=True
 )
@@ -35,10 +36,10 @@ def to_draft4(schema: Any) -> dict[str, Any]:
     """Return the draft 4 form of a schema whose numbers are decoded exactly.
 
     References are resolved within it only; a recursive one becomes a schema that accepts everything.
-    Top-level properties with reserved names are left out.
+    Top-level properties with reserved names are left out; ``properties`` is always there.
 
     Raises:
-        SchemaTranslationError: It is not valid, lacks ``properties``, or can't be resolved.
+        SchemaTranslationError: It is not valid, permits no column, or can't be resolved.
     """
     if not isinstance(schema, dict):
         raise SchemaTranslationError(f"it is not a JSON object but {schema!r:.40}")
@@ -81,8 +82,27 @@ def subschemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for keyword in _SCHEMA_KEYWORDS:
             inner = part.get(keyword)
             waiting.extend(inner if isinstance(inner, list) else [inner])
-        for keyword in ("dependencies", "patternProperties", "properties"):
+        for keyword in _NAMED_SCHEMAS:
             waiting.extend(part.get(keyword, {}).values())
+
+
+def map_subschemas(
+    schema: Mapping[str, Any], change: Callable[[Mapping[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a draft 4 schema with each of the schemas right within it changed."""
+    changed = dict(schema)
+    for keyword in _SCHEMA_KEYWORDS:
+        if isinstance(part := schema.get(keyword), dict):
+            changed[keyword] = change(part)
+        elif isinstance(part, list):
+            changed[keyword] = [change(each) for each in part]
+    for keyword in _NAMED_SCHEMAS:
+        if keyword in schema:
+            changed[keyword] = {
+                name: change(part) if isinstance(part, dict) else part
+                for name, part in schema[keyword].items()
+            }
+    return changed
 
 
 def _dialect(schema: dict[str, Any]) -> tuple[Specification[Any], frozenset[str]]:
@@ -95,10 +115,17 @@ def _dialect(schema: dict[str, Any]) -> tuple[Specification[Any], frozenset[str]
 
 
 def _without_reserved(schema: dict[str, Any]) -> dict[str, Any]:
-    if "properties" not in schema:
-        raise SchemaTranslationError("it has no properties")
-    kept = {name: part for name, part in schema["properties"].items() if not is_reserved(name)}
-    posted = {**schema, "properties": kept}
+    """Return what the schema of a stream says of the columns that may be posted.
+
+    Taps of document databases name no properties.
+    """
+    if "object" not in declared_types(schema, "object"):
+        raise SchemaTranslationError("it is not the schema of an object")
+    properties = schema.get("properties", {})
+    if not properties and schema.get("additionalProperties") is False:
+        raise SchemaTranslationError("it has no properties, and permits no others")
+    kept = {name: part for name, part in properties.items() if not is_reserved(name)}
+    columns = {**schema, "properties": kept}
     if isinstance(required := schema.get("required"), list):
-        set_or_drop(posted, "required", [name for name in required if not is_reserved(str(name))])
-    return posted
+        set_or_drop(columns, "required", [name for name in required if not is_reserved(str(name))])
+    return columns

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.batches.body_formats import body_format
 from target_stitch_import.errors import RecordBeforeSchemaError
+from target_stitch_import.records.editor import EditOptions
+from target_stitch_import.schemas.posted import DECIMAL, posted_schema, without_checks
 from target_stitch_import.sequences.bookmarks import BookmarkSequencer
 from target_stitch_import.sequences.sequencer import Sequencer
 from target_stitch_import.sequences.timestamps import TimestampReader
@@ -84,22 +86,33 @@ class Router:
         """Return the table's sink; a new one where the schema has changed."""
         config = self._target.config
         keys = [] if config["load_method"] == "append-only" else stream.key_properties
-        described = (stream.schema, keys, stream.bookmark_properties)
         sink = self._sinks.get(stream.name)
-        if isinstance(sink, StitchSink) and sink.matches(*described):
+        bookmarks = stream.bookmark_properties
+        if isinstance(sink, StitchSink) and sink.matches(stream.schema, keys, bookmarks):
             return sink
         if (table := self._tables.get(stream.name)) is None:
             sequencer = Sequencer(by_arrival=config["sequence_source"] == "received_at")
             table = self._tables[stream.name] = Table(stream.name, sequencer)
+        is_batch = config["endpoint"] == "batch"
+        with_decimals = is_batch and config["decimals"] == DECIMAL
+        posted = posted_schema(stream.schema, keys, decimals=with_decimals)
+        judged = stream.schema
+        if config["schema_checks"] == "types":
+            posted, judged = without_checks(posted, keys), without_checks(judged, keys)
         return StitchSink(
             self._target,
             stream.name,
-            stream.schema,
+            judged,
             keys,
-            bookmark_properties=stream.bookmark_properties,
+            bookmark_properties=bookmarks,
             table=table,
             pipeline=self._pipeline,
-            body_format=body_format(config, stream.name, *described),
+            body_format=body_format(config, stream.name, posted, keys, bookmarks),
+            posted=posted,
+            edits=EditOptions(
+                normalize=config["normalize_datetimes"],
+                invalid_as_null=config["on_invalid_datetime"] == "null",
+            ),
             timestamps=self._timestamps,
             by_bookmark=self._bookmark_sequencer(stream, table),
         )

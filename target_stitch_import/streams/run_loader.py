@@ -38,8 +38,8 @@ class RunLoader:
             remember_state: Called with the newest STATE of a run, behind all of its records.
             refuse: Called with each invalid record, its position, and the name of the table, in the
                 order of the input; sets the record aside, or raises.
-            keep_originals: Whether a batch is to have what the tap wrote for the records that a
-                stream map has made.
+            keep_originals: Whether a batch is to have what the tap wrote for the records that are
+                not posted as it wrote them.
         """
         self._router = router
         self._remember_state = remember_state
@@ -147,10 +147,11 @@ class _Preparation:
             times = [times[index] for index in indices]
             positions = [positions[index] for index in indices]
         prepared, error = self.route.sink.prepare(block.version, records, times, positions)
-        if self._keep_originals and transform is not None:
+        if self._keep_originals:
             prepared.originals = {
                 positions[place]: (self.stream.message, block.message(indices[place]))
-                for place in range(len(prepared.records))
+                for place, record in enumerate(prepared.records)
+                if transform is not None or record is not records[place]
             }
         self.prepared.append(prepared)
         if error is not None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from target_stitch_import.batches.body_formats import BodyFormat
     from target_stitch_import.delivery.pipeline import Pipeline
+    from target_stitch_import.records.editor import EditOptions
     from target_stitch_import.sequences.bookmarks import BookmarkSequencer
     from target_stitch_import.sequences.timestamps import TimestampReader
     from target_stitch_import.streams.table import Table
@@ -42,12 +43,15 @@ class StitchSink(Sink):
         table: Table,
         pipeline: Pipeline,
         body_format: BodyFormat,
+        posted: Mapping[str, Any],
+        edits: EditOptions,
         timestamps: TimestampReader,
         by_bookmark: BookmarkSequencer | None = None,
     ) -> None:
         """Load ``table`` with records of a draft 4 ``schema``, written in a ``body_format``.
 
-        ``by_bookmark`` gives them their sequences, where their times do not.
+        They are edited to fit the ``posted`` schema, as ``edits`` says. ``by_bookmark`` gives them
+        their sequences, where their times do not.
         """
         super().__init__(target, stream_name, schema, key_properties)
         self.bookmark_properties = bookmark_properties
@@ -56,6 +60,8 @@ class StitchSink(Sink):
         self._body_format = body_format
         self._timestamps = timestamps
         self._by_bookmark = by_bookmark
+        self._posted = posted
+        self._edits = edits
 
     @property
     def record_counter_metric(self) -> Counter:
@@ -67,7 +73,13 @@ class StitchSink(Sink):
     @cached_property
     def _record_validator(self) -> RecordValidator:
         # Made with the first record: some taps declare a stream again and again, or without any.
-        return RecordValidator(self.schema, self.key_properties, validate=self.validate_schema)
+        return RecordValidator(
+            self.schema,
+            self.key_properties,
+            validate=self.validate_schema,
+            posted=self._posted,
+            options=self._edits,
+        )
 
     def get_validator(self) -> None:
         """Return none: ``RecordValidator`` judges records as bytes."""

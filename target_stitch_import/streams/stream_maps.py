@@ -262,9 +262,12 @@ def _define(
                 f"key property {key!r} of stream {name!r} has a name that is Stitch's own; "
                 "rename it with a stream map in the tap"
             )
-        if key not in schema["properties"]:
+        if schema.get("additionalProperties") is False and key not in schema["properties"]:
             raise InvalidSchemaError(
                 f"key property {key!r} of stream {name!r} is not among its schema's properties"
             )
+    # Taps of document databases name neither columns nor keys.
+    unnamed: dict[str, Any] = {key: {} for key in key_properties if key not in schema["properties"]}
+    schema = {**schema, "properties": {**schema["properties"], **unnamed}}
     bookmarks = [name for name in bookmark_properties if not is_reserved(name)]
     return StreamDefinition(name, schema, list(dict.fromkeys(key_properties)), bookmarks)

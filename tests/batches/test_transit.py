@@ -16,6 +16,7 @@ from transit.reader import Reader
 from target_stitch_import.batches.transit import decode_transit, encode_transit
 from target_stitch_import.emulator.rules import transit as emulated
 from target_stitch_import.json_codec import decode_exactly
+from target_stitch_import.schemas.places import find_places
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.text(
     "~^` #:", max_size=4
@@ -84,12 +85,14 @@ TIME = {"type": "string", "format": "date-time"}
 )
 def test_a_date_time_of_the_schema_is_an_instant(text: str, instant: str) -> None:
     schema = {"properties": {"at": TIME, "in": {"items": {"anyOf": [TIME, {"type": "null"}]}}}}
-    written = json.loads(encode_transit({"at": text, "in": [text], "name": text}, schema))
+    written = json.loads(
+        encode_transit({"at": text, "in": [text], "name": text}, find_places(schema))
+    )
     assert written == ["^ ", "at", f"~t{instant}", "in", [f"~t{instant}"], "name", text]
-    found = read_by_library(encode_transit([text], {"items": TIME}))
+    found = read_by_library(encode_transit([text], find_places({"items": TIME})))
     read = datetime.fromisoformat(instant[:26]).replace(tzinfo=timezone.utc)
     assert found[0] == read
 
 
 def test_a_date_time_that_is_none_stays_a_text() -> None:
-    assert encode_transit(["~soon"], {"items": TIME}) == b'["~~soon"]'
+    assert encode_transit(["~soon"], find_places({"items": TIME})) == b'["~~soon"]'

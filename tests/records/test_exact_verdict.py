@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_stitch_import.records.exact_verdict import exact_verdict, json_type
+from target_stitch_import.json_codec import json_type
+from target_stitch_import.records.exact_verdict import exact_verdict
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,165 @@
+"""Edits what the service would not take as the tap wrote it: date-times, and decimals if asked.
+
+All else of a record keeps its bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from target_stitch_import.errors import InvalidRecordError
+from target_stitch_import.records.datetimes import normalize_datetime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from target_stitch_import.schemas.places import Place
+
+    Path = tuple[str | int, ...]
+
+_MAX_DIGITS: Final = 1_000  # of a decimal that is written out
+_NUMBER_STARTS: Final = frozenset(b"-0123456789")
+
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_text = msgspec.json.Decoder(str).decode
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True)
+class EditOptions:
+    """What is done with date-times that the service would refuse."""
+
+    normalize: bool = True
+    """Whether one whose meaning is clear gets the form that the service takes."""
+    invalid_as_null: bool = False
+    """Whether one that can't be read becomes null, where the schema permits that."""
+
+
+DEFAULT_EDITS: Final = EditOptions()
+
+
+@dataclass
+class RecordEditor:
+    """Edits the records of one stream."""
+
+    place: Place
+    """That of a whole record."""
+    options: EditOptions
+    normalized: Counter[str] = field(default_factory=Counter)
+    """The date-times that have got another form, by column."""
+
+    def edit(self, record: bytes) -> bytes:
+        """Return a record as it may be posted; the same object if nothing is to be edited.
+
+        Raises:
+            InvalidRecordError: It has a value that can't be read.
+        """
+        try:
+            edited = self._edit(msgspec.Raw(record), self.place, ())
+        except RecursionError:
+            raise InvalidRecordError("is nested too deeply") from None
+        return record if edited is None else bytes(edited)
+
+    def replace(
+        self, record: bytes, columns: Sequence[str], values: Iterable[msgspec.Raw]
+    ) -> bytes | None:
+        """Do what ``edit`` does, by the date-times that a record has and their columns.
+
+        None if that is not possible: a value can't be read, or stands in other columns, too.
+        """
+        texts = [*map(bytes, values)]
+        edited = set()
+        for column, text in zip(columns, texts, strict=True):
+            if text == b"null":
+                continue
+            if text not in edited:
+                is_plain = text.startswith(b'"') and text.isascii()
+                read = normalize_datetime(text[1:-1].decode()) if is_plain else None
+                if read is None:
+                    return None
+                new = b'"%b"' % read.encode()
+                if new == text:
+                    continue
+                if not self.options.normalize or record.count(text) != texts.count(text):
+                    return None
+                record = record.replace(text, new)
+                edited.add(text)
+            self.normalized[column] += 1
+        return record
+
+    def _edit(self, value: msgspec.Raw, place: Place, path: Path) -> msgspec.Raw | None:
+        """Return a value as it may be posted; None if it stays as it is."""
+        text = bytes(value)
+        start = text[:1]
+        if start == b'"':
+            return self._edit_datetime(text, place, path) if place.is_datetime else None
+        if start == b"{" and (place.columns or place.other_column):
+            return self._edit_object(text, place, path)
+        if start == b"[" and place.items:
+            return self._edit_list(text, place, path)
+        if place.is_decimal and start and start[0] in _NUMBER_STARTS:
+            return _as_text(text, path)
+        return None
+
+    def _edit_object(self, text: bytes, place: Place, path: Path) -> msgspec.Raw | None:
+        columns = _decode_object(text)
+        edits = {}
+        for name in columns if place.other_column else place.columns:
+            column, value = place.column(name), columns.get(name)
+            if column is not None and value is not None:
+                edited = self._edit(value, column, (*path, name))
+                if edited is not None:
+                    edits[name] = edited
+        return msgspec.Raw(_encode({**columns, **edits})) if edits else None
+
+    def _edit_list(self, text: bytes, place: Place, path: Path) -> msgspec.Raw | None:
+        items = _decode_list(text)
+        is_edited = False
+        for index, item in enumerate(items):
+            if (item_place := place.item(index)) is not None:
+                edited = self._edit(item, item_place, (*path, index))
+                if edited is not None:
+                    items[index] = edited
+                    is_edited = True
+        return msgspec.Raw(_encode(items)) if is_edited else None
+
+    def _edit_datetime(self, text: bytes, place: Place, path: Path) -> msgspec.Raw | None:
+        try:
+            written = _decode_text(text)
+        except (msgspec.MsgspecError, UnicodeError):  # half of a surrogate pair
+            written = ""
+        read = normalize_datetime(written)
+        if read is None or (read != written and not self.options.normalize):
+            if self.options.invalid_as_null and place.permits_null:
+                return msgspec.Raw(b"null")
+            raise InvalidRecordError(
+                f"does not fit its schema: {_pointer(path)}: is not a valid date-time "
+                "(see the settings normalize_datetimes and on_invalid_datetime)"
+            )
+        if read == written:
+            return None
+        self.normalized["/".join(step for step in path if isinstance(step, str))] += 1
+        return msgspec.Raw(b'"%b"' % read.encode())
+
+
+def _as_text(number: bytes, path: Path) -> msgspec.Raw:
+    """Return a number as a string of its digits, an exponent written out."""
+    if b"e" in number or b"E" in number:
+        value = Decimal(number.decode())
+        if abs(value.adjusted()) > _MAX_DIGITS:
+            raise InvalidRecordError(
+                f"does not fit its schema: {_pointer(path)}: is a number of more than "
+                f"{_MAX_DIGITS:,} digits, which no decimal has"
+            )
+        number = f"{value:f}".encode()
+    return msgspec.Raw(b'"%b"' % number)
+
+
+def _pointer(path: Path) -> str:
+    return "/".join(["#", *map(str, path)])
