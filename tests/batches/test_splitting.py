@@ -15,7 +15,7 @@ from target_stitch_import.batches.splitting import (
     describe_record,
     split_in_half,
     table_name_at,
-    without_message,
+    without_messages,
 )
 from target_stitch_import.json_codec import decode_exactly
 from target_stitch_import.singer.messages import RecordMessage
@@ -92,7 +92,7 @@ def test_the_counts_of_parts_are_those_of_the_whole() -> None:
     whole = batch.seal(1, 0)
     # when it is split, and when a record is left out
     first, second = split_in_half(whole)
-    (rest,) = without_message(whole, 0)
+    (rest,) = without_messages(whole, [0])
     # then each part knows how many records it has, and in how many bytes
     assert [part.contents["t"][1] for part in (first, second, rest)] == [
         len(part.body) for part in (first, second, rest)
@@ -141,7 +141,7 @@ def _message(place: int) -> bytes:
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_without_one_record_the_others_stay(index: int) -> None:
     batch = sealed_with_records(b'{"id":0}', b'{"id":1}', b'{"id":2}')
-    (rest,) = without_message(batch, index)
+    (rest,) = without_messages(batch, [index])
     expected = messages(batch)
     del expected[index]
     assert messages(rest) == expected
@@ -149,7 +149,7 @@ def test_without_one_record_the_others_stay(index: int) -> None:
 
 
 def test_without_its_only_record_nothing_is_left_of_a_batch() -> None:
-    assert without_message(sealed_with_records(b'{"id":0}'), 0) == []
+    assert without_messages(sealed_with_records(b'{"id":0}'), [0]) == []
 
 
 def test_a_record_is_given_back_as_a_tap_would_write_it() -> None:
@@ -284,7 +284,7 @@ def test_an_activation_behind_rows_stays_the_last_message(data: list[bytes]) -> 
 
 def test_without_its_rows_an_activation_is_left() -> None:
     # given a batch of one row and an activation, whose row is refused
-    (rest,) = without_message(sealed_with_activation(b'{"id":1}'), 0)
+    (rest,) = without_messages(sealed_with_activation(b'{"id":1}'), [0])
     # then the activation is still sent
     assert [message["action"] for message in messages(rest)] == ["activate_version"]
     assert rest.contents == {"t": (0, len(rest.body))}
