@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +14,8 @@ from target_stitch_import.batches.body_formats import push_format
 from target_stitch_import.batches.splitting import (
     as_singer,
     describe_record,
+    each_alone,
+    split_at,
     split_in_half,
     table_name_at,
     without_messages,
@@ -72,6 +75,32 @@ def test_two_halves_are_the_whole_in_its_order(data: list[bytes]) -> None:
         assert len(messages(half)) == half.rows
         assert (half.number, half.table_name, half.generation) == (7, "t", 3)
         assert decode_exactly(half.body)["key_names"] == ["id"]
+
+
+@settings(deadline=None)
+@given(st.lists(records, min_size=1, max_size=20), st.data())
+def test_the_parts_between_some_indices_are_the_whole(
+    data: list[bytes], draw: st.DataObject
+) -> None:
+    # given a batch, and places to cut it at, some of them twice or at an end
+    batch = sealed_with_records(*data)
+    cuts = sorted(draw.draw(st.lists(st.integers(0, len(data)), max_size=4)))
+    # when it is cut there
+    parts = split_at(batch, *cuts)
+    # then the parts have its messages and lines in their order, and none is empty
+    assert [message for part in parts for message in messages(part)] == messages(batch)
+    assert [at for part in parts for at in part.positions] == list(batch.positions)
+    assert [part.rows for part in parts] == [
+        end - start for start, end in pairwise([0, *cuts, len(data)]) if start < end
+    ]
+
+
+def test_each_of_some_messages_is_a_batch_of_its_own() -> None:
+    batch = sealed_with_records(b'{"id":0}', b'{"id":1}', b'{"id":2}')
+    alone = list(each_alone(batch, [2, 0]))
+    assert [messages(each) for each in alone] == [[messages(batch)[2]], [messages(batch)[0]]]
+    assert [list(each.positions) for each in alone] == [[102], [100]]
+    assert all(each.contents == {"t": (1, len(each.body))} for each in alone)
 
 
 def test_a_batch_is_split_by_bytes_and_not_by_rows() -> None:
