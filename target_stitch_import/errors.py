@@ -14,7 +14,7 @@
         ├── AccessError          check the token, the region, the client ID or the integration
         └── RejectedError        the service refused the request
             ├── RejectedRecordError
-            ├── UnidentifiedRecordError
+            ├── RepeatedRefusalError
             └── TooLargeError
 
 A message is one line: what happened, to which stream and line, and what to do. It never contains
@@ -100,15 +100,20 @@ class RejectedError(DeliveryError):
 
 
 class RejectedRecordError(RejectedError):
-    """The service refused the request for one of its records: that at ``index``, from 0."""
+    """The service refused the request for one of its records.
 
-    def __init__(self, reason: str, *, index: int) -> None:
+    That is the one at ``index``, from 0; None if the service does not say which. ``column`` is the
+    column that is refused, where it is known.
+    """
+
+    def __init__(self, reason: str, *, index: int | None = None, column: str | None = None) -> None:
         super().__init__(reason)
         self.index = index
+        self.column = column
 
 
-class UnidentifiedRecordError(RejectedError):
-    """The service refused the request for one of its records, and does not say which."""
+class RepeatedRefusalError(RejectedError):
+    """The service refused many records of a table, and this target can't tell why."""
 
 
 class TooLargeError(RejectedError):

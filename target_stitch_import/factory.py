@@ -9,7 +9,9 @@ from target_stitch_import.api.client import BATCH, PUSH, PUSH_TRANSIT, ImportCli
 from target_stitch_import.config.urls import base_url
 from target_stitch_import.delivery.pipeline import Pipeline
 from target_stitch_import.delivery.quarantine import Quarantine
+from target_stitch_import.delivery.refusals import Refusals
 from target_stitch_import.delivery.retry import Retry
+from target_stitch_import.records.checking import find_invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,7 +54,7 @@ def create_pipeline(
         max_bytes=config["max_batch_bytes"],
         max_age=float(config["max_batch_age_seconds"]),
         parallel=1 if dry_run else config["max_parallel_requests"],  # keeps the order of bodies
-        set_aside=set_aside,
+        refusals=Refusals(set_aside, find_invalid, validates=config["validate_records"]),
         check_status=config["check_status"] and dry_run is None,
         metrics=dry_run.metrics if dry_run else None,
     )

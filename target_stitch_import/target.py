@@ -144,12 +144,11 @@ class TargetStitchImport(CommandTarget):
 
     def _set_aside(self, batch: Batch, index: int, reason: str) -> None:
         """Set a record aside that the service has refused, or raise which one it is."""
-        is_known = 0 <= index < batch.rows
-        where = self._batch_files.describe(batch.positions[index]) if is_known else None
+        where = self._batch_files.describe(batch.positions[index])
+        reason = f"{reason.rstrip('.')}.{describe_record(batch, index, where)}"
         message = as_singer(batch, index) if self._quarantine is not None else None
         if message is None or self._quarantine is None:
-            raise RejectedError(f"{reason}{describe_record(batch, index, where)}")
-        reason = f"{where}: {reason}" if where else reason
+            raise RejectedError(reason)
         self._quarantine.add(*message, reason, line_number(batch.positions[index]))
 
     def _refuse(

@@ -15,10 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 from target_stitch_import import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _MAX_PAGE: Final = 20_000  # characters of an HTML page that are parsed
 _MAX_MESSAGE: Final = 300  # characters of a response that a message quotes
+_MAX_DEPTH: Final = 5  # levels of a response that are read
+
+_RECORD: Final = re.compile(
+    r"Record (?:(\d{1,9}) )?|Request failed validation:#/messages/(\d{1,9})\b"
+)
+"""How a refusal begins that is about one record, with its place or without."""
+
+_COLUMN: Final = re.compile(r"Record .*?(?:#/([^/]+?)(?:/\S*)?: |missing key property (\S+))")
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class ApiResponse:
     """True if the body was read to its end."""
     is_empty: bool
     """True if the headers say that there is no body, and there is none."""
-    refuses_record: bool
+    refuses_pushed: bool
     """True if it says what is wrong with a record of a push body, though not with which."""
     status: str
     message: str
@@ -66,12 +74,14 @@ def parse_response(
         value = None
     is_object = isinstance(value, dict)
     fields: dict[str, Any] = value if is_object else {}
-    if not is_object:  # a page, or a bare string
+    if is_object:
+        values = [fields.get(name) for name in ("message", "error", "errors", "reason")]
+        text = _join_lines(_texts(values)) or str(fields.get("status") or "")
+    elif isinstance(value, str):
+        text = _join_lines([value])
+    else:  # a page
         page = hide(content.decode(errors="replace"))[:_MAX_PAGE]
         text = re.sub(r"<(style|script)\b.*?</\1>|<[^<>]*>", " ", page, flags=re.DOTALL)
-    else:
-        values = [fields.get(name) for name in ("message", "error", "errors", "reason")]
-        text = "; ".join(str(value) for value in values if value) or str(fields.get("status") or "")
     # Without one, what seems empty may have been cut with the connection.
     is_chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
     has_end = is_chunked or headers.get("Content-Length") == "0"
@@ -81,9 +91,9 @@ def parse_response(
         is_object=is_object,
         is_complete=is_complete,
         is_empty=is_complete and not content and has_end,
-        refuses_record=_refuses_record(fields),
+        refuses_pushed=_refuses_pushed(fields),
         status=hide(str(fields.get("status"))),
-        message=" ".join(printable.split())[:_MAX_MESSAGE] or "(an empty answer)",
+        message=_cut(" ".join(printable.split())) or "(an empty answer)",
         location=hide(headers.get("Location", "nowhere")),
         retry_after=_parse_retry_after(headers.get("Retry-After", "")),
     )
@@ -115,10 +125,12 @@ def require_accepted(response: ApiResponse, *, may_be_empty: bool = False) -> No
         raise errors.RejectedError(
             f"{code}: a redirect to {response.location} is not followed. Check the setting api_url."
         )
-    if match := re.match(r"Record (\d+) ", response.message):
-        raise errors.RejectedRecordError(summary, index=int(match[1]))
-    if code == 422 and response.refuses_record:  # noqa: PLR2004
-        raise errors.UnidentifiedRecordError(summary)
+    if (code in (400, 422) and (match := _RECORD.match(response.message))) or (
+        code == 422 and response.refuses_pushed  # noqa: PLR2004
+    ):
+        place = match and (match[1] or match[2])
+        index = None if place is None else int(place)
+        raise errors.RejectedRecordError(summary, index=index, column=_column(response.message))
     raise errors.RejectedError(summary)
 
 
@@ -133,7 +145,51 @@ def _lacks(response: ApiResponse) -> str:
     return "" if response.is_complete else "with a body that did not end"
 
 
-def _refuses_record(fields: dict[str, Any]) -> bool:
+def _texts(value: Any, depth: int = 0) -> Iterator[str]:
+    """Yield the texts in a part of a response, behind the names of the fields that they are about."""
+    if isinstance(value, dict | list) and depth == _MAX_DEPTH:
+        yield "..."
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            names_field = name not in ("error", "reason")
+            for text in _texts(part, depth + 1):
+                yield f"{name}: {text}" if names_field else text
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part, depth + 1)
+    elif value is not None:
+        yield str(value)
+
+
+def _join_lines(texts: Iterable[str]) -> str:
+    """Return texts of several lines as one line; a place in a record, ``#/name``, begins a line, too."""
+    lines = [
+        part
+        for text in texts
+        for line in text.splitlines()
+        for part in re.split(r" (?=#[:/])", " ".join(line.split()))
+        if part
+    ]
+    separators = [" " if line.endswith((":", ".")) else "; " for line in lines]
+    return "".join(f"{line}{end}" for line, end in zip(lines, separators, strict=True)).rstrip("; ")
+
+
+def _cut(text: str) -> str:
+    """Return a text, or of a long one its beginning up to the end of a word."""
+    if len(text) <= _MAX_MESSAGE:
+        return text
+    end = text.rfind(" ", _MAX_MESSAGE // 2, _MAX_MESSAGE)
+    return f"{text[: end if end > 0 else _MAX_MESSAGE].rstrip(' ;')} ..."
+
+
+def _column(message: str) -> str | None:
+    """Return the column that a refusal of a record is about."""
+    if (match := _COLUMN.match(message)) is None:
+        return None
+    return str(match[1] or match[2]).replace("~1", "/").replace("~0", "~")
+
+
+def _refuses_pushed(fields: dict[str, Any]) -> bool:
     """Return True if the errors of a 422 are about a record, and not about the client."""
     found = fields.get("errors")
     if not isinstance(found, list):

@@ -1,4 +1,4 @@
-"""Splits a sealed batch, removes one message of it, or describes one.
+"""Splits a sealed batch, removes messages of it, or describes one.
 
 That is rare, so batches keep no second copy of their messages, and the body is read back.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import replace
-from itertools import accumulate
-from typing import TYPE_CHECKING
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -20,14 +20,16 @@ from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
 from target_stitch_import.singer.positions import described, line_number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from target_stitch_import.batches.batch import Batch
 
 
 class _Body(msgspec.Struct):
     table_name: str
+    schema: msgspec.Raw
     messages: list[msgspec.Raw]
+    key_names: list[str] = msgspec.field(default_factory=list)
     table_version: int | None = None
 
 
@@ -40,6 +42,15 @@ class _Message(msgspec.Struct):
     table_name: str | None = None
 
 
+class TableRecords(NamedTuple):
+    """The records of one table in a body."""
+
+    schema: Mapping[str, Any]
+    key_names: Sequence[str]
+    records: Mapping[int, bytes]
+    """By index in the batch; an activation is none."""
+
+
 _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_message = msgspec.json.Decoder(_Message).decode
 _decode_messages = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -47,21 +58,50 @@ _decode_messages = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 def split_in_half(batch: Batch) -> list[Batch]:
     """Return the two halves of a batch of several messages, in order, cut by bytes."""
+    ends = list(accumulate(map(len, _split_body(batch.body)[1])))
+    return split_at(batch, min(max(1, bisect_left(ends, ends[-1] / 2)), batch.rows - 1))
+
+
+def split_at(batch: Batch, *cuts: int) -> list[Batch]:
+    """Return the parts of a batch between these indices, in order, without empty ones."""
     head, messages, tail = _split_body(batch.body)
-    ends = list(accumulate(map(len, messages)))
-    cut = min(max(1, bisect_left(ends, ends[-1] / 2)), len(messages) - 1)
     return [
-        _join(batch, head, messages[:cut], tail, batch.positions[:cut]),
-        _join(batch, head, messages[cut:], tail, batch.positions[cut:]),
+        _join(batch, head, messages[start:end], tail, batch.positions[start:end])
+        for start, end in pairwise([0, *cuts, batch.rows])
+        if start < end
     ]
 
 
-def without_message(batch: Batch, index: int) -> list[Batch]:
-    """Return a batch without one of its messages; an empty list if it has no other."""
+def without_messages(batch: Batch, indices: Collection[int]) -> list[Batch]:
+    """Return a batch without some of its messages; an empty list if it has no other."""
     head, messages, tail = _split_body(batch.body)
-    del messages[index]
-    positions = [*batch.positions[:index], *batch.positions[index + 1 :]]
-    return [_join(batch, head, messages, tail, positions)] if messages else []
+    kept = [place for place in range(batch.rows) if place not in indices]
+    positions = [batch.positions[place] for place in kept]
+    return [_join(batch, head, [messages[at] for at in kept], tail, positions)] if kept else []
+
+
+def each_alone(batch: Batch, indices: Iterable[int]) -> Iterator[Batch]:
+    """Yield some messages of a batch, each as a batch of its own."""
+    head, messages, tail = _split_body(batch.body)
+    for index in indices:
+        yield _join(batch, head, [messages[index]], tail, [batch.positions[index]])
+
+
+def records_of_table(batch: Batch, table_name: str) -> TableRecords:
+    """Return what a batch has of a table, as it is posted."""
+    messages = [_read_message(text) for text in _split_body(batch.body)[1]]
+    records = {
+        index: bytes(message.data)
+        for index, message in enumerate(messages)
+        if message.data != msgspec.Raw() and (message.table_name or table_name) == table_name
+    }
+    if batch.body.startswith(PUSH_HEAD):
+        declared = batch.schemas[table_name]
+        schema, key_names = declared.schema, declared.key_properties or []
+    else:
+        body = _decode_body(batch.body)
+        schema, key_names = body.schema, body.key_names
+    return TableRecords(decode_exactly(bytes(schema)), key_names, records)
 
 
 def as_singer(batch: Batch, index: int) -> tuple[SchemaMessage, RecordMessage] | None:

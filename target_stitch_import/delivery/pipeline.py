@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import TypeAlias
 
-    from target_stitch_import.batches.batch import Batch
+    from target_stitch_import.delivery.refusals import Refusals
     from target_stitch_import.delivery.retry import Retry
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
@@ -58,7 +58,7 @@ class Pipeline:
         max_bytes: int,
         max_age: float,
         parallel: int,
-        set_aside: Callable[[Batch, int, str], None] | None = None,
+        refusals: Refusals | None = None,
         check_status: bool = False,
         metrics: Metrics | None = None,
     ) -> None:
@@ -76,7 +76,7 @@ class Pipeline:
         self.delivery = DeliveryScheduler(
             self._workers,
             self._handle_acknowledged,
-            DeliveryOptions(create_retry, limit, set_aside, self.metrics),
+            DeliveryOptions(create_retry, limit, refusals, self.metrics),
             parallel=parallel,
             check_status=check_status,
         )

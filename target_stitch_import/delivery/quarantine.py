@@ -70,7 +70,7 @@ class Quarantine:
         """
         if self._max_records is not None and self.counts.total() >= self._max_records:
             raise QuarantineError(
-                f"Line {line} of the input: {reason}. And {self._max_records:,} records are set aside "
+                f"Line {line} of the input: {reason.rstrip('.')}. And {self._max_records:,} records are set aside "
                 "already, as many as max_quarantined permits"
             )
         is_new = self._schemas.get(schema.stream) != schema

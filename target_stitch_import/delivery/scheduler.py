@@ -151,6 +151,9 @@ class DeliveryScheduler:
         """Post each batch that need not wait: for a retry, a barrier or a free worker.
 
         A barrier: of each table, only batches of the smallest generation are posted.
+
+        Raises:
+            DeliveryError: An invalid record of a batch can't be set aside.
         """
         if self._stopping:
             return
@@ -166,11 +169,26 @@ class DeliveryScheduler:
             name, generation = task.batch.table_name, task.batch.generation
             smallest[name] = min(generation, smallest.get(name, generation))
         free = self._parallel - len(self._posts())
-        for task in self._tasks.values():
+        waiting = [*self._tasks.values()]
+        for task in waiting:
             is_due = not task.retry.in_flight and task.retry.next_at <= now
-            if free and is_due and task.batch.generation == smallest[task.batch.table_name]:
+            may_start = is_due and task.batch.generation == smallest[task.batch.table_name]
+            if free and may_start and self._prepare(task):
                 task.post(self._workers)
                 free -= 1
+        if len(self._tasks) < len(waiting):  # others may have waited for those that are delivered
+            self._post_what_may_start()
+
+    def _prepare(self, task: DeliveryTask) -> bool:
+        """Return True if a batch has something left to post."""
+        try:
+            task.prepare()
+        except Exception as failure:
+            raise self._fail(task, failure) from failure
+        if task.is_delivered:
+            self._acknowledge(task)
+            return False
+        return True
 
     def _handle_outcomes(self) -> None:
         for key, error in self._workers.outcomes():
@@ -190,14 +208,18 @@ class DeliveryScheduler:
             task.retry.in_flight = False
             return
         try:
-            is_acknowledged = task.handle_outcome(error, self._deadline)
+            task.handle_outcome(error, self._deadline)
         except Exception as failure:  # noqa: BLE001 - the first of any kind is raised
             self._fail(task, failure)
             return
-        if is_acknowledged:
-            del self._tasks[key]
-            self._options.metrics.in_flight = len(self._tasks)
-            self._on_acknowledged(key)
+        if task.is_delivered:
+            self._acknowledge(task)
+
+    def _acknowledge(self, task: DeliveryTask) -> None:
+        task.count_delivered()
+        del self._tasks[task.batch.number]
+        self._options.metrics.in_flight = len(self._tasks)
+        self._on_acknowledged(task.batch.number)
 
     def _handle_status(self, error: Exception | None) -> None:
         if self._status is not None and isinstance(error, TransientError):
@@ -212,8 +234,9 @@ class DeliveryScheduler:
             text = "The status of the Import API is unknown (%s); batches are posted all the same."
             logger.warning(text, error)
 
-    def _fail(self, subject: object, error: Exception) -> None:
+    def _fail(self, subject: object, error: Exception) -> DeliveryError:
         self._stopping = True
         if self._failure is None:
             self._failure = DeliveryError(f"{subject} could not be delivered: {error}")
             self._failure.__cause__ = error
+        return self._failure

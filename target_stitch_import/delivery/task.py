@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import methodcaller
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from target_stitch_import.batches.batch import Batch
     from target_stitch_import.batches.body_limit import BodyLimit
+    from target_stitch_import.delivery.refusals import Refusals
     from target_stitch_import.delivery.retry import Retry
     from target_stitch_import.delivery.workers import WorkerPool
     from target_stitch_import.reporting.metrics import Metrics
@@ -30,10 +31,21 @@ class DeliveryOptions:
     """Returns the retries of a new request."""
     body_limit: BodyLimit
     """How large bodies may be; it changes with the answers."""
-    set_aside: Callable[[Batch, int, str], None] | None
-    """Called with a batch, a refused message's index and the reason; None: that fails the batch."""
+    refusals: Refusals | None
+    """What is done about a refused record; None: it fails its batch."""
     metrics: Metrics
     """Counts requests, acknowledged records and records that are set aside."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    batch: Batch
+    is_first_half: bool = False
+    """Whether it and the next part together were refused for a record: one of them has that."""
+    has_refused: bool = False
+    """Whether it is known to have a record that the service refuses."""
+    checked_tables: frozenset[str] = frozenset()
+    """Those whose records in it are checked."""
 
 
 class DeliveryTask:
@@ -43,73 +55,134 @@ class DeliveryTask:
         self.batch = batch
         self.retry = options.create_retry()
         """The attempts of the next part."""
-        self._parts = [batch]
+        self._parts = [_Part(batch)]
         self._options = options
         self._sealed_at = options.metrics.clock()
+        self._has_refused = False
 
     def __str__(self) -> str:
-        return str(self._parts[0])
+        return str(self._parts[0].batch if self._parts else self.batch)
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether all of its records are acknowledged or set aside."""
+        return not self._parts
+
+    def prepare(self) -> None:
+        """Make the next part one that may be posted, or find that there is none.
+
+        Records that are to be checked are, what is too large is split, and so is what is known to be
+        refused.
+
+        Raises:
+            QuarantineError: An invalid record can't be set aside.
+        """
+        while self._parts:
+            part, refusals = self._parts[0], self._options.refusals
+            if refusals and (tables := refusals.tables_to_check(part.batch) - part.checked_tables):
+                self._check(part, tables, refusals)
+            elif part.has_refused and part.batch.rows > 1:
+                self._halve(part)
+            elif self._options.body_limit.must_split(part.batch):
+                self._parts[:1] = _parts_like(part, splitting.split_in_half(part.batch))
+            else:
+                return
 
     def post(self, workers: WorkerPool) -> None:
-        """Post the next part."""
-        while self._options.body_limit.must_split(self._parts[0]):
-            self._parts[:1] = splitting.split_in_half(self._parts[0])
-        part = self._parts[0]
-        workers.start(self.batch.number, methodcaller("post", part.body))
-        self._options.metrics.request_sent(part.contents, is_retry=self.retry.attempts > 0)
+        """Post the next part, which is prepared."""
+        batch = self._parts[0].batch
+        workers.start(self.batch.number, methodcaller("post", batch.body))
+        self._options.metrics.request_sent(batch.contents, is_retry=self.retry.attempts > 0)
         self.retry.start_attempt()
 
-    def handle_outcome(self, error: Exception | None, deadline: float) -> bool:
-        """Handle the outcome of an attempt; return True once the whole batch is acknowledged.
+    def handle_outcome(self, error: Exception | None, deadline: float) -> None:
+        """Handle the outcome of an attempt.
 
         A transient failure is tried again until ``deadline``, a time by the monotonic clock. A part
-        that is too large is split. A refused record is set aside, and the rest is sent again.
+        that is too large is split. A refused record is found, by halving where the service does not
+        say which it is, and set aside; the rest is sent again.
 
         Raises:
             Exception: The batch can't be delivered.
         """
         self.retry.in_flight = False
         part, metrics = self._parts[0], self._options.metrics
+        batch = part.batch
         if error is None:
-            metrics.acknowledged(part.contents, len(part.body))
-            self._options.body_limit.handle_accepted(part)
+            metrics.acknowledged(batch.contents, len(batch.body))
+            self._options.body_limit.handle_accepted(batch)
             self._replace_part([])
+            if part.is_first_half:
+                self._parts[0] = replace(self._parts[0], has_refused=True)
         elif isinstance(error, errors.TransientError):
-            self.retry.schedule(error, part, deadline=deadline, in_flight=metrics.in_flight)
+            self.retry.schedule(error, batch, deadline=deadline, in_flight=metrics.in_flight)
         elif isinstance(error, errors.TooLargeError):
             self._handle_too_large(part, error)
-        elif isinstance(error, errors.RejectedRecordError):
-            self._refuse(part, error.index, error)
-        elif isinstance(error, errors.UnidentifiedRecordError):
-            if part.rows == 1:
-                self._refuse(part, 0, error)
-            else:  # the half that is refused again has the record
-                self._replace_part(splitting.split_in_half(part))
-        else:
+        elif not isinstance(error, errors.RejectedRecordError):
             raise error
-        if self._parts:
-            return False
-        metrics.batch_acknowledged(self.batch.contents, self._sealed_at)
-        return True
+        elif error.index is None and batch.rows > 1:
+            self._halve(part)
+        else:
+            self._refuse(part, error.index or 0, error)
 
-    def _handle_too_large(self, part: Batch, error: errors.TooLargeError) -> None:
-        self._options.body_limit.handle_refused(part)
-        if part.rows == 1:
+    def count_delivered(self) -> None:
+        """Count the batch, all of which is delivered."""
+        self._options.metrics.batch_acknowledged(self.batch.contents, self._sealed_at)
+
+    def _check(self, part: _Part, tables: frozenset[str], refusals: Refusals) -> None:
+        """Set the invalid records of some tables aside."""
+        invalid = refusals.find_invalid(part.batch, tables)
+        alone = splitting.each_alone(part.batch, invalid)
+        for record, reason in zip(alone, invalid.values(), strict=True):
+            self._set_aside(record, reason, refusals)
+        part = replace(part, checked_tables=part.checked_tables | tables)
+        if not invalid:
+            self._parts[0] = part
+        else:  # what it was refused for may be gone
+            self._replace_part(_parts_like(part, splitting.without_messages(part.batch, invalid)))
+
+    def _halve(self, part: _Part) -> None:
+        """Look for a refused record in the first half, and then in the other."""
+        halves = splitting.split_at(part.batch, part.batch.rows // 2)
+        first, second = _parts_like(part, halves)
+        self._replace_part([replace(first, is_first_half=True), second])
+
+    def _handle_too_large(self, part: _Part, error: errors.TooLargeError) -> None:
+        batch, limit = part.batch, self._options.body_limit
+        limit.handle_refused(batch)
+        if batch.rows == 1:
             self._refuse(part, 0, error)
             return
-        max_bytes = f"{self._options.body_limit.max_bytes:,}"
-        logger.warning("%s: %s. Split; later ones stay below %s bytes.", part, error, max_bytes)
-        self._replace_part(splitting.split_in_half(part))
+        max_bytes = f"{limit.max_bytes:,}"
+        logger.warning("%s: %s. Split; later ones stay below %s bytes.", batch, error, max_bytes)
+        self._replace_part(_parts_like(part, splitting.split_in_half(batch)))
 
-    def _refuse(self, part: Batch, index: int, error: errors.RejectedError) -> None:
+    def _refuse(self, part: _Part, index: int, error: errors.RejectedError) -> None:
         """Set a record aside, and send the rest; or raise which record it is."""
-        if self._options.set_aside is None:
-            reason = f"{error}{splitting.describe_record(part, index)}"
-            raise errors.RejectedError(reason) from error
-        self._options.set_aside(part, index, str(error))
-        self._options.metrics.set_aside(splitting.table_name_at(part, index))
-        self._replace_part(splitting.without_message(part, index))
+        batch, refusals = part.batch, self._options.refusals
+        if refusals is None or index >= batch.rows:
+            text = f"{str(error).rstrip('.')}.{splitting.describe_record(batch, index)}"
+            raise errors.RejectedError(text) from error
+        (record,) = splitting.each_alone(batch, [index])
+        self._set_aside(record, str(error), refusals)
+        if isinstance(error, errors.RejectedRecordError):
+            refusals.count(record, error)
+        rest = splitting.without_messages(batch, [index])
+        if rest and self._has_refused:
+            # In several parts: or one of many refused records would cost a full body each time.
+            rest = splitting.split_at(rest[0], index, (index + batch.rows) // 2)
+        self._has_refused = True
+        self._replace_part(_parts_like(part, rest))
 
-    def _replace_part(self, parts: list[Batch]) -> None:
+    def _set_aside(self, record: Batch, reason: str, refusals: Refusals) -> None:
+        refusals.set_aside(record, 0, reason)
+        self._options.metrics.set_aside(splitting.table_name_at(record, 0))
+
+    def _replace_part(self, parts: list[_Part]) -> None:
         self._parts[:1] = parts
         self.retry = self._options.create_retry()
+
+
+def _parts_like(part: _Part, batches: list[Batch]) -> list[_Part]:
+    """Return parts of a part: what is known of its refusal does not hold for each."""
+    return [_Part(batch, checked_tables=part.checked_tables) for batch in batches]

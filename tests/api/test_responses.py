@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,6 @@ from target_stitch_import.errors import (
     RejectedRecordError,
     TooLargeError,
     TransientError,
-    UnidentifiedRecordError,
 )
 from tests.recordings.answers import ALL_ANSWERS, ANSWERS, BODY, FOLDER, PUSH_BODY, cassette
 from tests.support.raw_server import connected, request, response, sends, serving
@@ -57,28 +57,77 @@ EXPECTED: dict[str, tuple[type[DeliveryError], str]] = {
     "unknown_argument": (RejectedError, "extraneous key [x] is not permitted"),
     "wrong_type": (RejectedError, "#/key_names: expected type: JSONArray, found: String"),
     "record_breaks_schema": (RejectedRecordError, "400 Record 0 did not conform to schema: #/id"),
-    "record_without_key": (RejectedError, "400 Record is missing key property id"),
+    "record_without_key": (RejectedRecordError, "400 Record is missing key property id"),
     "invalid_schema": (RejectedError, "Invalid JSON schema: unknown type: [text]"),
     "sequence_too_large": (RejectedError, "sequence can not be above 9223372036854775807"),
     "malformed_json": (RejectedError, "Malformed json in the body!; Unexpected end-of-input"),
     "push_no_array": (RejectedError, "An array of records is expected"),
+    "seen_record_in_several_lines": (
+        RejectedRecordError,
+        "400 Record 0 did not conform to schema: #/name: expected type: String, found: Integer",
+    ),
+    "seen_record_of_a_nullable_type": (
+        RejectedRecordError,
+        (
+            "to schema: #/a/b: no subschema matched out of the total 2 subschemas; "
+            "#/a/b: expected: null, found: JSONObject"
+        ),
+    ),
+    "seen_record_without_number": (
+        RejectedRecordError,
+        "400 Record did not conform to schema: #/name: expected type: String, found: Integer",
+    ),
+    "seen_record_that_is_a_string": (
+        RejectedRecordError,
+        "400 Record did not conform to schema: #/name: expected type: String, found: Integer",
+    ),
+    "seen_record_that_is_no_multiple": (
+        RejectedRecordError,
+        "to schema: #/rate: 1.275888 is not a multiple of 1.0E-5",
+    ),
+    "seen_record_that_is_no_date_time": (
+        RejectedRecordError,
+        "to schema: #/x: [2018-08-30T19:48:57.974000] is not a valid date-time. Expected [yyyy",
+    ),
+    "seen_schema_that_is_boolean": (RejectedError, "Invalid JSON schema: key null: expected type"),
+    "seen_schema_that_is_a_string": (RejectedError, "is one of JSONObject, found: String"),
+    "seen_schema_that_is_an_array": (RejectedError, "#/schema: expected type: JSONObject, found"),
+    "seen_message_without_arguments": (
+        RejectedRecordError,
+        (
+            "#/messages/0: #: 0 subschemas matched instead of one; #/messages/0: 2 schema violations "
+            "found; #/messages/0: required key [sequence] not found; "
+        ),
+    ),
+    "seen_push_key_too_long": (
+        RejectedRecordError,
+        (
+            "422 Request cannot be processed; see errors. "
+            "data: String keys cannot be longer than 1024 characters"
+        ),
+    ),
+    "seen_push_of_several_clients": (RejectedError, "Only client_id 4231 is allowed"),
+    "seen_push_without_keys": (
+        RejectedRecordError,
+        "see errors. key_names: can't be blank; key_properties: unknown key",
+    ),
     "not_authorized": (AccessError, "401 Not Authorized. Check the setting token"),
     "invalid_region": (AccessError, "401 Invalid region. Check the setting region"),
     "connection_not_active": (AccessError, "The integration is paused or deleted in Stitch."),
     "push_no_client_id": (AccessError, "401 Not Authenticated."),
     "push_wrong_client_id": (AccessError, "The client ID does not belong to this token"),
-    "push_not_an_integer": (UnidentifiedRecordError, "should be an integer"),
-    "push_data_no_object": (UnidentifiedRecordError, "data must be an object"),
-    "push_data_without_keys": (UnidentifiedRecordError, "data must include keys"),
-    "push_null_key": (UnidentifiedRecordError, "keys cannot not be null in data"),
+    "push_not_an_integer": (RejectedRecordError, "should be an integer"),
+    "push_data_no_object": (RejectedRecordError, "data must be an object"),
+    "push_data_without_keys": (RejectedRecordError, "data must include keys"),
+    "push_null_key": (RejectedRecordError, "keys cannot not be null in data"),
     "wrong_url": (RejectedError, "404 (an empty answer)"),
     "wrong_method": (RejectedError, "405 (an empty answer)"),
     "too_large": (TooLargeError, "413 Request rejected: request size (20000001s bytes)"),
     "too_large_for_a_proxy": (TooLargeError, "413 413 Request Entity Too Large"),
     "wrong_content_type": (RejectedError, "415 Content-Type must be application/json"),
     "push_wrong_content_type": (RejectedError, "415 Unsupported Content-Type"),
-    "push_blank_field": (UnidentifiedRecordError, "can't be blank"),
-    "push_reason_is_text": (UnidentifiedRecordError, "data must include keys"),
+    "push_blank_field": (RejectedRecordError, "can't be blank"),
+    "push_reason_is_text": (RejectedRecordError, "data must include keys"),
     "too_many_requests": (TransientError, "429 (an empty answer)"),
     "too_many_requests_until": (TransientError, "429 (an empty answer)"),
     "too_many_requests_plain": (TransientError, "Slow down"),
@@ -221,10 +270,62 @@ def test_a_lack_of_access_says_which_setting_to_check(name: str, setting: str) -
     assert [each.split(b"\r\n")[0] for each in requests] == [b"POST /v2/import/validate HTTP/1.1"]
 
 
-def test_a_refused_record_is_known_by_its_place(client: ImportClient) -> None:
-    with play("record_breaks_schema"), pytest.raises(RejectedRecordError) as raised:
+@pytest.mark.parametrize(
+    ("name", "index", "column"),
+    [
+        ("record_breaks_schema", 0, "id"),
+        ("record_without_key", None, "id"),
+        ("seen_record_in_several_lines", 0, "name"),
+        ("seen_record_of_a_nullable_type", 0, "a"),
+        ("seen_record_without_number", None, "name"),
+        ("seen_record_that_is_a_string", None, "name"),
+        ("seen_record_that_is_no_multiple", 0, "rate"),
+        ("seen_record_that_is_no_date_time", 0, "x"),
+        ("seen_message_without_arguments", 0, None),
+        ("push_data_without_keys", None, None),
+        ("seen_push_key_too_long", None, None),
+    ],
+)
+def test_a_refused_record_is_known_by_its_place_and_its_column_where_they_are_given(
+    name: str, index: int | None, column: str | None, client: ImportClient
+) -> None:
+    with play(name), pytest.raises(RejectedRecordError) as raised:
         client.post(BODY.encode())
-    assert raised.value.index == 0
+    assert (raised.value.index, raised.value.column) == (index, column)
+
+
+@pytest.mark.parametrize(
+    ("pointer", "column"),
+    [("a~1b~0c", "a/b~c"), ("a:b", "a:b"), ("two words/0/x", "two words")],
+)
+def test_a_column_has_the_name_that_the_tap_gave_it(pointer: str, column: str) -> None:
+    body = json.dumps({"error": f"Record 12 did not conform to schema:\n#/{pointer}: no"}).encode()
+    with pytest.raises(RejectedRecordError) as raised:
+        require_accepted(parse_response(400, {}, body, str, is_complete=True))
+    assert (raised.value.index, raised.value.column) == (12, column)
+
+
+def test_a_long_refusal_is_cut_at_the_end_of_a_word() -> None:
+    # given a refusal of many lines
+    lines = [f"#/column_{place}: expected type: String, found: Integer" for place in range(99)]
+    body = json.dumps(
+        {"error": "\n".join(["Record 3 did not conform to schema:", *lines])}
+    ).encode()
+    # when it becomes an error
+    with pytest.raises(RejectedRecordError) as raised:
+        require_accepted(parse_response(400, {}, body, str, is_complete=True))
+    # then the first of them are quoted, and it is shown that there are more
+    text = str(raised.value)
+    assert text.startswith("400 Record 3 did not conform to schema: #/column_0: expected type: Str")
+    assert text.endswith(" ...")
+    assert text.removesuffix(" ...").split()[-1] in " ".join(lines).split()
+    assert 200 < len(text) < 320
+
+
+def test_errors_that_are_nested_without_end_are_read_to_some_depth() -> None:
+    body = b'{"errors": ' + b'[{"x": ' * 400 + b"1" + b"}]" * 400 + b"}"
+    with pytest.raises(RejectedError, match=r"400 x: x: \.\.\."):
+        require_accepted(parse_response(400, {}, body, str, is_complete=True))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,9 +14,11 @@ from target_stitch_import.batches.body_formats import push_format
 from target_stitch_import.batches.splitting import (
     as_singer,
     describe_record,
+    each_alone,
+    split_at,
     split_in_half,
     table_name_at,
-    without_message,
+    without_messages,
 )
 from target_stitch_import.json_codec import decode_exactly
 from target_stitch_import.singer.messages import RecordMessage
@@ -74,6 +77,32 @@ def test_two_halves_are_the_whole_in_its_order(data: list[bytes]) -> None:
         assert decode_exactly(half.body)["key_names"] == ["id"]
 
 
+@settings(deadline=None)
+@given(st.lists(records, min_size=1, max_size=20), st.data())
+def test_the_parts_between_some_indices_are_the_whole(
+    data: list[bytes], draw: st.DataObject
+) -> None:
+    # given a batch, and places to cut it at, some of them twice or at an end
+    batch = sealed_with_records(*data)
+    cuts = sorted(draw.draw(st.lists(st.integers(0, len(data)), max_size=4)))
+    # when it is cut there
+    parts = split_at(batch, *cuts)
+    # then the parts have its messages and lines in their order, and none is empty
+    assert [message for part in parts for message in messages(part)] == messages(batch)
+    assert [at for part in parts for at in part.positions] == list(batch.positions)
+    assert [part.rows for part in parts] == [
+        end - start for start, end in pairwise([0, *cuts, len(data)]) if start < end
+    ]
+
+
+def test_each_of_some_messages_is_a_batch_of_its_own() -> None:
+    batch = sealed_with_records(b'{"id":0}', b'{"id":1}', b'{"id":2}')
+    alone = list(each_alone(batch, [2, 0]))
+    assert [messages(each) for each in alone] == [[messages(batch)[2]], [messages(batch)[0]]]
+    assert [list(each.positions) for each in alone] == [[102], [100]]
+    assert all(each.contents == {"t": (1, len(each.body))} for each in alone)
+
+
 def test_a_batch_is_split_by_bytes_and_not_by_rows() -> None:
     # Given one large record in front of many small ones
     batch = sealed_with_records(b'{"id":1,"x":"%b"}' % (b"x" * 100_000), *[b'{"id":2}'] * 50)
@@ -92,7 +121,7 @@ def test_the_counts_of_parts_are_those_of_the_whole() -> None:
     whole = batch.seal(1, 0)
     # when it is split, and when a record is left out
     first, second = split_in_half(whole)
-    (rest,) = without_message(whole, 0)
+    (rest,) = without_messages(whole, [0])
     # then each part knows how many records it has, and in how many bytes
     assert [part.contents["t"][1] for part in (first, second, rest)] == [
         len(part.body) for part in (first, second, rest)
@@ -141,7 +170,7 @@ def _message(place: int) -> bytes:
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_without_one_record_the_others_stay(index: int) -> None:
     batch = sealed_with_records(b'{"id":0}', b'{"id":1}', b'{"id":2}')
-    (rest,) = without_message(batch, index)
+    (rest,) = without_messages(batch, [index])
     expected = messages(batch)
     del expected[index]
     assert messages(rest) == expected
@@ -149,7 +178,7 @@ def test_without_one_record_the_others_stay(index: int) -> None:
 
 
 def test_without_its_only_record_nothing_is_left_of_a_batch() -> None:
-    assert without_message(sealed_with_records(b'{"id":0}'), 0) == []
+    assert without_messages(sealed_with_records(b'{"id":0}'), [0]) == []
 
 
 def test_a_record_is_given_back_as_a_tap_would_write_it() -> None:
@@ -284,7 +313,7 @@ def test_an_activation_behind_rows_stays_the_last_message(data: list[bytes]) -> 
 
 def test_without_its_rows_an_activation_is_left() -> None:
     # given a batch of one row and an activation, whose row is refused
-    (rest,) = without_message(sealed_with_activation(b'{"id":1}'), 0)
+    (rest,) = without_messages(sealed_with_activation(b'{"id":1}'), [0])
     # then the activation is still sent
     assert [message["action"] for message in messages(rest)] == ["activate_version"]
     assert rest.contents == {"t": (0, len(rest.body))}

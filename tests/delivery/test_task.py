@@ -91,7 +91,7 @@ def test_a_lone_record_that_is_too_large_is_named() -> None:
     with pytest.raises(DeliveryError) as raised:
         run.deliver(sealed_batch(3, rows=4))
     assert str(raised.value).endswith(
-        '413 too large That record is line 300 of the input (key {"id":300}).'
+        '413 too large. That record is line 300 of the input (key {"id":300}).'
     )
     run.scheduler.close()
 

@@ -220,6 +220,35 @@ def test_a_refused_record_is_set_aside(push_format: str, tmp_path: Path) -> None
     )
 
 
+@pytest.mark.parametrize("push_format", ["json", "transit"])
+def test_of_a_table_with_many_refused_records_no_more_are_sent(
+    push_format: str, tmp_path: Path
+) -> None:
+    def answer(request: Request) -> ServiceResponse:
+        records = [decode_transit(each) for each in decode_exactly(request.body)]
+        return ACCEPTED if all(each["data"].get("name") != 5 for each in records) else NO_KEYS
+
+    # Given a stream with many records that do not fit its schema, and another with good ones
+    path = tmp_path / "quarantine.singer"
+    aside = {"on_invalid_record": "quarantine", "quarantine_path": str(path)}
+    lines = [schema(), ITEMS]
+    for place in range(400):
+        lines.append(record({"id": place, "name": ["x", 5][place % 2]}))
+        lines.append(record({"sku": str(place)}, "items"))
+    with running_service(answer) as service:
+        config = service.config(**PUSH, push_format=push_format, validate_records=False, **aside)
+        # When they are pushed in one body, without validation
+        states, error = loaded(config, tap_output(*lines, state({"at": 1})))
+        # Then it takes far fewer requests than there are bad records
+        assert (states, error) == ([b'{"at": 1}'], None)
+        assert len(service.requests) < 100
+    # And all of these are set aside, the last ones in the words of this target's check
+    kept = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()][1:]
+    assert [each["record"]["id"] for each in kept] == list(range(1, 400, 2))
+    assert "data must include keys. That record is line 5 of the input" in kept[0]["error"]
+    assert "#/name: expected: null, string, found: integer" in kept[-1]["error"]
+
+
 def test_a_client_that_is_refused_sets_nothing_aside(tmp_path: Path) -> None:
     # Given a service that refuses the client, and not a record
     reason = b'{"errors":[{"reason":{"client_id":["should be an integer"]}}]}'

@@ -96,8 +96,113 @@ def test_a_record_that_the_service_names_is_set_aside(emulator: Emulator, tmp_pa
     assert declared["schema"] == ORDERS
     assert [first["line"], second["line"]] == [5, 10]
     assert "Record 3 did not conform to schema" in first["error"]
+    assert first["error"].endswith('That record is line 5 of the input (key {"id":3}).')
     assert first["time_extracted"] == AT
     assert b'"record":{"id": 3, "name": 3.10},' in (tmp_path / "quarantine.singer").read_bytes()
+
+
+def refuses_names(*, is_numbered: bool, rule: str = "expected type: String, found: Integer") -> Any:
+    """Return a service's rule that refuses a body for its first record whose name is no text."""
+
+    def answer(request: Request) -> ServiceResponse:
+        for index, message in enumerate(request.batch["messages"]):
+            if not isinstance(message["data"]["name"], str):
+                number = f" {index}" if is_numbered else ""
+                text = f"Record{number} did not conform to schema:\n#/name: {rule}\n"
+                return 400, json.dumps({"error": text}).encode(), {}
+        return ACCEPTED
+
+    return answer
+
+
+NUMBERED = pytest.mark.parametrize("is_numbered", [True, False], ids=["numbered", "unplaced"])
+
+
+@NUMBERED
+def test_the_first_record_that_the_service_refuses_ends_a_run_without_a_quarantine(
+    is_numbered: bool, tmp_path: Path
+) -> None:
+    # given two bad records in a batch, with and without their places in the answer
+    lines = [record({"id": place, "name": "x"}) for place in range(60)]
+    lines[20], lines[40] = record({"id": 20, "name": 5}), record({"id": 40, "name": 5})
+    with running_service(refuses_names(is_numbered=is_numbered)) as service:
+        # when they are loaded
+        config = service.config(validate_records=False)
+        run = piped(config, tmp_path, tap_output(schema(), *lines, state({"at": 1})))
+    # then the first is named, behind the service's words in one line, and no STATE is written
+    assert (run.exit_code, run.states) == (1, [])
+    assert "to schema: #/name: expected type: String, found: Integer. That record" in run.last_line
+    assert run.last_line.endswith('That record is line 22 of the input (key {"id":20}).')
+
+
+@NUMBERED
+def test_thousands_of_refused_records_in_a_batch_cost_few_requests(
+    is_numbered: bool, tmp_path: Path
+) -> None:
+    # given 10,000 records that are not checked before they are sent, 4,000 of them bad
+    names = ["x", 5, "x", "x", 5]
+    lines = [record({"id": place, "name": names[place % 5]}) for place in range(10_000)]
+    with running_service(refuses_names(is_numbered=is_numbered)) as service:
+        # when they are loaded with a quarantine
+        config = quarantining(service.config(validate_records=False), tmp_path)
+        run = piped(config, tmp_path, tap_output(schema(), *lines, state({"at": 1})))
+        # then the bad are in the file, in their order, and the STATE is written
+        assert (run.exit_code, run.states) == (0, [{"at": 1}])
+        aside = [each for each in kept(tmp_path) if each["type"] == "RECORD"]
+        assert [each["record"]["id"] for each in aside] == [
+            place for place in range(10_000) if place % 5 in (1, 4)
+        ]
+        # and it took few requests
+        assert len(service.requests) <= 200
+    # and the first is named in the service's words, the last in those of this target's check
+    assert aside[0]["error"].endswith(
+        "did not conform to schema: #/name: expected type: String, found: Integer. "
+        'That record is line 3 of the input (key {"id":1}).'
+    )
+    assert aside[-1]["error"] == (
+        "a record of table 'orders' does not fit its schema: #/name: expected: null, string, "
+        'found: integer. That record is line 10,001 of the input (key {"id":9999}).'
+    )
+    # and the log says once that records are checked now
+    assert run.stderr.count("its records are checked before they are sent") == 1
+
+
+def test_records_that_come_after_many_refused_ones_are_checked_before_they_are_sent(
+    tmp_path: Path,
+) -> None:
+    # given twenty bad records, each in a batch of its own, and more of them behind
+    lines = [record({"id": place, "name": 5}) for place in range(60)]
+    with running_service(refuses_names(is_numbered=False)) as service:
+        config = service.config(validate_records=False, batch_size_rows=1, max_parallel_requests=1)
+        # when they are loaded with a quarantine
+        run = piped(quarantining(config, tmp_path), tmp_path, tap_output(schema(), *lines))
+        # then those behind are never sent
+        assert (run.exit_code, len(service.requests)) == (0, 20)
+    assert len(kept(tmp_path)) == 61
+
+
+@NUMBERED
+def test_records_that_are_refused_for_what_this_target_can_not_know_stop_the_run(
+    is_numbered: bool, tmp_path: Path
+) -> None:
+    # given a service whose rule this target does not know, and a column that breaks it
+    fields = {"id": {"type": "integer"}, "name": {"type": ["string", "integer"]}}
+    lines = [record({"id": place, "name": [5, "x"][place % 2]}) for place in range(1_000)]
+    answer = refuses_names(is_numbered=is_numbered, rule="no whole numbers on Sundays")
+    with running_service(answer) as service:
+        # when it is loaded with a quarantine
+        config = quarantining(service.config(), tmp_path)
+        data = tap_output(schema(properties=fields), *lines, state({"at": 1}))
+        run = piped(config, tmp_path, data)
+        assert len(service.requests) <= 600
+    # then the run stops without a STATE, and says which column, which rule and what to do
+    assert (run.exit_code, run.states) == (1, [])
+    assert "refused 100 records of table 'orders' that this target finds valid" in run.last_line
+    assert "it names column 'name', for the last with: 400 Record" in run.last_line
+    assert "#/name: no whole numbers on Sundays. They are in the quarantine" in run.last_line
+    assert "Correct what it names in the tap" in run.last_line
+    # and those that were found are in the file
+    assert len(kept(tmp_path)) == 101
 
 
 def test_a_record_that_the_service_names_never_replaces_what_is_newer(

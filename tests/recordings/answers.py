@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -39,7 +40,7 @@ class ServiceResponse:
 
 
 def _error(text: str) -> ServiceResponse:
-    return ServiceResponse(400, f'{{"error": "{text}"}}')
+    return ServiceResponse(400, json.dumps({"error": text}))
 
 
 def _unprocessable(reason: str) -> ServiceResponse:
@@ -103,6 +104,51 @@ ANSWERS: Final[dict[str, ServiceResponse]] = {
     ),
     "push_no_array": ServiceResponse(
         400, '{"status": "ERROR", "message": "An array of records is expected"}'
+    ),
+    # section 6, seen in real answers
+    "seen_record_in_several_lines": _error(
+        "Record 0 did not conform to schema:\n#/name: expected type: String, found: Integer\n"
+    ),
+    "seen_record_of_a_nullable_type": _error(
+        "Record 0 did not conform to schema:\n#/a/b: no subschema matched out of the total 2 "
+        "subschemas\n#/a/b: expected: null, found: JSONObject\n"
+    ),
+    "seen_record_without_number": _error(
+        "Record did not conform to schema:\n#/name: expected type: String, found: Integer\n"
+    ),
+    "seen_record_that_is_a_string": ServiceResponse(
+        400, '"Record did not conform to schema:\\n#/name: expected type: String, found: Integer"'
+    ),
+    "seen_record_that_is_no_multiple": _error(
+        "Record 0 did not conform to schema:\n#/rate: 1.275888 is not a multiple of 1.0E-5\n"
+    ),
+    "seen_record_that_is_no_date_time": _error(
+        "Record 0 did not conform to schema:\n#/x: [2018-08-30T19:48:57.974000] is not a valid "
+        "date-time. Expected [yyyy-MM-dd'T'HH:mm:ssZ, yyyy-MM-dd'T'HH:mm:ss.[0-9]{1,9}Z]\n"
+    ),
+    "seen_schema_that_is_boolean": _error(
+        "Invalid JSON schema: key null: expected type is one of JSONObject, found: Boolean"
+    ),
+    "seen_schema_that_is_a_string": _error(
+        "Invalid JSON schema: key null: expected type is one of JSONObject, found: String"
+    ),
+    "seen_schema_that_is_an_array": _error(
+        "Request failed validation:#/schema: expected type: JSONObject, found: JSONArray"
+    ),
+    "seen_message_without_arguments": _error(
+        "Request failed validation:#/messages/0: #: 0 subschemas matched instead of one "
+        "#/messages/0: 2 schema violations found #/messages/0: required key [sequence] not found "
+        "#/messages/0: extraneous key [data] is not permitted "
+        "#/messages/0: required key [action] not found"
+    ),
+    "seen_push_key_too_long": _unprocessable(
+        '{"data": ["String keys cannot be longer than 1024 characters"]}'
+    ),
+    "seen_push_of_several_clients": _unprocessable(
+        '"The batch contains data points for multiple clients. Only client_id 4231 is allowed"'
+    ),
+    "seen_push_without_keys": _unprocessable(
+        '{"key_names": ["can\'t be blank"], "key_properties": ["unknown key"]}'
     ),
     # section 6, access
     "not_authorized": ServiceResponse(401, '{"message": "Not Authorized"}'),

@@ -11,7 +11,6 @@ from target_stitch_import.errors import (
     RejectedRecordError,
     TooLargeError,
     TransientError,
-    UnidentifiedRecordError,
 )
 from target_stitch_import.reporting.metrics import Metrics, StreamCounts
 from tests.support.fake_service import DeliveryRun, sealed_batch
@@ -82,7 +81,7 @@ def test_what_the_service_refuses_is_quarantined_and_not_acknowledged(is_named: 
         if 102 in ids:
             if is_named:
                 raise RejectedRecordError("no", index=ids.index(102))
-            raise UnidentifiedRecordError("no")
+            raise RejectedRecordError("no")
 
     run = DeliveryRun(set_aside=lambda *_: None)
     run.service.answer_at_once = answer

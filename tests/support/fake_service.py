@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from target_stitch_import.batches.body_limit import BodyLimit
+from target_stitch_import.delivery.refusals import Refusals
 from target_stitch_import.delivery.retry import Retry
 from target_stitch_import.delivery.scheduler import DeliveryScheduler
 from target_stitch_import.delivery.task import DeliveryOptions
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_stitch_import.batches.batch import Batch
+    from target_stitch_import.delivery.refusals import FindInvalid
     from target_stitch_import.delivery.workers import Client
 
 TEST_TIMEOUT = 30.0
@@ -156,16 +158,21 @@ class DeliveryRun:
         check_status: bool = False,
         connect: Callable[[], Client] | None = None,
         metrics: Metrics | None = None,
+        find_invalid: FindInvalid = lambda *_: {},
+        validates: bool = False,
     ) -> None:
         self.service = FakeService()
         self.acknowledged: list[int] = []
         self.limit = BodyLimit(4_000_000)
         self.metrics = metrics or Metrics()
+        self.refusals = set_aside and Refusals(set_aside, find_invalid, validates=validates)
         self.workers = WorkerPool(connect or self.service.connect)
         self.scheduler = DeliveryScheduler(
             self.workers,
             self.acknowledged.append,
-            DeliveryOptions(partial(Retry, budget, timeout), self.limit, set_aside, self.metrics),
+            DeliveryOptions(
+                partial(Retry, budget, timeout), self.limit, self.refusals, self.metrics
+            ),
             parallel=parallel,
             check_status=check_status,
         )

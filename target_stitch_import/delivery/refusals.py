@@ -1,0 +1,110 @@
+"""Records that the service refuses: they are set aside, and counted by table.
+
+A record counts once, when it is found, however many answers that takes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from target_stitch_import.batches import splitting
+from target_stitch_import.errors import RepeatedRefusalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import TypeAlias
+
+    from target_stitch_import.batches.batch import Batch
+    from target_stitch_import.errors import RejectedRecordError
+
+    FindInvalid: TypeAlias = Callable[
+        [Mapping[str, Any], Sequence[str], Mapping[int, bytes]], dict[int, str]
+    ]
+
+logger = logging.getLogger("target-stitch-import")
+
+CHECK_AFTER: Final = 20
+"""Refused records of a table after which its records are checked before they are sent."""
+
+STOP_AFTER: Final = 100
+"""Refused records of a table, none of which the check finds invalid, after which the run stops."""
+
+
+class Refusals:
+    """What a run does about the records that the service refuses."""
+
+    def __init__(
+        self,
+        set_aside: Callable[[Batch, int, str], None],
+        find_invalid: FindInvalid,
+        *,
+        validates: bool,
+    ) -> None:
+        """Set refused records aside.
+
+        Args:
+            set_aside: Called with a batch, a refused record's index and the reason; may raise.
+            find_invalid: Called with a schema, its key properties, and records by index; returns
+                what is wrong with each invalid one. That is the check.
+            validates: Whether the records of all tables are checked before they are in a batch.
+        """
+        self.set_aside = set_aside
+        self._find_invalid = find_invalid
+        self._validates = validates
+        self._found: Counter[str] = Counter()
+        self._unforeseen: dict[str, list[RejectedRecordError]] = {}
+        self._checked_tables: set[str] = set()
+
+    def tables_to_check(self, batch: Batch) -> frozenset[str]:
+        """Return the tables whose records in a batch are to be checked before they are sent."""
+        return frozenset(self._checked_tables & batch.contents.keys())
+
+    def find_invalid(self, batch: Batch, tables: Collection[str]) -> dict[int, str]:
+        """Return what is wrong with each record of some tables that the check finds invalid.
+
+        The records are judged as they are posted, by the schema that is posted with them.
+        """
+        invalid: dict[int, str] = {}
+        for name in tables:
+            found = self._find_invalid(*splitting.records_of_table(batch, name))
+            invalid.update(
+                {at: f"a record of table {name!r} {reason}" for at, reason in found.items()}
+            )
+        return dict(sorted(invalid.items()))
+
+    def count(self, record: Batch, error: RejectedRecordError) -> None:
+        """Count a record that was found to be refused; it is the only one of its batch.
+
+        Raises:
+            RepeatedRefusalError: Too many of its table were refused that the check accepts.
+        """
+        table_name = splitting.table_name_at(record, 0)
+        self._found[table_name] += 1
+        if self._found[table_name] == CHECK_AFTER and not self._validates:
+            self._checked_tables.add(table_name)
+            logger.warning(
+                "The service has refused %d records of table %r. From here on its records are "
+                "checked before they are sent, as with validate_records.",
+                CHECK_AFTER,
+                table_name,
+            )
+        if self.find_invalid(record, [table_name]):
+            return
+        unforeseen = self._unforeseen.setdefault(table_name, [])
+        unforeseen.append(error)
+        if len(unforeseen) >= STOP_AFTER:
+            raise _repeated(table_name, unforeseen)
+
+
+def _repeated(table_name: str, refused: Sequence[RejectedRecordError]) -> RepeatedRefusalError:
+    column, count = Counter(error.column for error in refused).most_common(1)[0]
+    last = next(error for error in reversed(refused) if error.column == column)
+    named = "no column" if column is None else f"column {column!r}"
+    return RepeatedRefusalError(
+        f"the service has refused {len(refused)} records of table {table_name!r:.100} that this "
+        f"target finds valid. For {count} of them it names {named}, for the last with: "
+        f"{str(last).rstrip('.')}. They are in the quarantine. Correct what it names in the tap, in "
+        "its catalog or with a stream map, and run again from the last STATE"
+    )
