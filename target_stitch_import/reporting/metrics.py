@@ -8,8 +8,8 @@ may then be a request ahead of another.
 from __future__ import annotations
 
 import time
-from collections import deque
-from dataclasses import dataclass
+from collections import Counter, deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 RATE_SECONDS: Final = 30.0
 """Seconds that the rate is taken over: records are acknowledged in bursts."""
+
+MAX_COLUMNS: Final = 100
+"""Columns of a stream that are counted by name: an object may have any."""
 
 
 @dataclass
@@ -33,6 +36,8 @@ class StreamCounts:
     """Posts, among these, of a body that was posted before."""
     quarantined: int = 0
     """Records that were set aside, by this target or after the service's refusal."""
+    normalized: Counter[str] = field(default_factory=Counter)
+    """Date-times that are not sent in the form that the tap wrote, by column."""
     began: float | None = None
     """When the first post began, by the clock."""
     ended: float | None = None
@@ -53,6 +58,7 @@ class StreamCounts:
             self.requests + other.requests,
             self.retries + other.retries,
             self.quarantined + other.quarantined,
+            self.normalized + other.normalized,
             min(began, default=None),
             max(ended, default=None),
         )
@@ -118,6 +124,14 @@ class Metrics:
         """Count a record that was set aside in the quarantine."""
         self._counts(stream).quarantined += 1
         self.total.quarantined += 1
+
+    def add_normalized(self, stream: str, columns: Mapping[str, int]) -> None:
+        """Count date-times of some columns that are not sent in the form that the tap wrote."""
+        counted = self._counts(stream).normalized
+        for column, values in columns.items():
+            is_shown = column in counted or len(counted) < MAX_COLUMNS
+            counted[column if is_shown else "others"] += values
+            self.total.normalized["all"] += values
 
     def state_written(self) -> None:
         """Count a STATE."""

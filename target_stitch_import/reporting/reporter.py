@@ -19,6 +19,7 @@ from target_stitch_import.reporting.metrics import top_streams
 from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable
 
     from target_stitch_import.delivery.pipeline import Pipeline
@@ -101,6 +102,8 @@ class Reporter:
         )
         for name, counts in shown.items():
             text = f"Stream {name!r}: {_describe(counts)}, {counts.seconds:,.1f} s."
+            if counts.normalized:
+                text = f"{text} {_describe_normalized(counts.normalized)}"
             self._log(text, "stream_summary", counts, counts.seconds, stream_name=name)
         if hidden := len(streams) - len(shown):
             text = f"{counted(hidden, 'other stream')}: {_describe(rest)}, {rest.seconds:,.1f} s."
@@ -126,6 +129,7 @@ class Reporter:
             "requests": counts.requests,
             "retries": counts.retries,
             "quarantined": counts.quarantined,
+            "normalized": counts.normalized.total(),
             "seconds": round(seconds, 3),
         }
         self._logger.info("%s", text, extra={"event_name": event, **fields, **more})
@@ -150,3 +154,9 @@ def _describe(counts: StreamCounts) -> str:
         f"{counted(counts.records, 'record')}, {counted(counts.size, 'byte')}, "
         f"{counted(counts.requests, 'request')}, {retries}, {counts.quarantined:,} quarantined"
     )
+
+
+def _describe_normalized(columns: Counter[str]) -> str:
+    by_column = ", ".join(f"{values:,} of {name!r}" for name, values in columns.most_common(5))
+    more = ", ..." if len(columns) > 5 else ""  # noqa: PLR2004
+    return f"{counted(columns.total(), 'date-time')} normalized: {by_column}{more}."

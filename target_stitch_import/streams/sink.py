@@ -143,6 +143,9 @@ class StitchSink(Sink):
         builder, table = self._pipeline.builder, self.table
         builder.add(block, self.described, self._body_format, table.generation)
         self.record_counter_metric.increment(len(block.records))
+        if (editor := self._record_validator.editor) and editor.normalized:
+            self._pipeline.metrics.add_normalized(table.name, editor.normalized)
+            editor.normalized.clear()
         omitted = self._record_validator.reserved.omitted
         table.warn(self.logger, omitted=omitted, by_bookmark=self._by_bookmark)
 
