@@ -111,11 +111,20 @@ def quarantined(folder: Path) -> list[dict[str, Any]]:
 
 
 def tap_output(
-    recipe: Recipe, folder: Path, settings: Mapping[str, object], **metadata: object
+    recipe: Recipe,
+    folder: Path,
+    settings: Mapping[str, object],
+    metadata: Mapping[str, object] | None = None,
+    state: bytes | None = None,
 ) -> bytes:
     """Run the tap alone over every table that it finds, and return what it writes.
 
-    ``settings`` are the tap's. ``metadata`` is put into the catalog's for each table.
+    Args:
+        recipe: Whose tap.
+        folder: Where its files are put.
+        settings: The tap's.
+        metadata: Put into the catalog's for each table.
+        state: The value of the STATE that it goes on from.
     """
     tap = installed(f".venv-{recipe.tap}", recipe.tap)
     config = folder / "tap.json"
@@ -125,10 +134,14 @@ def tap_output(
         for each in stream["metadata"]:
             each["metadata"]["selected"] = True
             if not each["breadcrumb"]:
-                each["metadata"] |= metadata
+                each["metadata"] |= metadata or {}
     catalog = folder / "catalog.json"
     catalog.write_text(json.dumps(chosen))
-    return _output(tap, "--config", str(config), "--catalog", str(catalog))
+    command = [tap, "--config", str(config), "--catalog", str(catalog)]
+    if state is not None:
+        (folder / "state.json").write_bytes(state)
+        command += ["--state", str(folder / "state.json")]
+    return _output(*command)
 
 
 def _output(*command: str) -> bytes:
