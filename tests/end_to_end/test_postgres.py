@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 import pytest
 
+from target_stitch_import.emulator import read_table
 from tests.end_to_end.postgres import tap
 from tests.end_to_end.postgres.tables import (
     GREATEST,
@@ -198,6 +199,46 @@ def test_changes_from_the_log_arrive_and_a_deleted_row_shows_when_it_was_deleted
     before = sequences(emulator, "accounts")
     load(tmp_path, postgres, emulator, "accounts")
     assert sequences(emulator, "accounts") == before
+
+
+def test_in_a_table_without_a_key_a_deleted_row_becomes_one_row_more(
+    postgres: Postgres, emulator: Emulator, tmp_path: Path
+) -> None:
+    if not has_wal2json(postgres.binaries):
+        missing("wal2json for PostgreSQL")
+    # Given a table without a key, whose log has whole rows
+    postgres.run(
+        "CREATE TABLE accounts (page text); ALTER TABLE accounts REPLICA IDENTITY FULL;"
+        "INSERT INTO accounts VALUES ('/'), ('/about');"
+        "SELECT pg_create_logical_replication_slot('stitch', 'wal2json');"
+    )
+    RECIPE.write_project(tmp_path)
+    load(tmp_path, postgres, emulator, "accounts")
+    # When a row is deleted, and the recipe runs again
+    postgres.run("DELETE FROM accounts WHERE page = '/';")
+    load(tmp_path, postgres, emulator, "accounts")
+    # Then it is there as before, and once more with the time
+    rows = read_table(emulator.database, "public-accounts")
+    found = sorted((row["page"], row["_sdc_deleted_at"] is not None) for row in rows)
+    assert found == [("/", False), ("/", True), ("/about", False)]
+
+
+def test_a_row_that_is_gone_disappears_where_the_tap_writes_activate_version(
+    postgres: Postgres, emulator: Emulator, tmp_path: Path
+) -> None:
+    # Given a table that is loaded in full, with the setting that the page names
+    postgres.run(
+        "CREATE TABLE countries (id text PRIMARY KEY); INSERT INTO countries VALUES ('de'), ('fr');"
+    )
+    (versions,) = (each for each in RECIPE.snippets if set(each) == {"config"})
+    RECIPE.write_project(tmp_path, versions)
+    load(tmp_path, postgres, emulator, "countries")
+    # When a row is deleted, and it is loaded again
+    postgres.run("DELETE FROM countries WHERE id = 'de'; INSERT INTO countries VALUES ('np');")
+    load(tmp_path, postgres, emulator, "countries")
+    # Then the row is no longer there
+    rows = read_table(emulator.database, "public-countries")
+    assert sorted(row["id"] for row in rows) == ["fr", "np"]
 
 
 def all_arrays() -> dict[str, Any]:
