@@ -66,8 +66,7 @@ def running_mariadb() -> Iterator[MariaDB]:
     # Not in pytest's folder: nobody else may go into that, and a socket's path is short.
     home = Path(tempfile.mkdtemp(prefix="mariadb-"))
     try:
-        with contextlib.ExitStack() as stack:
-            server = stack.enter_context(_started(home))
+        with _started(home) as server:
             server.run(
                 f"CREATE DATABASE {DATABASE}; CREATE USER {USER}@'%' IDENTIFIED BY '{PASSWORD}';"
                 f"GRANT {RIGHTS} ON *.* TO {USER}@'%';",
