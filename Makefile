@@ -26,7 +26,7 @@ test-lowest: .venv-lowest/.ready
 
 # All that tests run; `make --jobs=2 environments` makes two at a time.
 environments: .venv/.ready .venv-tap-jsonfile/.ready .venv-tap-jsonl/.ready .venv-tap-postgres/.ready \
-		.venv-vendor/.ready .meltano/.ready .venv-dagster/.ready .venv-manifests/.ready
+		.venv-tap-mysql/.ready .venv-vendor/.ready .meltano/.ready .venv-dagster/.ready .venv-manifests/.ready
 
 # Random schedules of faults, kills and restarts: make chaos SCHEDULES=5000 SEED=7
 SCHEDULES ?= 2000
@@ -89,6 +89,13 @@ clean:
 .venv-tap-%/.ready: Makefile
 	$(call new-environment,.venv-tap-$*)
 	.venv-tap-$*/bin/python $(INSTALL) '$(NEEDS)'
+	touch $@
+
+# This one has releases for Python 3.10 and 3.11 alone: where it can't be built, the reason is kept, and
+# the tests are skipped with it.
+.venv-tap-mysql/.ready: Makefile
+	$(call new-environment,.venv-tap-mysql)
+	$(call install-or-say-why,.venv-tap-mysql,'pipelinewise-tap-mysql==1.6.0')
 	touch $@
 
 # So has the vendor's target, which a test runs beside this one. Of what it needs, some is built from

@@ -110,8 +110,8 @@ DECLARED = (
     _declared("no-type", quantity={"not": {"type": "string"}}),
     replace(_declared("unnamed-column"), make=_wide_with(unnamed={"a": [1]})),
     replace(
-        _declared("reserved-column", _sdc_deleted_at=fields.STRING),
-        make=_wide_with(_sdc_deleted_at=None),
+        _declared("reserved-column", _sdc_batched_at=fields.STRING),
+        make=_wide_with(_sdc_batched_at=None),
     ),
     replace(_declared("pattern-properties", comment=_PERMITS_ALL), make=_WITH_OBJECT),
     replace(_declared("bounds-in-object", comment=_OBJECT), make=_WITH_OBJECT),

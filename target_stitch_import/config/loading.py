@@ -35,8 +35,8 @@ _UNSUPPORTED: Final = {
         "messages of the tap replace a table safely."
     ),
     ("add_record_metadata", True): (
-        "add_record_metadata: is not offered. Stitch reserves column names that start with _sdc, "
-        "and adds such columns itself."
+        "add_record_metadata: is not offered. Stitch itself writes such columns: "
+        "_sdc_sequence, _sdc_batched_at and others."
     ),
 }
 

@@ -13,14 +13,21 @@ from target_stitch_import.limits import is_reserved
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_NAME: Final = re.compile(rb'"(?:_|\\u005[fF])(?:s|\\u0073)(?:d|\\u0064)(?:c|\\u0063)')
+_NAME: Final = re.compile(rb'_sdc[^"]*')
+
+_ESCAPED: Final = re.compile(rb"\\u00([3-7][0-9a-fA-F])")
+"""A letter, a digit or an underscore that is written as an escape."""
 
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def may_have_reserved(record: bytes) -> bool:
     """Return False if no column of a record can be one that Stitch itself writes."""
-    return (b"_sdc" in record or b"\\u00" in record) and _NAME.search(record) is not None
+    if b"\\u00" in record:
+        record = _ESCAPED.sub(_unescaped, record)
+    if b"_sdc" not in record:
+        return False
+    return any(is_reserved(name.decode("latin-1")) for name in _NAME.findall(record))
 
 
 class ReservedColumns:
@@ -66,3 +73,7 @@ def _without(columns: dict[str, msgspec.Raw], names: Sequence[str]) -> bytes | N
     """Return the JSON of columns without those of some names; None if it has none of them."""
     removed = [name for name in names if columns.pop(name, None) is not None]
     return msgspec.json.encode(columns) if removed else None
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(match[1].decode())

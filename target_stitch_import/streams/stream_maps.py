@@ -13,7 +13,7 @@ from singer_sdk.mapper import CustomStreamMap, RemoveRecordTransform, SameRecord
 
 from target_stitch_import.errors import InputError, InvalidRecordError, InvalidSchemaError
 from target_stitch_import.json_codec import decode_exactly, encode_exactly
-from target_stitch_import.limits import is_reserved
+from target_stitch_import.limits import RESERVED_TABLE, is_reserved
 from target_stitch_import.schemas.translate import SchemaTranslationError, to_draft4
 from target_stitch_import.streams.expressions import (
     WHOLE_RECORD,
@@ -224,6 +224,7 @@ def create_routes(
 
     Raises:
         InputError: A stream map can't be applied to this stream.
+        InvalidSchemaError: The service would refuse what the stream maps make of it.
     """
     try:
         mapper.register_raw_stream_schema(stream.name, stream.schema, stream.key_properties)
@@ -233,17 +234,22 @@ def create_routes(
     for stream_map in mapper.stream_maps[stream.name]:
         if isinstance(stream_map, RemoveRecordTransform):
             continue
-        if isinstance(stream_map, SameRecordTransform) and not stream_map.flattening_enabled:
-            routes.append(Route(None, create_sink(stream)))
-            continue
-        schema = stream_map.transformed_schema
-        definition = _define(
-            stream_map.stream_alias,
-            schema,
-            stream_map.transformed_key_properties or [],
-            [name for name in stream.bookmark_properties if name in schema["properties"]],
-        )
-        routes.append(Route(RecordTransform(stream_map, stream.name), create_sink(definition)))
+        definition, transform = stream, None
+        if stream_map.flattening_enabled or not isinstance(stream_map, SameRecordTransform):
+            schema = stream_map.transformed_schema
+            definition = _define(
+                stream_map.stream_alias,
+                schema,
+                stream_map.transformed_key_properties or [],
+                [name for name in stream.bookmark_properties if name in schema["properties"]],
+            )
+            transform = RecordTransform(stream_map, stream.name)
+        if definition.name == RESERVED_TABLE:
+            raise InvalidSchemaError(
+                f"stream {stream.name!r} would load the table {RESERVED_TABLE!r}, which Stitch itself "
+                "writes; give it another name with a stream map (__alias__)"
+            )
+        routes.append(Route(transform, create_sink(definition)))
     return routes
 
 
@@ -259,7 +265,7 @@ def _define(
     for key in key_properties:
         if is_reserved(key):
             raise InvalidSchemaError(
-                f"key property {key!r} of stream {name!r} has a name that is Stitch's own; "
+                f"key property {key!r} of stream {name!r} is a column that Stitch itself writes; "
                 "rename it with a stream map in the tap"
             )
         if schema.get("additionalProperties") is False and key not in schema["properties"]:

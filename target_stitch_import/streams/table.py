@@ -28,6 +28,8 @@ class Table:
     counter: Counter | None = None
     """The SDK's metric of its records."""
     _logged: set[str] = field(default_factory=set)
+    _omitted: set[str] = field(default_factory=set)
+    """The columns that a warning has named already."""
 
     def log_once(self, logger: logging.Logger, text: str, level: int = logging.WARNING) -> None:
         """Log what its records have, the first time that this is so."""
@@ -42,9 +44,9 @@ class Table:
         omitted: Sequence[str],
         by_bookmark: BookmarkSequencer | None,
     ) -> None:
-        """Log once what is wrong with its records.
+        """Log once what is wrong with its records, and each column once that is left out.
 
-        ``omitted`` names columns that are left out, ``by_bookmark`` has given the records sequences.
+        ``omitted`` names the columns left out so far, ``by_bookmark`` has given the records sequences.
         """
         name = by_bookmark and by_bookmark.name
         if self.sequencer.clamped:
@@ -54,11 +56,11 @@ class Table:
                 "sequences are held to the clock. Check both clocks."
             )
             self.log_once(logger, text)
-        if omitted:
+        if new := [name for name in omitted if name not in self._omitted]:
+            self._omitted.update(new)
             text = (
-                f"have columns whose names start with _sdc, which are Stitch's own: "
-                f"{json_excerpt(omitted)}. They are left out; to keep one, give it another name with "
-                "a stream map."
+                f"have columns that Stitch itself writes: {json_excerpt(new)}. They are left out; "
+                "to keep one, give it another name with a stream map."
             )
             self.log_once(logger, text)
         if by_bookmark is not None and by_bookmark.has_missing:

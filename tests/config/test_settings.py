@@ -182,7 +182,7 @@ def test_a_token_that_no_header_can_hold_is_refused_unseen(token: str) -> None:
     ("name", "value", "because"),
     [
         ("load_method", "overwrite", "replace good rows by half a table"),
-        ("add_record_metadata", True, "Stitch reserves column names that start with _sdc"),
+        ("add_record_metadata", True, "Stitch itself writes such columns"),
     ],
 )
 def test_what_is_not_offered_is_refused_with_its_reason(

@@ -90,7 +90,7 @@ def test_meltano_takes_the_definition_of_the_hub(tmp_path: Path, meltano: str) -
     assert "max_retry_seconds" in shown
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/recipes/postgres.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/recipes/mysql.md", "docs/recipes/postgres.md"])
 def test_a_loader_has_meltano_show_the_levels_of_its_log(page: str) -> None:
     # given the definition of the loader that a page has
     text = (PROJECT / page).read_text(encoding="utf-8")

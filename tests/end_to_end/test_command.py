@@ -134,7 +134,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"check_status": "maybe"}, "check_status: 'maybe' is not of type 'boolean'"),
     ({"load_method": "overwrite"}, "half a table"),
     ({"load_method": "merge"}, "load_method: 'merge' is not one of"),
-    ({"add_record_metadata": True}, "Stitch reserves column names that start with _sdc"),
+    ({"add_record_metadata": True}, "Stitch itself writes such columns"),
     ({"stream_maps": 5}, "stream_maps: 5 is not of type"),
     ({"stream_maps": {"__else__": 5}}, "stream_maps.__else__: 5 is not valid under any"),
 ]

@@ -111,16 +111,16 @@ def test_forms_of_a_line_that_taps_write(service: Service, tmp_path: Path) -> No
 def test_reserved_columns_are_left_out_and_the_rest_stays_exact(
     service: Service, tmp_path: Path
 ) -> None:
-    # given a tap with columns of Stitch's own names, declared and not
-    properties = {"id": {"type": "integer"}, "n": {"type": "number"}, "_sdc_file": {}}
-    line = record('{"_sdc_file": "x", "id": 1, "n": 1.10, "\\u005fsdc_other": 2}')
+    # given a tap with columns that Stitch itself writes, declared and not
+    properties = {"id": {"type": "integer"}, "n": {"type": "number"}, "_sdc_batched_at": {}}
+    line = record('{"_sdc_batched_at": "x", "id": 1, "n": 1.10, "\\u005fsdc_sequence": 2}')
     # when it is loaded
-    lines = [schema(properties=properties, bookmark_properties=["_sdc_file"]), line, line]
+    lines = [schema(properties=properties, bookmark_properties=["_sdc_batched_at"]), line, line]
     run = piped(service.config(batch_size_rows=1), tmp_path, tap_output(*lines))
     # then neither the schema, nor the record, nor the bookmarks have them, and it is said once
     assert run.exit_code == 0
     assert service.requests[0].records == [b'{"id":1,"n":1.10}']
-    reported = """which are Stitch's own: ["_sdc_file","_sdc_other"]. They are left out"""
+    reported = 'that Stitch itself writes: ["_sdc_batched_at","_sdc_sequence"]. They are left out'
     assert run.stderr.count(reported) == 1
     assert list(service.requests[0].batch["schema"]["properties"]) == ["id", "n"]
     assert "bookmark_names" not in service.requests[0].batch

@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 import pytest
 
+from target_stitch_import.emulator import read_table
 from tests.end_to_end.postgres import tap
-from tests.end_to_end.postgres.project import (
-    meltano_run,
-    quarantined,
-    snippets,
-    tap_output,
-    write_project,
-)
 from tests.end_to_end.postgres.tables import (
     GREATEST,
     create_tables,
@@ -24,9 +18,10 @@ from tests.end_to_end.postgres.tables import (
     in_postgres,
     in_stitch,
     sequences,
-    with_deletion,
+    with_log_columns,
 )
-from tests.support.postgres import find_binaries, has_wal2json, running_postgres
+from tests.support.postgres import DATABASE, USER, find_binaries, has_wal2json, running_postgres
+from tests.support.recipes import Recipe, quarantined, tap_output
 from tests.support.running import piped
 
 if TYPE_CHECKING:
@@ -39,6 +34,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.external
 
+RECIPE = Recipe("postgres.md", "tap-postgres")
 SAMPLES = "tests/end_to_end/postgres/everything.sql"
 NEWER = "'2024-03-05 00:00:00+00'"  # than any row of the samples
 
@@ -46,6 +42,18 @@ NEWER = "'2024-03-05 00:00:00+00'"  # than any row of the samples
 class _Line(msgspec.Struct):
     type: str
     record: msgspec.Raw = msgspec.Raw(b"")
+
+
+def settings(postgres: Postgres) -> dict[str, Any]:
+    """Return what the tap has to know of the server."""
+    connection = {"host": "127.0.0.1", "port": postgres.port, "database": DATABASE}
+    return {**connection, "user": USER, "password": "any"}
+
+
+def load(folder: Path, postgres: Postgres, emulator: Emulator, *tables: str) -> str:
+    """Run the project in ``folder`` for some tables, and return its log."""
+    streams = [f"public-{table}" for table in tables]
+    return RECIPE.run(folder, settings(postgres), streams, emulator.url)
 
 
 def missing(what: str) -> NoReturn:
@@ -81,10 +89,10 @@ def test_rows_of_queries_arrive_to_the_last_digit_and_later_only_what_is_new(
     # Given two tables of every type, one to be replicated in full and one by its changed_at
     tables = ("countries", "orders")
     create_tables(postgres, *tables)
-    write_project(tmp_path)
+    RECIPE.write_project(tmp_path)
 
     # When the recipe runs
-    meltano_run(tmp_path, postgres, emulator.url, tables)
+    load(tmp_path, postgres, emulator, *tables)
 
     # Then every row is there as PostgreSQL says it, but for the tap's own changes
     for table in tables:
@@ -101,7 +109,7 @@ def test_rows_of_queries_arrive_to_the_last_digit_and_later_only_what_is_new(
             " WHERE id = 1;"
             f"INSERT INTO {table} (id, changed_at, big) VALUES (3, {NEWER}, {GREATEST});"
         )
-    meltano_run(tmp_path, postgres, emulator.url, tables)
+    load(tmp_path, postgres, emulator, *tables)
 
     # Then the tables are PostgreSQL's again
     for table in tables:
@@ -121,7 +129,7 @@ def test_records_of_the_tap_are_posted_byte_for_byte(
 ) -> None:
     # Given what the tap writes of a table of every type
     create_tables(postgres, "orders")
-    written = tap_output(tmp_path, postgres)
+    written = tap_output(RECIPE, tmp_path, {**settings(postgres), "filter_schemas": ["public"]})
 
     # When the target loads it
     ended = piped(service.config(), tmp_path, written)
@@ -136,7 +144,7 @@ def test_records_of_the_tap_are_posted_byte_for_byte(
     assert b'"exact":99999999999999999999.999999999999999999,' in b"".join(records)
 
 
-def test_changes_from_the_log_arrive_with_deletions_under_another_name(
+def test_changes_from_the_log_arrive_and_a_deleted_row_shows_when_it_was_deleted(
     postgres: Postgres, emulator: Emulator, tmp_path: Path
 ) -> None:
     if not has_wal2json(postgres.binaries):
@@ -144,16 +152,17 @@ def test_changes_from_the_log_arrive_with_deletions_under_another_name(
     # Given a table of every type, and a slot from which its later changes are read
     create_tables(postgres, "accounts")
     postgres.run("SELECT pg_create_logical_replication_slot('stitch', 'wal2json');")
-    write_project(tmp_path, {"schema": {"public-accounts": all_arrays()}})
+    RECIPE.write_project(tmp_path, {"schema": {"public-accounts": all_arrays()}})
 
     # When the recipe runs
-    log = meltano_run(tmp_path, postgres, emulator.url, ["accounts"])
+    log = load(tmp_path, postgres, emulator, "accounts")
 
     # Then the rows that are there are loaded by a query, to the last digit
-    loaded = with_deletion(in_postgres(postgres, "accounts", tap.OF_QUERIES))
+    loaded = with_log_columns(in_postgres(postgres, "accounts", tap.OF_QUERIES))
     assert len(loaded) == 5
     assert differences(in_stitch(emulator, "accounts"), loaded) == {}
-    assert "columns whose names start with _sdc, which are Stitch's own" in log
+    # And the tap's own columns are ordinary ones
+    assert "left out" not in log
 
     # And when rows are inserted, updated and deleted, and it runs again
     before = sequences(emulator, "accounts")
@@ -167,17 +176,20 @@ def test_changes_from_the_log_arrive_with_deletions_under_another_name(
         "ALTER TABLE accounts REPLICA IDENTITY FULL;"
         "DELETE FROM accounts WHERE id = 0;"
     )
-    meltano_run(tmp_path, postgres, emulator.url, ["accounts"])
+    load(tmp_path, postgres, emulator, "accounts")
 
     # Then what has changed is as the log says it
     found = in_stitch(emulator, "accounts")
+    places = [row.pop("_sdc_lsn") for row in found.values()]
+    assert all(type(place) is int for place in places)
     gone = {key: found.pop(key) for key in (0, 2)}
-    changed = with_deletion(in_postgres(postgres, "accounts", tap.OF_THE_LOG))
+    changed = in_postgres(postgres, "accounts", tap.OF_THE_LOG)
     assert len(changed) == 4
+    assert [row.pop("_sdc_deleted_at") for row in found.values()] == [None] * 4
     assert differences(found, changed) == {}
     # And the rows that were deleted are marked: of the one, the log has nothing but its key
     for row in gone.values():
-        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", row.pop("deleted_at"))
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", row.pop("_sdc_deleted_at"))
     assert differences(gone, {2: {**dict.fromkeys(whole), "id": 2}, 0: whole}) == {}
     # And every row was sent once more, for every one had changed
     assert set(before) < set(sequences(emulator, "accounts"))
@@ -185,13 +197,53 @@ def test_changes_from_the_log_arrive_with_deletions_under_another_name(
 
     # And when nothing has changed, nothing is sent
     before = sequences(emulator, "accounts")
-    meltano_run(tmp_path, postgres, emulator.url, ["accounts"])
+    load(tmp_path, postgres, emulator, "accounts")
     assert sequences(emulator, "accounts") == before
+
+
+def test_in_a_table_without_a_key_a_deleted_row_becomes_one_row_more(
+    postgres: Postgres, emulator: Emulator, tmp_path: Path
+) -> None:
+    if not has_wal2json(postgres.binaries):
+        missing("wal2json for PostgreSQL")
+    # Given a table without a key, whose log has whole rows
+    postgres.run(
+        "CREATE TABLE accounts (page text); ALTER TABLE accounts REPLICA IDENTITY FULL;"
+        "INSERT INTO accounts VALUES ('/'), ('/about');"
+        "SELECT pg_create_logical_replication_slot('stitch', 'wal2json');"
+    )
+    RECIPE.write_project(tmp_path)
+    load(tmp_path, postgres, emulator, "accounts")
+    # When a row is deleted, and the recipe runs again
+    postgres.run("DELETE FROM accounts WHERE page = '/';")
+    load(tmp_path, postgres, emulator, "accounts")
+    # Then it is there as before, and once more with the time
+    rows = read_table(emulator.database, "public-accounts")
+    found = sorted((row["page"], row["_sdc_deleted_at"] is not None) for row in rows)
+    assert found == [("/", False), ("/", True), ("/about", False)]
+
+
+def test_a_row_that_is_gone_disappears_where_the_tap_writes_activate_version(
+    postgres: Postgres, emulator: Emulator, tmp_path: Path
+) -> None:
+    # Given a table that is loaded in full, with the setting that the page names
+    postgres.run(
+        "CREATE TABLE countries (id text PRIMARY KEY); INSERT INTO countries VALUES ('de'), ('fr');"
+    )
+    (versions,) = (each for each in RECIPE.snippets if set(each) == {"config"})
+    RECIPE.write_project(tmp_path, versions)
+    load(tmp_path, postgres, emulator, "countries")
+    # When a row is deleted, and it is loaded again
+    postgres.run("DELETE FROM countries WHERE id = 'de'; INSERT INTO countries VALUES ('np');")
+    load(tmp_path, postgres, emulator, "countries")
+    # Then the row is no longer there
+    rows = read_table(emulator.database, "public-countries")
+    assert sorted(row["id"] for row in rows) == ["fr", "np"]
 
 
 def all_arrays() -> dict[str, Any]:
     """Return what the page says of the column ``numbers``, for every array but text[]."""
-    expected_text = snippets()[0]["plugins"]["extractors"][0]["schema"]["public-accounts"][
+    expected_text = RECIPE.snippets[0]["plugins"]["extractors"][0]["schema"]["public-accounts"][
         "numbers"
     ]
     return dict.fromkeys(("numbers", "bigs", "decimals", "feelings"), expected_text)
@@ -208,10 +260,10 @@ def test_arrays_that_break_the_schema_of_the_tap_are_set_aside(
         " (2, '2024-01-02', '{1,NULL,3}', '{b}'), (3, '2024-01-03', '{}', '{c,NULL}'),"
         " (4, '2024-01-04', '{{1,2},{3,4}}', '{d}'), (5, '2024-01-05', NULL, NULL);"
     )
-    write_project(tmp_path)
+    RECIPE.write_project(tmp_path)
 
     # When the recipe runs
-    log = meltano_run(tmp_path, postgres, emulator.url, ["orders"])
+    log = load(tmp_path, postgres, emulator, "orders")
 
     # Then the good ones are loaded
     assert sorted(in_stitch(emulator, "orders")) == [1, 5]
@@ -227,10 +279,10 @@ def test_arrays_that_break_the_schema_of_the_tap_are_set_aside(
     assert "3 records were set aside" in log
 
     # And when the project says what may be in the arrays, as the page does
-    (mended,) = (each for each in snippets() if set(each) == {"schema"})
-    write_project(tmp_path, mended)
+    (mended,) = (each for each in RECIPE.snippets if set(each) == {"schema"})
+    RECIPE.write_project(tmp_path, mended)
     postgres.run(f"UPDATE orders SET changed_at = {NEWER};")
-    meltano_run(tmp_path, postgres, emulator.url, ["orders"])
+    load(tmp_path, postgres, emulator, "orders")
 
     # Then all of them are loaded
     rows = in_stitch(emulator, "orders")

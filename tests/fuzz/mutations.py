@@ -17,7 +17,7 @@ TOKENS: Final = [
     *[b"1e999", b"1E-999", b"0.1", b"1.0", b"-1", b"NaN", b"-Infinity", b"9" * 19, b"9" * 5_000],
     *[b'"RECORD"', b'"STATE"', b'"SCHEMA"', b'"ACTIVATE_VERSION"', b'"BATCH"', b'"type"'],
     *[b'"stream"', b'"record"', b'"schema"', b'"value"', b'"version"', b'"key_properties"'],
-    *[b'"time_extracted"', b'"properties"', b'"$ref"', b'"id"', b'"orders"', b'"_sdc_x"'],
+    *[b'"time_extracted"', b'"properties"', b'"$ref"', b'"id"', b'"orders"', b'"_sdc_sequence"'],
     *[b'"\\ud800"', b'"\\u0000"', b'"\\x"', b"\x00", b"\xff", b"\xc3", b"\xe2\x80\xa8", b"\r"],
     *[b"\n", b" ", b"\xef\xbb\xbf", b"[" * 600, b'{"a":' * 600, b'"' + b"k" * 300 + b'"'],
 ]

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
+from target_stitch_import.limits import is_reserved
+
 NOTHING: Final = object()
 
 
@@ -58,11 +60,11 @@ def decoded(text: bytes, errors: str = "strict") -> Any:
         return NOTHING
 
 
-def without_stitchs_own(record: Any) -> Any:
-    """Return a record without the columns that Stitch keeps for itself."""
+def without_reserved(record: Any) -> Any:
+    """Return a record without the columns that Stitch itself writes."""
     if not isinstance(record, dict):
         return record
-    return {name: value for name, value in record.items() if not name.startswith("_sdc")}
+    return {name: value for name, value in record.items() if not is_reserved(name)}
 
 
 def _number(text: str) -> Any:

@@ -26,7 +26,7 @@ from tests.fuzz.reading import (
     decoded,
     find_part,
     split_input,
-    without_stitchs_own,
+    without_reserved,
 )
 
 if TYPE_CHECKING:
@@ -118,5 +118,5 @@ def _check_records(before: list[bytes], loaded: Loaded) -> None:
         assert decoded(body) is not NOTHING
     for record in sent:
         assert any(record in line for line, _ in came) or any(
-            decoded(record) == without_stitchs_own(value) for _, value in came
+            decoded(record) == without_reserved(value) for _, value in came
         ), record

@@ -79,11 +79,12 @@ FIELDS = {
     "at": st.one_of(st.integers(0, 9), TIMES),
     "n": st.sampled_from([1, 0.5, Raw("1.10"), Raw("1e400"), Raw("NaN"), Raw("9" * 30)]),
     "y": st.sampled_from([1, [("record", [("id", 1)])], [1, [2]], Raw('"\\ud83d\\ude00"')]),
-    "_sdc_x": st.just(5),
-    "_sdc_y": st.just([1]),
+    "_sdc_sequence": st.just(5),
+    "__sdc_primary_key": st.just([1]),
+    "_sdc_deleted_at": st.sampled_from([None, "2024-03-01T12:00:00Z"]),
 }
 ALWAYS = ["id", "k 2"]
-MAYBE = ["x", "at", "n", "y", "_sdc_x", "_sdc_y"]
+MAYBE = ["x", "at", "n", "y", "_sdc_sequence", "__sdc_primary_key", "_sdc_deleted_at"]
 
 
 @st.composite

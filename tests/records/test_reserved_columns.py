@@ -6,9 +6,9 @@ import pytest
 
 from target_stitch_import.records.reserved_columns import ReservedColumns, may_have_reserved
 
-WITH = b'{ "id": 1, "_sdc_x": {"a": [2]}, "n": 1.10, "t": "_sdc" }'
+WITH = b'{ "id": 1, "_sdc_sequence": {"a": [2]}, "n": 1.10, "t": "_sdc" }'
 WITHOUT = b'{"id":1,"n":1.10,"t":"_sdc"}'
-NONE = b'{ "id": 1, "t": "_sdc", "x": {"_sdc_y": 1} }'
+NONE = b'{ "id": 1, "t": "_sdc", "x": {"_sdc_batched_at": 1}, "_sdc_deleted_at": null }'
 
 
 def test_the_columns_of_one_record_are_left_out_and_noted() -> None:
@@ -19,25 +19,35 @@ def test_the_columns_of_one_record_are_left_out_and_noted() -> None:
     assert reserved.omitted == []
     # when some come, then they are left out, and each name is noted once
     assert reserved.remove(WITH) == WITHOUT
-    assert reserved.remove(b'{"\\u005fsdc_other": 1, "_sdc_x": 1, "id": 2}') == b'{"id":2}'
-    assert reserved.omitted == ["_sdc_x", "_sdc_other"]
+    assert (
+        reserved.remove(b'{"\\u005fsdc_received_at": 1, "_sdc_sequence": 1, "id": 2}')
+        == b'{"id":2}'
+    )
+    assert reserved.omitted == ["_sdc_sequence", "_sdc_received_at"]
 
 
 def test_columns_that_one_record_had_are_left_out_of_many() -> None:
     # given records of which none had any yet
     reserved = ReservedColumns()
-    many = [WITH, NONE, b'{"_sdc_x": 1}']
+    many = [WITH, NONE, b'{"_sdc_sequence": 1}']
     # then they stay as they are
     assert reserved.remove_known(many) is many
     # when one had some, then those are left out of the others
     reserved.remove(WITH)
     assert reserved.remove_known(many) == [WITHOUT, NONE, b"{}"]
     # but other names are left to whoever judges record by record
-    assert reserved.remove_known([b'{"_sdc_y": 1}']) == [b'{"_sdc_y": 1}']
+    assert reserved.remove_known([b'{"_sdc_batched_at": 1}']) == [b'{"_sdc_batched_at": 1}']
 
 
 @pytest.mark.parametrize(
-    "broken", [b'{"_sdc_x": 1', b'{"_sdc_x": tru}', b"[]", b"", b'{"_sdc_x":' + b"[" * 100_000]
+    "broken",
+    [
+        b'{"_sdc_sequence": 1',
+        b'{"_sdc_sequence": tru}',
+        b"[]",
+        b"",
+        b'{"_sdc_sequence":' + b"[" * 100_000,
+    ],
 )
 def test_many_records_stay_as_they_are_where_one_can_not_be_read(broken: bytes) -> None:
     reserved = ReservedColumns()
@@ -46,15 +56,26 @@ def test_many_records_stay_as_they_are_where_one_can_not_be_read(broken: bytes) 
 
 
 def test_a_record_that_can_not_be_read_is_left_as_it_is() -> None:
-    assert ReservedColumns().remove(b'{"_sdc_x": 1') is None
+    assert ReservedColumns().remove(b'{"_sdc_sequence": 1') is None
 
 
 @pytest.mark.parametrize(
     ("text", "may"),
     [
-        (b'{"_sdc": 1}', True),
-        (b'{"\\u005F\\u0073\\u0064\\u0063": 1}', True),
-        (b'{"x": "_sdc"}', True),
+        (b'{"_sdc_sequence": 1}', True),
+        (b'{"__sdc_primary_key": 1}', True),
+        (b'{"_sdc_level_12_id": 1}', True),
+        (b'{"_sdc_source_key_id": 1}', True),
+        ('{"_sdc_source_key_\\"é": 1}'.encode(), True),
+        (b'{"_sdc_deleted_at": null, "_sdc_sequence": 1}', True),
+        (b'{"\\u005F\\u0073\\u0064\\u0063\\u005fsequenc\\u0065": 1}', True),
+        (b'{"_sdc_level_\\u0031_id": 1}', True),
+        (b'{"x": "_sdc_sequence"}', True),
+        # names of taps' own, with escapes beside them, are passed without a second look
+        (b'{"_sdc_deleted_at": null, "_sdc_extra": [], "_sdc": 1}', False),
+        (b'{"_sdc_deleted_at": null, "x": "\\u00e9\\u003c\\u0073\\ud83d\\ude42"}', False),
+        (b'{"\\u005fsdc_record_hash": 1}', False),
+        (b'{"_sdc_sequences": 1, "_sdc_level__id": 1}', False),
         (b'{"_sd": 1, "a_sdc": 1, "\\u0041": "_"}', False),
         (b"", False),
     ],

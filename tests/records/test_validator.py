@@ -49,7 +49,7 @@ def test_commas_within_strings_are_no_data_points(validate: bool) -> None:
 def test_the_limit_holds_for_a_record_in_which_a_reserved_column_is_left_out(
     validate: bool,
 ) -> None:
-    record = json.dumps({"_sdc_x": 1, "x": [1] * 10_001}).encode()
+    record = json.dumps({"_sdc_sequence": 1, "x": [1] * 10_001}).encode()
     with pytest.raises(InvalidRecordError, match="10,001 data points"):
         check({"x": {}}, validate=validate)(record)
 
@@ -59,18 +59,22 @@ def test_the_limit_holds_for_a_record_in_which_a_reserved_column_is_left_out(
     ("record", "posted"),
     [
         (b'{"x":1,"_sdc_sequence":5}', {"x": 1}),
-        (b'{"_sdc":5,"x":1}', {"x": 1}),
-        (b'{"_sdcarriage":5,"x":1}', {"x": 1}),
-        (b'{"\\u005fsdc_x":5,"x":1}', {"x": 1}),
-        (b'{"_\\u0073dc_x":5,"x":1}', {"x": 1}),
-        (b'{"_sd\\u0063_x":5,"x":1}', {"x": 1}),
-        (b'{"_sdc_x":{"a":1},"x":{"_sdc_y":1}}', {"x": {"_sdc_y": 1}}),
-        (b'{"_sdc_x":5,"x":123456789012345678901234567890}', {"x": 123456789012345678901234567890}),
-        (b'{"_sdc_x":5,"x":1.10}', {"x": Decimal("1.10")}),
-        (b'{"_sdc_x":5,"x":1e400}', {"x": Decimal("1E+400")}),
+        (b'{"__sdc_primary_key":5,"x":1}', {"x": 1}),
+        (b'{"_sdc_level_0_id":5,"_sdc_source_key_id":6,"x":1}', {"x": 1}),
+        (b'{"\\u005fsdc_sequence":5,"x":1}', {"x": 1}),
+        (b'{"_\\u0073dc_sequence":5,"x":1}', {"x": 1}),
+        (b'{"_sdc_se\\u0071uence":5,"x":1}', {"x": 1}),
+        (b'{"_sdc_sequence":5,"_sdc_deleted_at":1}', {"_sdc_deleted_at": 1}),
+        (b'{"_sdc_sequence":{"a":1},"x":{"_sdc_batched_at":1}}', {"x": {"_sdc_batched_at": 1}}),
+        (
+            b'{"_sdc_sequence":5,"x":123456789012345678901234567890}',
+            {"x": 123456789012345678901234567890},
+        ),
+        (b'{"_sdc_sequence":5,"x":1.10}', {"x": Decimal("1.10")}),
+        (b'{"_sdc_sequence":5,"x":1e400}', {"x": Decimal("1E+400")}),
     ],
 )
-def test_columns_that_are_stitchs_own_are_left_out(
+def test_columns_that_stitch_writes_are_left_out(
     record: bytes, posted: dict[str, Any], validate: bool
 ) -> None:
     left = decode_exactly(bytes(check({"x": {}}, validate=validate)(record)))
@@ -81,23 +85,21 @@ def test_columns_that_are_stitchs_own_are_left_out(
 @BOTH
 @pytest.mark.parametrize("x", [b"1.10", b"[ 1e5,\t2 ]", b'"\\u00e9"', b"1e99", b'{ "a": 0.0 }'])
 def test_what_stands_beside_a_reserved_column_stays_byte_for_byte(x: bytes, validate: bool) -> None:
-    record = b'{ "_sdc_x" : 5, "x" : ' + x + b"}"
+    record = b'{ "_sdc_sequence" : 5, "x" : ' + x + b"}"
     assert check({"x": {}}, validate=validate)(record) == b'{"x":' + x + b"}"
 
 
 @BOTH
 def test_half_of_a_surrogate_pair_is_refused_beside_a_reserved_column(validate: bool) -> None:
     with pytest.raises(InvalidRecordError, match="has half of a surrogate pair"):
-        check({"x": {}}, validate=validate)(b'{"_sdc_x":5,"x":"\\ud800"}')
+        check({"x": {}}, validate=validate)(b'{"_sdc_sequence":5,"x":"\\ud800"}')
 
 
 @BOTH
 def test_a_reserved_column_is_left_out_where_only_the_exact_decoding_reads_the_record(
     validate: bool,
 ) -> None:
-    record = (
-        b'{"x":"\\ud800","x":1.10,"_sdc_x":5}'  # of a name that is there twice, the last counts
-    )
+    record = b'{"x":"\\ud800","x":1.10,"_sdc_sequence":5}'  # of a name that is there twice, the last counts
     assert check({"x": {"type": "number"}}, validate=validate)(record) == b'{"x":1.10}'
 
 
@@ -112,7 +114,7 @@ def test_a_reserved_column_is_left_out_where_only_the_exact_decoding_reads_the_r
 def test_numbers_beyond_measure_are_refused_where_records_are_validated(
     value: bytes, reason: str
 ) -> None:
-    for record in (b'{"x":' + value + b"}", b'{"_sdc_x":5,"x":' + value + b"}"):
+    for record in (b'{"x":' + value + b"}", b'{"_sdc_sequence":5,"x":' + value + b"}"):
         with pytest.raises(InvalidRecordError, match=reason):
             check({"x": {}})(record)
         assert check({"x": {}}, validate=False)(record) == b'{"x":' + value + b"}"
@@ -121,14 +123,25 @@ def test_numbers_beyond_measure_are_refused_where_records_are_validated(
 @BOTH
 def test_a_record_in_which_reserved_columns_can_not_be_read_is_refused(validate: bool) -> None:
     with pytest.raises(InvalidRecordError, match="nested too deeply"):
-        check({"x": {}}, validate=validate)(b'{"_sdc_x":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+        check({"x": {}}, validate=validate)(
+            b'{"_sdc_sequence":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+        )
 
 
 @BOTH
 @pytest.mark.parametrize(
-    "record", [b'{"x":"_sdc_x"}', b'{"x":["_sdc"]}', b'{"sdc_x":1,"x":"\\"_sdc"}']
+    "record",
+    [
+        b'{"x":"_sdc_sequence"}',
+        b'{"x":["_sdc_sequence"]}',
+        b'{"x":"\\"_sdc_sequence"}',
+        b'{"sdc_sequence":1}',
+        b'{ "_sdc_deleted_at": null, "_sdc": 1, "_sdc_extra": [ ], "x": "\\u00e9" }',
+    ],
 )
-def test_the_prefix_elsewhere_changes_nothing(record: bytes, validate: bool) -> None:
+def test_a_reserved_name_elsewhere_and_names_of_taps_change_nothing(
+    record: bytes, validate: bool
+) -> None:
     assert check({"x": {}}, validate=validate)(record) is record
 
 

@@ -26,10 +26,13 @@ RECORDS = [
     '{"id": 3, "x": "\u00e9"}'.encode(),
     b'{"id": 4, "y": {"z": [1, 2]}}',
     b'{"id": 5, "x": "_sdc"}',
-    b'{"id": 6, "_sdc_x": 1}',
-    b'{"id": 7, "\\u005fsdc": 1}',
-    b'{"id": 8, "\\u005F\\u0073dc_y": 1, "_sdc_x": [2], "x": null}',
-    b'{"id": 9, "_\\u0073\\u0064\\u0063": 1}',
+    b'{"id": 6, "_sdc_sequence": 1}',
+    b'{"id": 7, "\\u005fsdc_sequence": 1}',
+    b'{"id": 8, "\\u005F\\u0073dc_level_0_id": 1, "_sdc_sequence": [2], "x": null}',
+    b'{"id": 9, "_\\u0073\\u0064\\u0063_batched_at": 1}',
+    b'{"id": 22, "_sdc_deleted_at": null}',
+    b'{"id": 23, "_sdc_deleted_at": null, "x": "_sdc_sequence"}',
+    b'{"id": 24, "\\u005fsdc_deleted_at": 1, "__sdc_primary_key": 1}',
     b'{"id": 10, "_id": 1}',
     b'{"id": null}',
     b'{"x": "a"}',
@@ -110,7 +113,13 @@ def test_most_records_are_accepted_quickly(schema: dict[str, Any], validate: boo
 
 @pytest.mark.parametrize(
     ("schema", "more"),
-    [(PLAIN, ', "y": {"z": [1]}'), (NEGATED, ""), (NEGATED, ', "y": 1'), (PLAIN, ', "é": 1')],
+    [
+        (PLAIN, ', "y": {"z": [1]}'),
+        (NEGATED, ""),
+        (NEGATED, ', "y": 1'),
+        (PLAIN, ', "é": 1'),
+        (PLAIN, ', "_sdc_deleted_at": "\\u00e9"'),
+    ],
 )
 def test_where_the_first_test_says_nothing_another_one_takes_its_place(
     schema: dict[str, Any], more: str
@@ -126,7 +135,7 @@ def test_where_the_first_test_says_nothing_another_one_takes_its_place(
 def test_columns_that_stitch_writes_are_left_out_quickly_once_they_are_known() -> None:
     # given a stream with such a column
     validator = CountingValidator(PLAIN, ["id"], validate=True)
-    some = records(50, ', "_sdc_x": 1')
+    some = records(50, ', "_sdc_sequence": 1')
     assert validator.check(some[:1])[1] is None
     # when more blocks come, then no record has to be looked at twice
     validator.judged = 0

@@ -220,10 +220,17 @@ def test_an_unknown_dialect_is_read_as_the_newest() -> None:
     assert to_draft4(declared) == {"properties": {"x": {"enum": [1]}}}
 
 
-def test_columns_that_are_stitchs_own_are_left_out() -> None:
+def test_columns_that_stitch_writes_are_left_out() -> None:
     posted = to_draft4(
-        {"properties": {"a": {}, "_sdc_x": {}, "_sdcy": {}}, "required": ["a", "_sdc_x"]}
+        {
+            "properties": {"a": {}, "_sdc_sequence": {}, "_sdc_deleted_at": {}},
+            "required": ["a", "_sdc_sequence", "_sdc_deleted_at"],
+        }
     )
-    assert posted == {"properties": {"a": {}}, "required": ["a"]}
+    assert posted == {
+        "properties": {"a": {}, "_sdc_deleted_at": {}},
+        "required": ["a", "_sdc_deleted_at"],
+    }
     # and a required list that nothing is left of is gone, as draft 4 permits no empty one
-    assert "required" not in to_draft4({"properties": {"_sdc_x": {}}, "required": ["_sdc_x"]})
+    alone = {"properties": {"_sdc_sequence": {}}, "required": ["_sdc_sequence"]}
+    assert "required" not in to_draft4(alone)

@@ -55,5 +55,6 @@ def differences(
     }
 
 
-def with_deletion(rows: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
-    return {key: {**row, "deleted_at": None} for key, row in rows.items()}
+def with_log_columns(rows: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Return rows with the columns that a log-based tap adds to what a query has found."""
+    return {key: {**row, "_sdc_deleted_at": None, "_sdc_lsn": None} for key, row in rows.items()}
