@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 _SAFE_MESSAGES: Final = frozenset({"required", "additionalProperties", "dependencies"})
 """Keywords whose message names properties, and quotes no value of the record."""
 
+_WRONG_TYPE: Final = (
+    "the tap's schema is wrong there: override it in the catalog or by a stream map"
+)
+_JUDGED: Final = "schema_checks: types sends such values"
+
 
 def exact_verdict(schema: Mapping[str, Any]) -> Callable[[Any], str | None]:
     """Return a function that returns which rule an exactly decoded record breaks; None if none."""
@@ -35,16 +40,18 @@ def exact_verdict(schema: Mapping[str, Any]) -> Callable[[Any], str | None]:
 
 
 def _describe(error: ValidationError) -> str:
-    """Return a message in the form of the service's own answer."""
+    """Return a message in the form of the service's own answer, and what to do."""
     place = "/".join(["#", *map(str, error.absolute_path)])
     if error.validator == "type":
         expected = error.validator_value
         names = ", ".join(expected) if isinstance(expected, list) else expected
-        return f"{place}: expected: {names}, found: {json_type(error.instance)}"
+        found = json_type(error.instance)
+        return f"{place}: expected: {names}, found: {found} ({_WRONG_TYPE})"
     if error.validator in _SAFE_MESSAGES:
-        return f"{place}: {error.message}"
+        return f"{place}: {error.message} ({_JUDGED})"
     rule = encode_exactly(error.validator_value).decode()
-    return f"{place}: breaks {error.validator} {rule:.200}"
+    advice = _WRONG_TYPE if error.validator in ("anyOf", "oneOf") else _JUDGED
+    return f"{place}: breaks {error.validator} {rule:.200} ({advice})"
 
 
 def _is_multiple(value: Decimal, base: Decimal) -> bool:

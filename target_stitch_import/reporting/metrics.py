@@ -37,7 +37,7 @@ class StreamCounts:
     quarantined: int = 0
     """Records that were set aside, by this target or after the service's refusal."""
     normalized: Counter[str] = field(default_factory=Counter)
-    """Date-times that are not sent in the form that the tap wrote, by column."""
+    """Date-times that are not sent in the form that the tap wrote: by column; of a run, by stream."""
     began: float | None = None
     """When the first post began, by the clock."""
     ended: float | None = None
@@ -131,7 +131,7 @@ class Metrics:
         for column, values in columns.items():
             is_shown = column in counted or len(counted) < MAX_COLUMNS
             counted[column if is_shown else "others"] += values
-            self.total.normalized["all"] += values
+            self.total.normalized[stream] += values
 
     def state_written(self) -> None:
         """Count a STATE."""

@@ -52,6 +52,19 @@ def posted_schema(
     return posted
 
 
+def column_types(schema: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Return the types that each column of a posted schema may have in a destination, null apart."""
+    return {name: frozenset(_types(part)) for name, part in schema["properties"].items()}
+
+
+def _types(schema: Mapping[str, Any]) -> set[str]:
+    text = schema.get("format", "string")
+    types = {text if each == "string" else each for each in declared_types(schema)}
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        types.update(*map(_types, schema.get(keyword, ())))
+    return types - {"null"}
+
+
 def _posted(schema: Mapping[str, Any], *, decimals: bool) -> dict[str, Any]:
     if decimals and _is_decimal(schema):
         kept = {word: schema[word] for word in ("description", "title") if word in schema}

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Final
 from target_stitch_import.batches.body_formats import body_format
 from target_stitch_import.errors import RecordBeforeSchemaError
 from target_stitch_import.records.editor import EditOptions
-from target_stitch_import.schemas.posted import DECIMAL, posted_schema, without_checks
+from target_stitch_import.schemas.posted import (
+    DECIMAL,
+    column_types,
+    posted_schema,
+    without_checks,
+)
 from target_stitch_import.sequences.bookmarks import BookmarkSequencer
 from target_stitch_import.sequences.sequencer import Sequencer
 from target_stitch_import.sequences.timestamps import TimestampReader
@@ -99,6 +104,7 @@ class Router:
         judged = stream.schema
         if config["schema_checks"] == "types":
             posted, judged = without_checks(posted, keys), without_checks(judged, keys)
+        table.describe(self._target.logger, keys, column_types(posted))
         return StitchSink(
             self._target,
             stream.name,

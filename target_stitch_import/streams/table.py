@@ -10,7 +10,7 @@ from target_stitch_import.json_codec import json_excerpt
 from target_stitch_import.sequences.sequencer import Sequencer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from singer_sdk.metrics import Counter
 
@@ -27,6 +27,8 @@ class Table:
     """Goes up where a batch must wait until all before it are acknowledged."""
     counter: Counter | None = None
     """The SDK's metric of its records."""
+    _key_properties: Sequence[str] | None = None
+    _column_types: dict[str, frozenset[str]] = field(default_factory=dict)
     _logged: set[str] = field(default_factory=set)
     _omitted: set[str] = field(default_factory=set)
     """The columns that a warning has named already."""
@@ -36,6 +38,35 @@ class Table:
         if text not in self._logged:
             self._logged.add(text)
             logger.log(level, "Records of stream %r %s", self.name, text)
+
+    def describe(
+        self,
+        logger: logging.Logger,
+        key_properties: Sequence[str],
+        column_types: Mapping[str, frozenset[str]],
+    ) -> None:
+        """Warn if its key properties, or types of its columns, are others than before in this run.
+
+        Import API reference, section What happens after the 201.
+        """
+        before = self._key_properties
+        if before is not None and {*before} != {*key_properties}:
+            text = (
+                f"have key properties {json_excerpt([*key_properties])} now, and had "
+                f"{json_excerpt([*before])}. Stitch stops loading a table whose primary key changes."
+            )
+            self.log_once(logger, text)
+        self._key_properties = key_properties
+        for name, types in column_types.items():
+            known = self._column_types.get(name)
+            if known and types and known != types:
+                text = (
+                    f"have {' or '.join(sorted(types))} in column {name!r} now, and had "
+                    f"{' or '.join(sorted(known))}. Stitch splits a column whose type changes."
+                )
+                self.log_once(logger, text)
+            if types:
+                self._column_types[name] = types
 
     def warn(
         self,
