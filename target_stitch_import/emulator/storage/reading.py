@@ -73,12 +73,10 @@ def _read_rows(
     query = join_sql("SELECT", ", ".join(selected), "FROM", table.name_sql, "ORDER BY _rowid_")
     for row in connection.execute(query):
         record = dict.fromkeys(table.columns)
-        more = {} if row[-1] is None else exact_json.decode(row[-1])
         for (name, column), value in zip(named.items(), row, strict=False):
             record[name] = values.from_sqlite(value, column.type)
-        for name, value in more.items():
-            if record[name] is None:
-                record[name] = value
+        if row[-1] is not None:
+            record.update(exact_json.decode(row[-1]))
         record.update(zip(system, row[len(named) :], strict=False))
         rows.append(record)
     return rows

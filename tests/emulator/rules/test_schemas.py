@@ -168,6 +168,12 @@ def test_a_schema_needs_properties(api: Api, properties: Any, place: str, reason
         ),
         ({"allOf": [{"type": "string"}]}, "1", ["#/a: expected type: String, found: Integer"]),
         (
+            {"oneOf": [{"type": "integer"}, {"required": ["b"], "type": "string"}], "minimum": 5},
+            "1",
+            ["#/a: 1 is not greater or equal to 5"],
+        ),
+        ({"required": ["b"], "minimum": 5}, "1", ["#/a: 1 is not greater or equal to 5"]),
+        (
             {"not": {"type": "null"}},
             "null",
             ['#/a: subject must not be valid against schema {"type": "null"}'],
