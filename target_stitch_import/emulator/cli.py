@@ -54,6 +54,7 @@ def _run(server: Any, options: argparse.Namespace, stop: threading.Event) -> int
         active=not options.paused,
         port=options.port,
         faults=options.faults,
+        answers=options.answers,
     ) as emulator:
         sys.stdout.write(
             f"Import API emulator listening on {emulator.url}, database {emulator.database}\n"
@@ -113,6 +114,15 @@ def _parser() -> argparse.ArgumentParser:
         help=(
             "what goes wrong on purpose: a script such as 503*2,drop or rates such as "
             "seed=7,503=0.1,drop=0.05; docs/emulator.md lists all of it"
+        ),
+    )
+    parser.add_argument(
+        "--answers",
+        choices=["placed", "unplaced"],
+        default="placed",
+        help=(
+            "whether the refusal of a record says its place in the batch, as in 'Record 0 did not "
+            "conform to schema'; the service does both (default: %(default)s)"
         ),
     )
     parser.add_argument("--verbose", action="store_true", help="log each request on stderr")

@@ -90,6 +90,12 @@ def load(api: Api, table: str, properties: dict[str, Any], *messages: Any, **mor
     assert api.batch(batch(table, properties, list(messages), **more)) == ACCEPTED
 
 
+def not_conforming(place: int, *lines: str) -> dict[str, str]:
+    """Return the answer to a batch of which a record breaks the schema."""
+    text = "".join(f"{line}\n" for line in lines)
+    return {"error": f"Record {place} did not conform to schema:\n{text}"}
+
+
 def failed(place: str, reason: str) -> dict[str, str]:
     """Return the answer to a batch whose envelope breaks a rule."""
     return {"error": f"Request failed validation:{place}: {reason}"}

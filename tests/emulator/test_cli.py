@@ -129,6 +129,35 @@ def test_it_can_misbehave(tmp_path: Path) -> None:
     ]
 
 
+def test_it_can_answer_without_a_number(tmp_path: Path) -> None:
+    # given a command that does not say which record it refuses
+    with command(tmp_path / "stitch.db", "--answers", "unplaced") as (_, api):
+        # when the second record of a batch breaks its schema
+        answer = api.batch(batch("t", ID, [upsert(1, id=1), upsert(2, id="x")]))
+
+    # then the refusal has the reason alone
+    reason = "Record did not conform to schema: #/id: expected type: Integer, found: String"
+    assert answer == (400, {"error": reason})
+
+
+def test_a_stopped_table_is_logged_without_verbose(tmp_path: Path) -> None:
+    # given a command without flags, and a table
+    with command(tmp_path / "stitch.db") as (process, api):
+        assert api.batch(batch("t", ID, [upsert(1, id=1)], key_names=["id"])) == ACCEPTED
+
+        # when two requests have other keys
+        for sequence in (2, 3):
+            assert api.batch(batch("t", ID, [upsert(sequence, id=1)])) == ACCEPTED
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+
+    # then one line says that the table is stopped, and why
+    assert errors == (
+        "Table t is stopped, for its keys changed from ['id'] to []: "
+        "1 messages were accepted and not loaded\n"
+    )
+
+
 @pytest.mark.parametrize("keys", [[], ["id"]])
 def test_what_was_answered_survives_a_kill(tmp_path: Path, keys: list[str]) -> None:
     # given a client that posts as fast as it can

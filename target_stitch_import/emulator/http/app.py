@@ -29,7 +29,7 @@ from target_stitch_import.emulator.page.tables import TableBrowser
 from target_stitch_import.emulator.rules import responses
 from target_stitch_import.emulator.rules.batches import parse_batch
 from target_stitch_import.emulator.rules.pushes import parse_push, parse_transit_push
-from target_stitch_import.emulator.rules.responses import ApiResponse, RefusedError
+from target_stitch_import.emulator.rules.responses import Answers, ApiResponse, RefusedError
 from target_stitch_import.emulator.rules.schemas import SchemaCache
 from target_stitch_import.emulator.storage.exact_json import TOO_DEEP
 from target_stitch_import.emulator.storage.loads import Load
@@ -90,6 +90,8 @@ def create_app(
     database: Database,
     account: Account | None = None,
     middleware: Sequence[Middleware] = (),
+    *,
+    answers: Answers = "placed",
 ) -> Starlette:
     """Return the Import API as an ASGI application.
 
@@ -97,6 +99,7 @@ def create_app(
         database: the database that accepted requests are loaded into.
         account: the account whose requests are accepted; by default, any token is.
         middleware: Starlette middleware around the API, outermost first. Faults belong here.
+        answers: "unplaced" refuses a record of a batch without its place in the batch.
     """
     account = account or Account()
     schemas = SchemaCache()
@@ -105,13 +108,14 @@ def create_app(
 
     def store(loads: list[Load], logged: LoggedRequest) -> ApiResponse:
         logged.count_records(loads)
-        database.load(loads)
-        logged.stored = True
+        stopped = database.load(loads)
+        logged.stored = len(stopped) < len(loads)
+        logged.stopped = list(dict.fromkeys(load.table for load in stopped))
         tables.count_loads(loads)
         return responses.BATCH_ACCEPTED
 
     def batch(body: bytes, logged: LoggedRequest) -> ApiResponse:
-        return store([parse_batch(body, schemas)], logged)
+        return store([parse_batch(body, schemas, answers)], logged)
 
     def push(parse: Parser, body: bytes, logged: LoggedRequest) -> ApiResponse:
         return store(parse(body, account.client_id), logged)

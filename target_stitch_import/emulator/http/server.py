@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
 
+    from target_stitch_import.emulator.rules.responses import Answers
+
 HOST = "127.0.0.1"
 GRACE_SECONDS = 1
 """Time for the requests that are being answered when the emulator stops."""
@@ -52,6 +54,7 @@ def running_emulator(
     port: int = 0,
     middleware: Sequence[Middleware] = (),
     faults: Faults | str | None = None,
+    answers: Answers = "placed",
 ) -> Iterator[Emulator]:
     """Run an emulator on 127.0.0.1 for as long as the ``with`` block lasts.
 
@@ -65,6 +68,7 @@ def running_emulator(
         middleware: Starlette middleware around the API, outermost first.
         faults: what goes wrong on purpose, behind the middleware; or its text, as ``--faults``
             has it.
+        answers: "unplaced" refuses a record of a batch without its place in the batch.
 
     Raises:
         ValueError: ``faults`` is a text that can't be parsed.
@@ -82,7 +86,7 @@ def running_emulator(
         port = listener.getsockname()[1]
         store = stack.enter_context(contextlib.closing(Database(database)))
         account = Account(token, client_id, region, active)
-        app = create_app(store, account, middleware)
+        app = create_app(store, account, middleware, answers=answers)
         server = _create_server(app) if faults is None else _create_faulty_server(app, port)
         stack.enter_context(_run_in_thread(server, listener))
         yield Emulator(f"http://{HOST}:{port}", Path(database))

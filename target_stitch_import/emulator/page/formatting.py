@@ -23,10 +23,12 @@ TYPE_NAMES: Final = {
     ColumnType.NUMBER: "number",
     ColumnType.BOOLEAN: "boolean",
     ColumnType.STRING: "string",
+    ColumnType.DECIMAL: "decimal",
     ColumnType.JSON: "object or array",
     ColumnType.ANY: "any",
 }
 """The names of the column types on the page."""
+_TEXT_TYPES: Final = {ColumnType.JSON: "json", ColumnType.DECIMAL: "number"}
 _TYPES_BY_FIRST_BYTE: Final = {
     b"t": "boolean",
     b"f": "boolean",
@@ -51,7 +53,7 @@ def format_cell(value: Stored, column_type: ColumnType) -> Cell:
         type_ = _TYPES_BY_FIRST_BYTE.get(value[:1], "number")
     elif isinstance(value, str):
         text = value
-        type_ = "json" if column_type is ColumnType.JSON else "string"
+        type_ = _TEXT_TYPES.get(column_type, "string")
     elif column_type is ColumnType.BOOLEAN:
         text = "true" if value else "false"
         type_ = "boolean"

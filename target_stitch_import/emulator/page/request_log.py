@@ -62,6 +62,9 @@ class LoggedRequest:
     tables: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Number of records for each table."""
     stored: bool = False
+    """True if at least one record, or activation, was loaded."""
+    stopped: Sequence[str] = ()
+    """Names of stopped tables, of whose records none was loaded."""
     faults: list[str] = dataclasses.field(default_factory=list)
     status: int | None = None
     body_start: bytes = b""
@@ -105,6 +108,7 @@ class LoggedRequest:
             "tables": names,
             "more_tables": len(self.tables) - len(names),
             "stored": self.stored,
+            "stopped": [shorten(name) for name in self.stopped[:_MAX_TABLES]],
             "faults": self.faults,
             "status": self.status,
             "message": shorten(_message(self.body_start)),

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.emulator.page.formatting import TYPE_NAMES, Cell, format_cell, shorten
 from target_stitch_import.emulator.storage import tables
-from target_stitch_import.emulator.storage.columns import ColumnType
 from target_stitch_import.emulator.storage.loads import ActivateVersion, Load
 from target_stitch_import.emulator.storage.sql_names import join_sql, quote
 from target_stitch_import.emulator.storage.table_changes import ROWID
-from target_stitch_import.emulator.storage.tables import BATCHED_AT, SEQUENCE, TABLE_VERSION, Table
+from target_stitch_import.emulator.storage.tables import BATCHED_AT, SYSTEM_COLUMNS, Table
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from target_stitch_import.emulator.storage.columns import ColumnType
     from target_stitch_import.emulator.storage.database import Database
 
 MAX_ROWS: Final = 50
@@ -35,12 +35,6 @@ MAX_SORTED_ROWS: Final = 20_000
 """In a table of up to so many rows, those written last are shown; sorting more takes long."""
 COUNTING_SECONDS: Final = 0.25
 """Time for counting rows in each ``list_tables``; the next one counts the rest."""
-
-_SYSTEM: Final = {
-    SEQUENCE: ColumnType.INTEGER,
-    TABLE_VERSION: ColumnType.INTEGER,
-    BATCHED_AT: ColumnType.STRING,
-}
 
 
 @dataclasses.dataclass
@@ -79,7 +73,7 @@ class TableBrowser:
     def list_tables(self) -> list[dict[str, Any]]:
         """Return the id, name, number of rows and number of loads of each table.
 
-        The number of rows is None if there was no time yet to count them.
+        And whether it is stopped, because a load had other keys. The number of rows is None if there was no time yet to count them.
 
         Raises:
             sqlite3.Error: the database can't be read.
@@ -89,15 +83,18 @@ class TableBrowser:
             # Before the tables are read: a load that comes meanwhile makes the next call count again.
             counters = self._loads.copy(), self._activations.copy()
         with self._database.snapshot() as connection:
-            registered = connection.execute("SELECT rowid, name, physical FROM _sdc_tables")
+            registered = connection.execute(
+                "SELECT rowid, name, physical, changed_keys FROM _sdc_tables"
+            )
             return [
                 {
                     "id": number,
                     "name": shorten(name),
                     "rows": self._rows(connection, name, physical, counters, deadline),
                     "loads": counters[0][name],
+                    "stopped": changed_keys is not None,
                 }
-                for number, name, physical in registered.fetchall()
+                for number, name, physical, changed_keys in registered.fetchall()
             ]
 
     def describe_table(self, table_id: int) -> dict[str, Any] | None:
@@ -119,6 +116,9 @@ class TableBrowser:
                 "id": table_id,
                 "name": shorten(table.name),
                 "keys": [shorten(key) for key in table.keys],
+                "changed_keys": None
+                if table.changed_keys is None
+                else [shorten(key) for key in table.changed_keys],
                 "columns": [
                     {"name": shorten(name), "type": TYPE_NAMES[column.type]}
                     | ({"key": True} if name in table.keys else {})
@@ -126,6 +126,7 @@ class TableBrowser:
                 ],
                 "column_count": len(table.columns),
                 "shown": [[shorten(name), TYPE_NAMES[type_]] for name, _, type_ in columns],
+                "system": len(SYSTEM_COLUMNS),
                 "sorted": is_sorted,
                 "rows": [
                     {"id": row[0], "cells": _cells(row[1:], columns)}
@@ -174,7 +175,9 @@ def _visible_columns(table: Table) -> list[tuple[str, str, ColumnType]]:
         for name, column in table.columns.items()
         if column.physical is not None
     ]
-    return visible[:MAX_VALUE_COLUMNS] + [(name, name, type_) for name, type_ in _SYSTEM.items()]
+    return visible[:MAX_VALUE_COLUMNS] + [
+        (name, name, type_) for name, type_ in SYSTEM_COLUMNS.items()
+    ]
 
 
 def _is_small(connection: sqlite3.Connection, table: Table) -> bool:

@@ -14,7 +14,7 @@ from target_stitch_import.emulator.rules import responses
 from target_stitch_import.emulator.rules.data_points import MAX_DEPTH, measure
 from target_stitch_import.emulator.rules.envelopes import parse_envelope
 from target_stitch_import.emulator.rules.records import check_records
-from target_stitch_import.emulator.rules.responses import RefusedError, failed_validation
+from target_stitch_import.emulator.rules.responses import Answers, RefusedError, failed_validation
 from target_stitch_import.emulator.storage.exact_json import TOO_DEEP, type_name
 from target_stitch_import.emulator.storage.loads import Load
 from target_stitch_import.limits import is_reserved
@@ -36,12 +36,13 @@ class _RawBatch(msgspec.Struct):
 _RAW_DECODER: Final = msgspec.json.Decoder(_RawBatch)
 
 
-def parse_batch(body: bytes, schemas: SchemaCache) -> Load:
+def parse_batch(body: bytes, schemas: SchemaCache, answers: Answers = "placed") -> Load:
     """Return the load that a batch body asks for.
 
     Args:
         body: the JSON text.
         schemas: the cache of compiled schemas.
+        answers: whether a refusal has the index of its record in the batch.
 
     Raises:
         RefusedError: the body breaks a rule; nothing of it may be stored.
@@ -49,7 +50,7 @@ def parse_batch(body: bytes, schemas: SchemaCache) -> Load:
     batch = parse_envelope(body)
     keys = tuple(dict.fromkeys(batch.key_names))
     schema = _check_schema(batch.schema, keys, schemas)
-    check_records(batch.messages, keys, schema)
+    check_records(batch.messages, keys, schema, answers=answers)
     return Load(
         table=batch.table_name,
         column_types=schema.column_types,

@@ -24,7 +24,7 @@ from target_stitch_import.emulator.storage.loads import (
     Integer64,
     Upsert,
 )
-from target_stitch_import.limits import MAX_BATCH_ROWS, MAX_SEQUENCE
+from target_stitch_import.limits import MAX_BATCH_ROWS, MAX_SEQUENCE, RESERVED_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,11 @@ MAX_KEYS: Final = 50
 
 _REQUIRED: Final = ("table_name", "schema", "messages")
 _OPTIONAL: Final = ("key_names", "table_version", "bookmark_names")
+_MESSAGE_FORMS: Final = {
+    "activate_version": ("action", "sequence"),
+    "upsert": ("action", "sequence", "data"),
+}
+"""The required arguments of a message, by its action."""
 _TYPES: Final = {
     "table_name": "String",
     "schema": "JSONObject",
@@ -88,6 +93,8 @@ def _parse_fast(body: bytes) -> Batch | None:
                 _check_date(message.time_extracted)
     except (msgspec.DecodeError, ValueError, RecursionError, decimal.InvalidOperation):
         return None
+    if batch.table_name == RESERVED_TABLE:
+        return None
     if batch.version is None and any(isinstance(each, ActivateVersion) for each in batch.messages):
         return None
     return batch
@@ -101,6 +108,8 @@ def _parse_exactly(body: bytes) -> Batch:
     _check_object(batch, "#", _REQUIRED, _OPTIONAL)
     if not batch["table_name"]:
         _refuse("#/table_name", "expected minLength: 1, actual: 0")
+    if batch["table_name"] == RESERVED_TABLE:
+        _refuse("#/table_name", f"{RESERVED_TABLE} is a reserved name")
     for name in ("key_names", "bookmark_names"):
         for index, each in enumerate(batch.get(name, ())):
             _check_type(each, "String", f"#/{name}/{index}")
@@ -113,21 +122,42 @@ def _parse_exactly(body: bytes) -> Batch:
 
 
 def _check_message(pointer: str, message: Any, *, versioned: bool) -> None:
-    action = message.get("action") if isinstance(message, dict) else None
-    if action == "upsert":
-        _check_object(message, pointer, ("action", "sequence", "data"), ("time_extracted",))
-    elif action == "activate_version":
-        _check_object(message, pointer, ("action", "sequence"), ("time_extracted",))
-        if not versioned:
-            _refuse("#", "required key [table_version] not found")
-    else:
-        _check_object(message, pointer, ("action", "sequence"), ("data", "time_extracted"))
-        _refuse(f"{pointer}/action", f"{action} is not a valid enum value")
+    _check_type(message, "JSONObject", pointer)
+    forms = [_form_violations(pointer, message, action) for action in _MESSAGE_FORMS]
+    if all(forms):
+        lines = [line for form in forms for line in _with_heading(pointer, form)]
+        raise RefusedError(responses.failed_message(pointer, lines))
+    if message["action"] == "activate_version" and not versioned:
+        _refuse("#", "required key [table_version] not found")
     if message["sequence"] > MAX_SEQUENCE:
         raise RefusedError(responses.SEQUENCE_TOO_GREAT)
     _check_range(f"{pointer}/sequence", message["sequence"])
-    if "time_extracted" in message:
-        _check_time(f"{pointer}/time_extracted", message["time_extracted"])
+
+
+def _form_violations(pointer: str, message: dict[str, Any], action: str) -> list[str]:
+    """Return why a message does not have the form of an action."""
+    required = _MESSAGE_FORMS[action]
+    lines = [
+        f"{pointer}: required key [{name}] not found" for name in required if name not in message
+    ]
+    for name, value in message.items():
+        if name not in required and name != "time_extracted":
+            lines.append(f"{pointer}: extraneous key [{name}] is not permitted")
+        elif type_name(value) != _TYPES[name]:
+            lines.append(
+                f"{pointer}/{name}: expected type: {_TYPES[name]}, found: {type_name(value)}"
+            )
+        elif name == "action" and value != action:
+            lines.append(f"{pointer}/{name}: {value} is not a valid enum value")
+        elif name == "time_extracted" and not _is_time(value):
+            reason = f"[{value}] is not a valid date-time. Expected [{_TIME_FORMAT}]"
+            lines.append(f"{pointer}/{name}: {reason}")
+    return lines
+
+
+def _with_heading(pointer: str, lines: list[str]) -> list[str]:
+    heading = f"{pointer}: {len(lines)} schema violations found"
+    return lines if len(lines) == 1 else [heading, *lines]
 
 
 def _check_count(pointer: str, values: Sequence[Any], minimum: int, maximum: int) -> None:
@@ -145,14 +175,12 @@ def _check_range(pointer: str, number: int) -> None:
         _refuse(pointer, f"{number} is not greater or equal to {-MAX_SEQUENCE}")
 
 
-def _check_time(pointer: str, time: str) -> None:
+def _is_time(text: str) -> bool:
     try:
-        if _TIME.search(time):
-            _check_date(time)
-            return
+        _check_date(text)
     except ValueError:
-        pass
-    _refuse(pointer, f"[{time}] is not a valid date-time. Expected [{_TIME_FORMAT}]")
+        return False
+    return _TIME.search(text) is not None
 
 
 def _check_date(time: str) -> None:
@@ -174,9 +202,8 @@ def _check_object(
 
 
 def _check_type(value: Any, expected: str, pointer: str) -> None:
-    found = type_name(value)
-    if found != expected:
-        _refuse(pointer, f"expected type: {expected}, found: {found}")
+    if type_name(value) != expected:
+        _refuse(pointer, f"expected type: {expected}, found: {type_name(value)}")
 
 
 def _refuse(pointer: str, reason: str) -> NoReturn:

@@ -1,7 +1,8 @@
 """A validator of JSON Schema draft 4 for exactly decoded values.
 
-It is ``jsonschema``'s with two changes: which values are integers, and ``multipleOf`` with
-numbers that no float can represent.
+It is ``jsonschema``'s but for a few keywords: which values are integers, ``multipleOf`` with
+numbers that no float can represent, the formats of the service, and errors that say what
+``violations`` needs.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import jsonschema
 from jsonschema import Draft4Validator, ValidationError
 from referencing import Registry
 
+from target_stitch_import.emulator.rules.formats import FORMATS
 from target_stitch_import.emulator.storage import exact_json
 
 if TYPE_CHECKING:
@@ -57,10 +59,44 @@ def _check_multiple(
         yield ValidationError(f"{value} is not a multiple of {divisor}")
 
 
+def _check_format(
+    _validator: Any, name: Any, value: Any, _schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    if isinstance(value, str) and name in FORMATS and not FORMATS[name](value):
+        yield ValidationError(f"{value} is not a valid {name}")
+
+
+def _check_required(
+    validator: Any, names: Any, value: Any, _schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    if validator.is_type(value, "object"):
+        for name in names:
+            if name not in value:
+                yield ValidationError(f"required key [{name}] not found")
+
+
+def _check_one_of(
+    validator: Any, branches: Any, value: Any, _schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    found = [
+        list(validator.descend(value, branch, schema_path=index))
+        for index, branch in enumerate(branches)
+    ]
+    matched = found.count([])
+    if matched != 1:
+        context = [error for errors in found for error in errors]
+        yield ValidationError(f"{matched} subschemas matched instead of one", context=context)
+
+
 _extend: Final = cast("Callable[..., type[Validator]]", jsonschema.validators.extend)
 _ExactDraft4: Final = _extend(
     Draft4Validator,
-    validators={"multipleOf": _check_multiple},
+    validators={
+        "format": _check_format,
+        "multipleOf": _check_multiple,
+        "oneOf": _check_one_of,
+        "required": _check_required,
+    },
     type_checker=Draft4Validator.TYPE_CHECKER.redefine_many(
         {"integer": _is_integer, "number": _is_number}
     ),
@@ -73,7 +109,11 @@ def exact_validator(schema: Mapping[str, Any]) -> Validator:
 
 
 def meta_validator() -> Validator:
-    """Return the validator of schemas themselves; a reference must be a string."""
+    """Return the validator of schemas themselves.
+
+    A reference must be a string, and an ``id`` or ``$schema`` may be any.
+    """
     meta = Draft4Validator.META_SCHEMA
-    properties = {**meta["properties"], "$ref": {"type": "string"}}
+    text = {"type": "string"}
+    properties = {**meta["properties"], "$ref": text, "id": text, "$schema": text}
     return exact_validator({**meta, "properties": properties})

@@ -20,8 +20,9 @@ from target_stitch_import.emulator.storage.loads import Load, Upsert
 from target_stitch_import.limits import (
     MAX_BATCH_ROWS,
     MAX_DATA_POINTS,
-    MAX_KEY_LENGTH,
+    MAX_PUSH_KEY_LENGTH,
     MAX_SEQUENCE,
+    RESERVED_TABLE,
     is_reserved,
 )
 
@@ -96,16 +97,14 @@ def _check_client(records: Sequence[dict[str, Any]], client_id: int | None) -> N
 
 
 def _check_record(record: dict[str, Any]) -> None:
-    for name in record:
-        if name not in _FIELDS:
-            _refuse(name, "unknown key")
-    for name in _FIELDS:
-        if name != "data" and record.get(name) in (None, "", []):
-            _refuse(name, "can't be blank")
-    if "data" not in record or record["data"] is None:
-        _refuse("data", "can't be blank")
+    reasons = {name: ["can't be blank"] for name in _FIELDS if _is_blank(name, record.get(name))}
+    reasons |= {name: ["unknown key"] for name in record if name not in _FIELDS}
+    if reasons:
+        raise RefusedError(unprocessable(reasons))
     if not isinstance(record["table_name"], str):
         _refuse("table_name", "should be a string")
+    if record["table_name"] == RESERVED_TABLE:
+        _refuse("table_name", f"{RESERVED_TABLE} is a reserved name")
     if record["action"] != "upsert":
         _refuse("action", "should be upsert")
     _check_sequence(record["sequence"])
@@ -115,6 +114,10 @@ def _check_record(record: dict[str, Any]) -> None:
     if len(keys) > MAX_KEYS:
         _refuse("key_names", f"cannot be more than {MAX_KEYS}")
     _check_data(record["data"], keys)
+
+
+def _is_blank(name: str, value: Any) -> bool:
+    return value is None or (name != "data" and value in ("", []))
 
 
 def _check_sequence(sequence: Any) -> None:
@@ -135,8 +138,8 @@ def _check_data(data: Any, keys: Sequence[str]) -> None:
         value = data[name]
         if value is None:
             _refuse("data", "keys cannot not be null in data")
-        if isinstance(value, str) and len(value) > MAX_KEY_LENGTH:
-            _refuse("data", f"String keys cannot be longer than {MAX_KEY_LENGTH} characters")
+        if isinstance(value, str) and len(value) > MAX_PUSH_KEY_LENGTH:
+            _refuse("data", f"String keys cannot be longer than {MAX_PUSH_KEY_LENGTH} characters")
     for name in data:
         if is_reserved(name):
             _refuse("data", f"{name} is a reserved name")

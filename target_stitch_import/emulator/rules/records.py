@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from target_stitch_import.emulator.rules import responses
 from target_stitch_import.emulator.rules.data_points import MAX_DEPTH, measure
-from target_stitch_import.emulator.rules.responses import RefusedError
-from target_stitch_import.emulator.rules.schemas import Schema, json_pointer
+from target_stitch_import.emulator.rules.responses import Answers, RefusedError
+from target_stitch_import.emulator.rules.violations import json_pointer
 from target_stitch_import.emulator.storage.exact_json import TOO_DEEP
 from target_stitch_import.emulator.storage.loads import ActivateVersion, Upsert
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, is_reserved
@@ -19,21 +19,33 @@ from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, is_rese
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from target_stitch_import.emulator.rules.schemas import Schema
+
 
 def check_records(
-    messages: Iterable[Upsert | ActivateVersion], keys: Sequence[str], schema: Schema
+    messages: Iterable[Upsert | ActivateVersion],
+    keys: Sequence[str],
+    schema: Schema,
+    *,
+    answers: Answers = "placed",
 ) -> None:
     """Check the records of a batch.
 
+    Args:
+        messages: the messages of the batch.
+        keys: the names of its key columns.
+        schema: its schema.
+        answers: whether a refusal has the index of its record in the batch.
+
     Raises:
-        RefusedError: a record breaks a rule; the first one is named by its index in the batch.
+        RefusedError: a record breaks a rule; it is the first one that does.
     """
     records = {
         index: message.data for index, message in enumerate(messages) if isinstance(message, Upsert)
     }
     if not _all_valid(list(records.values()), keys, schema):
         for index, record in records.items():
-            _check_record(index, record, keys, schema)
+            _check_record(index if answers == "placed" else None, record, keys, schema)
 
 
 def _all_valid(records: list[dict[str, Any]], keys: Sequence[str], schema: Schema) -> bool:
@@ -61,22 +73,25 @@ def _is_short_key(value: Any) -> bool:
     return not isinstance(value, str) or len(value) <= MAX_KEY_LENGTH
 
 
-def _check_record(index: int, record: dict[str, Any], keys: Sequence[str], schema: Schema) -> None:
+def _check_record(
+    place: int | None, record: dict[str, Any], keys: Sequence[str], schema: Schema
+) -> None:
     data_points, depth = measure(record)
     if depth > MAX_DEPTH:
         raise RefusedError(responses.malformed(TOO_DEEP))
     if data_points > MAX_DATA_POINTS:
-        reason = f"expected: at most {MAX_DATA_POINTS} data points, found: {data_points}"
-        raise RefusedError(responses.invalid_record(index, "#", reason))
+        reason = f"#: expected: at most {MAX_DATA_POINTS} data points, found: {data_points}"
+        raise RefusedError(responses.invalid_record(place, reason))
     for name in keys:
         if record.get(name) is None:
             raise RefusedError(responses.missing_key(name))
-    schema.check(index, record)
+    schema.check(place, record)
     for name in keys:
         if not _is_short_key(record[name]):
             reason = f"expected maxLength: {MAX_KEY_LENGTH}, actual: {len(record[name])}"
-            raise RefusedError(responses.invalid_record(index, json_pointer([name]), reason))
+            line = f"{json_pointer([name])}: {reason}"
+            raise RefusedError(responses.invalid_record(place, line))
     for name in record:
         if is_reserved(name):
-            reason = f"extraneous key [{name}] is not permitted"
-            raise RefusedError(responses.invalid_record(index, "#", reason))
+            reason = f"#: extraneous key [{name}] is not permitted"
+            raise RefusedError(responses.invalid_record(place, reason))

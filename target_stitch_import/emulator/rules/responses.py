@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from target_stitch_import.limits import MAX_SEQUENCE
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 JSON: Final = "application/json"
 TRANSIT: Final = "application/transit+json"
 TEXT: Final = "text/plain; charset=utf-8"
+
+Answers = Literal["placed", "unplaced"]
+"""Whether the refusal of a record says the record's place in the batch. The service does both."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,9 +116,23 @@ def failed_validation(pointer: str, reason: str) -> ApiResponse:
     return _json(400, {"error": f"Request failed validation:{pointer}: {reason}"})
 
 
-def invalid_record(index: int, pointer: str, reason: str) -> ApiResponse:
-    """A record of a batch breaks its schema; ``index`` is its index in ``messages``."""
-    return _json(400, {"error": f"Record {index} did not conform to schema: {pointer}: {reason}"})
+def failed_message(pointer: str, lines: Iterable[str]) -> ApiResponse:
+    """A message of a batch has neither of its two forms; each line names its JSON pointer."""
+    reasons = ["#: 0 subschemas matched instead of one", *lines]
+    return failed_validation(pointer, " ".join(reasons))
+
+
+def invalid_record(place: int | None, *lines: str) -> ApiResponse:
+    """A record of a batch breaks its schema.
+
+    Args:
+        place: its index in ``messages``, or None for an answer that does not say it.
+        lines: what is wrong, each line with its JSON pointer.
+    """
+    text = "\n".join(lines)
+    if place is None:
+        return _json(400, {"error": f"Record did not conform to schema: {text}"})
+    return _json(400, {"error": f"Record {place} did not conform to schema:\n{text}\n"})
 
 
 def missing_key(name: str) -> ApiResponse:

@@ -18,11 +18,15 @@ class ColumnType(enum.Enum):
     NUMBER = "NUMERIC"
     BOOLEAN = "BOOLEAN"
     STRING = "TEXT"
+    DECIMAL = "DECIMAL TEXT"
     JSON = "JSON TEXT"
     ANY = ""
 
 
+_DECIMAL: Final = "singer.decimal"
+"""The format of strings that are decimals, and here the name of their type."""
 _SCHEMA_TYPES: Final = {
+    _DECIMAL: ColumnType.DECIMAL,
     "array": ColumnType.JSON,
     "boolean": ColumnType.BOOLEAN,
     "integer": ColumnType.INTEGER,
@@ -69,7 +73,10 @@ def _types(schema: dict[str, Any]) -> set[str]:
         return set()
     declared = schema.get("type")
     if declared is not None:
-        return {declared} if isinstance(declared, str) else set(declared)
+        types = {declared} if isinstance(declared, str) else set(declared)
+        if schema.get("format") == _DECIMAL and "string" in types:
+            return types - {"string"} | {_DECIMAL}
+        return types
     for keyword in ("anyOf", "oneOf"):
         branches = [_types(branch) for branch in schema.get(keyword, ())]
         if branches and all(branches):

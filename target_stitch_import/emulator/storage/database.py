@@ -9,11 +9,12 @@ import contextlib
 import datetime as dt
 import functools
 import itertools
+import logging
 import operator
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -21,9 +22,9 @@ from target_stitch_import.emulator.storage import table_changes, tables, values
 from target_stitch_import.emulator.storage.loads import ActivateVersion, Load, Upsert
 from target_stitch_import.emulator.storage.sql_names import join_sql, quote
 from target_stitch_import.emulator.storage.tables import (
-    BATCHED_AT,
     MORE,
     SEQUENCE,
+    SYSTEM_COLUMNS,
     TABLE_VERSION,
     Table,
 )
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from target_stitch_import.emulator.storage.columns import ColumnType
+
+LOGGER: Final = logging.getLogger("stitch-import-emulator")
 
 RawFields = Callable[[], Sequence[Mapping[str, msgspec.Raw]]]
 
@@ -48,6 +51,7 @@ class Database:
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._tables: dict[str, Table] = {}
+        self._stopped: set[str] = set()
         try:
             self._set_up()
         except sqlite3.Error:
@@ -87,16 +91,25 @@ class Database:
             finally:
                 self._snapshot_connection.execute("COMMIT")
 
-    def load(self, loads: Sequence[Load]) -> None:
-        """Execute ``loads`` in one transaction.
+    def load(self, loads: Sequence[Load]) -> list[Load]:
+        """Execute ``loads`` in one transaction, but for those into stopped tables.
+
+        A load with other keys than its table's stops the table. Import API reference, section
+        What happens after the 201.
+
+        Returns:
+            The loads that were not executed.
 
         Raises:
             sqlite3.Error: the database can't be written; nothing is stored.
         """
-        batched_at = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        with self._lock, self._transaction():
-            for load in loads:
-                self._load(load, batched_at)
+        received_at = _now()
+        with self._lock:
+            with self._transaction():
+                stopped = [load for load in loads if not self._load(load, received_at)]
+            for load in stopped:
+                self._log_stop(self._tables[load.table], len(load.messages))
+        return stopped
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -110,8 +123,12 @@ class Database:
             self._tables.clear()
             raise
 
-    def _load(self, load: Load, batched_at: str) -> None:
+    def _load(self, load: Load, received_at: str) -> bool:
+        """Execute a load; return False if its table is stopped."""
         table = self._prepare_table(load)
+        if table.changed_keys is not None:
+            return False
+        times = itertools.repeat(received_at), itertools.repeat(_now())
         raw_fields = functools.cache(load.raw_fields)
         for is_upsert, group in itertools.groupby(enumerate(load.messages), _is_upsert):
             if is_upsert:
@@ -122,7 +139,8 @@ class Database:
                     *_column_values(table, upserts, raw_fields),
                     [upsert.sequence for upsert in upserts.values()],
                     itertools.repeat(load.version),
-                    itertools.repeat(batched_at),
+                    *times,
+                    [upsert.time_extracted or None for upsert in upserts.values()],
                 )
                 self._connection.executemany(_upsert_sql(table), rows)
             else:
@@ -130,19 +148,39 @@ class Database:
                     join_sql("DELETE FROM", table.name_sql, "WHERE", TABLE_VERSION, "IS NOT ?"),
                     (load.version,),
                 )
+        return True
 
     def _prepare_table(self, load: Load) -> Table:
         types = _all_column_types(load)
         table = self._tables.get(load.table) or tables.find_table(self._connection, load.table)
         if table is None:
             table = table_changes.create_table(self._connection, load.table, load.keys, types)
-            self._tables[load.table] = table
-            return table
         self._tables[load.table] = table
-        table_changes.extend_table(self._connection, table, types)
-        if set(table.keys) != set(load.keys):
-            table_changes.set_keys(self._connection, table, load.keys)
+        if table.changed_keys is not None:
+            return table
+        if set(table.keys) == set(load.keys):
+            table_changes.extend_table(self._connection, table, types)
+        else:
+            table_changes.stop_table(self._connection, table, load.keys)
         return table
+
+    def _log_stop(self, table: Table, messages: int) -> None:
+        # Once as a warning, which is shown without --verbose too.
+        level = logging.INFO if table.name in self._stopped else logging.WARNING
+        self._stopped.add(table.name)
+        LOGGER.log(
+            level,
+            "Table %s is stopped, for its keys changed from %s to %s: "
+            "%d messages were accepted and not loaded",
+            table.name,
+            list(table.keys),
+            list(table.changed_keys or ()),
+            messages,
+        )
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _all_column_types(load: Load) -> dict[str, ColumnType | None]:
@@ -156,8 +194,8 @@ def _all_column_types(load: Load) -> dict[str, ColumnType | None]:
 
 def _upsert_sql(table: Table) -> str:
     columns = [quote(each.physical) for each in table.columns.values() if each.physical]
-    columns += [MORE] if MORE in table.extras else []
-    columns += [SEQUENCE, TABLE_VERSION, BATCHED_AT]
+    columns += [MORE] if table.has_more else []
+    columns += SYSTEM_COLUMNS
     placeholders = ", ".join("?" * len(columns))
     insert = join_sql(
         "INSERT INTO", table.name_sql, f"({', '.join(columns)}) VALUES ({placeholders})"
@@ -166,7 +204,7 @@ def _upsert_sql(table: Table) -> str:
         return insert
     return join_sql(
         insert,
-        f"ON CONFLICT ({table.key_sql}) WHERE {table.replaceable_sql}",
+        f"ON CONFLICT ({table.key_sql})",
         "DO UPDATE SET",
         ", ".join(f"{column} = excluded.{column}" for column in columns),
         f"WHERE excluded.{SEQUENCE} > {table.name_sql}.{SEQUENCE}",
@@ -180,7 +218,7 @@ def _is_upsert(message: tuple[int, Upsert | ActivateVersion]) -> bool:
 def _column_values(
     table: Table, upserts: Mapping[int, Upsert], raw_fields: RawFields
 ) -> list[list[Any]]:
-    """Return the values of the columns of ``_upsert_sql``, without the last three."""
+    """Return the values of the columns of ``_upsert_sql``, without the system columns."""
     indexes = list(upserts)
     records = [upsert.data for upsert in upserts.values()]
     named = [name for name, each in table.columns.items() if each.physical]
@@ -193,7 +231,7 @@ def _column_values(
         )
         for name, column in zip(named, _transpose(records, named), strict=True)
     ]
-    if MORE in table.extras:
+    if table.has_more:
         more = {name for name, each in table.columns.items() if not each.physical}
         columns.append([_overflow_json(raw_fields()[index], more) for index in indexes])
     return columns

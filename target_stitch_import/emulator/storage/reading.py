@@ -37,7 +37,8 @@ def read_table(
     Args:
         database: the emulator's SQLite file.
         table: the name, as requests have it.
-        system_columns: add ``_sdc_sequence``, ``_sdc_table_version`` and ``_sdc_batched_at``.
+        system_columns: add ``_sdc_sequence``, ``_sdc_table_version``, ``_sdc_received_at``,
+            ``_sdc_batched_at`` and ``_sdc_extracted_at``.
 
     Raises:
         FileNotFoundError: there is no database.
@@ -67,17 +68,15 @@ def _read_rows(
     named = {name: each for name, each in table.columns.items() if each.physical is not None}
     system = list(SYSTEM_COLUMNS) if system_columns else []
     selected = [quote(column.physical or "") for column in named.values()] + system
-    selected.append(MORE if MORE in table.extras else "NULL")
+    selected.append(MORE if table.has_more else "NULL")
     rows = []
     query = join_sql("SELECT", ", ".join(selected), "FROM", table.name_sql, "ORDER BY _rowid_")
     for row in connection.execute(query):
         record = dict.fromkeys(table.columns)
-        more = {} if row[-1] is None else exact_json.decode(row[-1])
         for (name, column), value in zip(named.items(), row, strict=False):
             record[name] = values.from_sqlite(value, column.type)
-        for name, value in more.items():
-            if record[name] is None:
-                record[name] = value
+        if row[-1] is not None:
+            record.update(exact_json.decode(row[-1]))
         record.update(zip(system, row[len(named) :], strict=False))
         rows.append(record)
     return rows

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 MAX_NAME: Final = 100
 """Longest name, in characters; a longer one is cut and made unique."""
+INDEX: Final = "_sdc_keys_"
+"""What the name of a table's index begins with."""
+WIDER: Final = "_sdc_wide_"
+"""What the name of a column begins with while its type changes."""
 
 
 def fold_case(name: str) -> str:
@@ -23,7 +27,7 @@ def fold_case(name: str) -> str:
 def physical_name(name: str, used: Collection[str]) -> str:
     """Return the SQLite name for ``name``; ``used`` are the names in use, with folded case."""
     candidate = name.replace("\0", "")[:MAX_NAME] or "_"
-    if fold_case(candidate).startswith(("sqlite_", "_sdc")):
+    if fold_case(candidate).startswith(("sqlite_", INDEX, WIDER)):
         candidate = f"_{candidate}"
     base = candidate
     number = 2

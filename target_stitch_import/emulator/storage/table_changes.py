@@ -1,4 +1,4 @@
-"""Changes of tables: new tables, new columns, other types and other keys.
+"""Changes of tables: new tables, new columns, other types, and a stop after other keys.
 
 All of it runs inside the caller's transaction, and no row is lost.
 """
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.emulator.storage.columns import ColumnType, merge_types
 from target_stitch_import.emulator.storage.sql_names import (
+    INDEX,
+    WIDER,
     fold_case,
     join_sql,
     physical_name,
@@ -18,8 +20,6 @@ from target_stitch_import.emulator.storage.sql_names import (
 from target_stitch_import.emulator.storage.tables import (
     MORE,
     REGISTRY_TABLES,
-    SEQUENCE,
-    SUPERSEDED,
     SYSTEM_COLUMNS,
     Column,
     Table,
@@ -44,8 +44,10 @@ def create_table(
     """Create a table with its keys and its first columns."""
     used = {fold_case(each) for each in physical_names(connection)}
     physical = physical_name(name, used | {*REGISTRY_TABLES})
-    table = Table(name, physical, (), {})
-    connection.execute("INSERT INTO _sdc_tables VALUES (?, ?, ?)", (name, physical, json.dumps([])))
+    table = Table(name, physical, tuple(keys), {})
+    connection.execute(
+        "INSERT INTO _sdc_tables VALUES (?, ?, ?, NULL)", (name, physical, json.dumps(keys))
+    )
     # Keys come first, so that each has a column, however many fields there are.
     _register_columns(connection, table, {key: types[key] for key in keys} | dict(types))
     declared = [
@@ -53,11 +55,11 @@ def create_table(
         for column in table.columns.values()
         if column.physical is not None
     ]
-    declared += [f"{column} {type_}" for column, type_ in SYSTEM_COLUMNS.items()]
+    declared += [f"{column} {type_.value}" for column, type_ in SYSTEM_COLUMNS.items()]
     connection.execute(f"CREATE TABLE {table.name_sql} ({', '.join(declared)})")
     if any(column.physical is None for column in table.columns.values()):
-        _add_system_column(connection, table, MORE, "TEXT")
-    set_keys(connection, table, keys)
+        _add_more(connection, table)
+    _create_index(connection, table)
     return table
 
 
@@ -69,7 +71,7 @@ def extend_table(
     _register_columns(connection, table, {name: types[name] for name in added})
     for name in added:
         if table.columns[name].physical is None:
-            _add_system_column(connection, table, MORE, "TEXT")
+            _add_more(connection, table)
         else:
             _add_column(connection, table, name)
     for name, type_ in types.items():
@@ -79,39 +81,12 @@ def extend_table(
             _change_type(connection, table, name, wider)
 
 
-def set_keys(connection: sqlite3.Connection, table: Table, keys: Sequence[str]) -> None:
-    """Make ``keys`` the table's keys; rows that share a new key are all kept.
-
-    Only the row with the greatest sequence can be replaced from then on. The others are marked
-    as superseded, which excludes them from the unique index.
-    """
-    _drop_index(connection, table)
-    for name in keys:
-        if table.columns[name].physical is None:
-            _add_column_late(connection, table, name)
-    table.keys = tuple(keys)
-    if keys:
-        _mark_superseded(connection, table)
-    _create_index(connection, table)
+def stop_table(connection: sqlite3.Connection, table: Table, keys: Sequence[str]) -> None:
+    """Load nothing more into a table, because a load had other ``keys``."""
+    table.changed_keys = tuple(keys)
     connection.execute(
-        "UPDATE _sdc_tables SET key_names = ? WHERE name = ?", (json.dumps(keys), table.name)
+        "UPDATE _sdc_tables SET changed_keys = ? WHERE name = ?", (json.dumps(keys), table.name)
     )
-
-
-def _mark_superseded(connection: sqlite3.Connection, table: Table) -> None:
-    order = f"PARTITION BY {table.key_sql} ORDER BY {SEQUENCE} DESC, {ROWID} DESC"
-    ranked = join_sql(
-        f"SELECT {ROWID} AS row, row_number() OVER ({order}) AS place FROM",
-        table.name_sql,
-        "WHERE",
-        table.replaceable_sql,
-    )
-    rows = connection.execute(join_sql("SELECT row FROM (", ranked, ") WHERE place > 1")).fetchall()
-    if rows:
-        _add_system_column(connection, table, SUPERSEDED, "INTEGER")
-        connection.executemany(
-            join_sql("UPDATE", table.name_sql, "SET", SUPERSEDED, "= 1 WHERE", ROWID, "= ?"), rows
-        )
 
 
 def _register_columns(
@@ -132,7 +107,7 @@ def _register_columns(
 def _used_names(table: Table) -> set[str]:
     columns = table.columns.values()
     used = {fold_case(column.physical) for column in columns if column.physical is not None}
-    return used | {*SYSTEM_COLUMNS, MORE, SUPERSEDED, ROWID}
+    return used | {*SYSTEM_COLUMNS, MORE, ROWID}
 
 
 def _add_column(connection: sqlite3.Connection, table: Table, name: str) -> None:
@@ -140,23 +115,10 @@ def _add_column(connection: sqlite3.Connection, table: Table, name: str) -> None
     connection.execute(f"ALTER TABLE {table.name_sql} ADD COLUMN {column}")
 
 
-def _add_system_column(
-    connection: sqlite3.Connection, table: Table, extra: str, declared: str
-) -> None:
-    if extra not in table.extras:
-        connection.execute(f"ALTER TABLE {table.name_sql} ADD COLUMN {extra} {declared}")
-        table.extras.add(extra)
-
-
-def _add_column_late(connection: sqlite3.Connection, table: Table, name: str) -> None:
-    """Add a column for a field that was kept in ``MORE``; its old values stay there."""
-    physical = physical_name(name, _used_names(table))
-    table.columns[name].physical = physical
-    _add_column(connection, table, name)
-    connection.execute(
-        "UPDATE _sdc_columns SET physical = ? WHERE table_name = ? AND name = ?",
-        (physical, table.name, name),
-    )
+def _add_more(connection: sqlite3.Connection, table: Table) -> None:
+    if not table.has_more:
+        connection.execute(f"ALTER TABLE {table.name_sql} ADD COLUMN {MORE} TEXT")
+        table.has_more = True
 
 
 def _change_type(
@@ -165,12 +127,12 @@ def _change_type(
     """Change the type of a column: SQLite can't, so the values move to a new column."""
     column = table.columns[name]
     if column.physical is not None:
-        old, new = quote(column.physical), quote(f"_sdc_wide_{column.physical}")
+        old, new = quote(column.physical), quote(f"{WIDER}{column.physical}")
         value = old
         if column.type is ColumnType.BOOLEAN:
             texts = "WHEN 1 THEN CAST('true' AS BLOB) WHEN 0 THEN CAST('false' AS BLOB)"
             value = f"CASE {old} {texts} ELSE {old} END"
-        elif column.type is ColumnType.JSON:
+        elif column.type in (ColumnType.JSON, ColumnType.DECIMAL):
             value = f"CAST({old} AS BLOB)"
         if name in table.keys:
             _drop_index(connection, table)
@@ -188,7 +150,7 @@ def _change_type(
 
 
 def _index_sql(table: Table) -> str:
-    return quote(f"_sdc_keys_{table.physical}")
+    return quote(f"{INDEX}{table.physical}")
 
 
 def _drop_index(connection: sqlite3.Connection, table: Table) -> None:
@@ -198,6 +160,5 @@ def _drop_index(connection: sqlite3.Connection, table: Table) -> None:
 def _create_index(connection: sqlite3.Connection, table: Table) -> None:
     if table.keys:
         connection.execute(
-            f"CREATE UNIQUE INDEX {_index_sql(table)} ON {table.name_sql} ({table.key_sql}) "
-            f"WHERE {table.replaceable_sql}"
+            f"CREATE UNIQUE INDEX {_index_sql(table)} ON {table.name_sql} ({table.key_sql})"
         )

@@ -8,27 +8,34 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Final
+import sqlite3
+from typing import Final
 
 from target_stitch_import.emulator.storage.columns import ColumnType
 from target_stitch_import.emulator.storage.sql_names import quote
 
-if TYPE_CHECKING:
-    import sqlite3
-
 SEQUENCE: Final = "_sdc_sequence"
 TABLE_VERSION: Final = "_sdc_table_version"
+RECEIVED_AT: Final = "_sdc_received_at"
 BATCHED_AT: Final = "_sdc_batched_at"
-SUPERSEDED: Final = "_sdc_superseded"
+EXTRACTED_AT: Final = "_sdc_extracted_at"
 MORE: Final = "_sdc_more"
 """The column that holds, as one JSON object, the fields that have no column of their own."""
-SYSTEM_COLUMNS: Final = {SEQUENCE: "INTEGER", TABLE_VERSION: "INTEGER", BATCHED_AT: "TEXT"}
-"""The columns of every table; ``MORE`` and ``SUPERSEDED`` are added when they are needed."""
+SYSTEM_COLUMNS: Final = {
+    SEQUENCE: ColumnType.INTEGER,
+    TABLE_VERSION: ColumnType.INTEGER,
+    RECEIVED_AT: ColumnType.STRING,
+    BATCHED_AT: ColumnType.STRING,
+    EXTRACTED_AT: ColumnType.STRING,
+}
+"""The columns of every table; ``MORE`` is added when it is needed."""
+LAYOUT: Final = 2
+"""The version of the layout of the database, its ``user_version``."""
 REGISTRY_TABLES: Final = ("_sdc_tables", "_sdc_columns")
 
 _REGISTRY: Final = """
 CREATE TABLE IF NOT EXISTS _sdc_tables (
-  name TEXT PRIMARY KEY, physical TEXT NOT NULL, key_names TEXT NOT NULL
+  name TEXT PRIMARY KEY, physical TEXT NOT NULL, key_names TEXT NOT NULL, changed_keys TEXT
 );
 CREATE TABLE IF NOT EXISTS _sdc_columns (
   table_name TEXT, name TEXT, physical TEXT, kind TEXT NOT NULL, PRIMARY KEY (table_name, name)
@@ -55,8 +62,10 @@ class Table:
     physical: str
     keys: tuple[str, ...]
     columns: dict[str, Column]
-    extras: set[str] = dataclasses.field(default_factory=set)
-    """Which of ``MORE`` and ``SUPERSEDED`` the table has."""
+    changed_keys: tuple[str, ...] | None = None
+    """The other keys that a load had, after which nothing more is loaded; None before."""
+    has_more: bool = False
+    """True if the table has the column ``MORE``."""
 
     @property
     def name_sql(self) -> str:
@@ -68,19 +77,24 @@ class Table:
         """The table's key columns in SQL."""
         return ", ".join(self.column_sql(name) for name in self.keys)
 
-    @property
-    def replaceable_sql(self) -> str:
-        """The condition on rows that an upsert may replace."""
-        return f"{SUPERSEDED} IS NULL" if SUPERSEDED in self.extras else "TRUE"
-
     def column_sql(self, name: str) -> str:
         """Return a column's name in SQL; it must have a ``physical`` name."""
         return quote(self.columns[name].physical or "")
 
 
 def create_registry(connection: sqlite3.Connection) -> None:
-    """Create ``_sdc_tables`` and ``_sdc_columns`` if they are missing."""
-    connection.executescript(_REGISTRY)
+    """Create ``_sdc_tables`` and ``_sdc_columns`` if they are missing.
+
+    Raises:
+        sqlite3.DatabaseError: the database has another layout, or is none.
+    """
+    (layout,) = connection.execute("PRAGMA user_version").fetchone()
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sdc_tables'").fetchone()
+    if found and layout != LAYOUT:
+        raise sqlite3.DatabaseError(
+            "another version of the emulator wrote it; delete it, or name another file"
+        )
+    connection.executescript(f"{_REGISTRY}PRAGMA user_version = {LAYOUT};")
 
 
 def table_names(connection: sqlite3.Connection) -> list[str]:
@@ -91,21 +105,24 @@ def table_names(connection: sqlite3.Connection) -> list[str]:
 def find_table(connection: sqlite3.Connection, name: str) -> Table | None:
     """Return the definition of a table, or None if there is no such table."""
     found = connection.execute(
-        "SELECT physical, key_names FROM _sdc_tables WHERE name = ?", (name,)
+        "SELECT physical, key_names, changed_keys FROM _sdc_tables WHERE name = ?", (name,)
     ).fetchone()
     if found is None:
         return None
-    physical, keys = found
+    physical, keys, changed_keys = found
     columns = connection.execute(
         "SELECT name, physical, kind FROM _sdc_columns WHERE table_name = ? ORDER BY rowid", (name,)
     )
-    existing = connection.execute("SELECT name FROM pragma_table_info(?)", (physical,))
+    more = connection.execute(
+        "SELECT 1 FROM pragma_table_info(?) WHERE name = ?", (physical, MORE)
+    ).fetchone()
     return Table(
         name=name,
         physical=physical,
         keys=tuple(json.loads(keys)),
         columns={column: Column(physical, ColumnType(kind)) for column, physical, kind in columns},
-        extras={column for (column,) in existing} & {MORE, SUPERSEDED},
+        changed_keys=None if changed_keys is None else tuple(json.loads(changed_keys)),
+        has_more=more is not None,
     )
 
 

@@ -2,13 +2,15 @@
 
 SQLite has strings, 64-bit integers and doubles. Any other value is stored as a BLOB of its
 JSON text, which no column affinity converts: an integer outside 64 bits, a decimal that no
-double equals, a value of another type than its column's.
+double equals, a value of another type than its column's. A column of decimals has their digits
+as text.
 """
 
 from __future__ import annotations
 
 import decimal
 import json
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +26,7 @@ _MAX: Final = 2**63 - 1
 _MIN: Final = -(2**63)
 _MIN_WHOLE_DOUBLE: Final = 2.0**53
 """Doubles from here on are integers, and SQLite would convert them with all their bits."""
+_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _EXACT_CONTEXT: Final = decimal.Context(
     prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN
 )
@@ -33,6 +36,7 @@ _UNCHANGED: Final[dict[ColumnType, frozenset[type]]] = {
     ColumnType.NUMBER: frozenset({int, type(None)}),
     ColumnType.BOOLEAN: frozenset({bool, type(None)}),
     ColumnType.STRING: frozenset({str, type(None)}),
+    ColumnType.DECIMAL: frozenset({type(None)}),
     ColumnType.JSON: frozenset({type(None)}),
     ColumnType.ANY: frozenset({str, int, type(None)}),
 }
@@ -93,7 +97,8 @@ def _value_to_sqlite(
     if isinstance(value, bool):
         return value if column_type is ColumnType.BOOLEAN else json_text(index)
     if isinstance(value, str):
-        return value if column_type in (ColumnType.STRING, ColumnType.ANY) else json_text(index)
+        text = _column_text(value, column_type, is_key=is_key)
+        return json_text(index) if text is None else text
     if isinstance(value, (dict, list)):
         return json_text(index).decode() if column_type is ColumnType.JSON else json_text(index)
     if column_type in (ColumnType.NUMBER, ColumnType.ANY) or (
@@ -103,6 +108,19 @@ def _value_to_sqlite(
         if number is not None:
             return number
     return _canonical_text(value) if is_key else json_text(index)
+
+
+def _column_text(text: str, column_type: ColumnType, *, is_key: bool) -> str | None:
+    """Return a string as its column has it; None if it is not of the column's type."""
+    if column_type in (ColumnType.STRING, ColumnType.ANY):
+        return text
+    if column_type is not ColumnType.DECIMAL or _DECIMAL.fullmatch(text) is None:
+        return None
+    try:
+        number = Decimal(text)
+    except decimal.InvalidOperation:
+        return None
+    return str(number.normalize(_EXACT_CONTEXT) if is_key else number)
 
 
 def _sqlite_number(value: int | Decimal) -> int | float | None:
@@ -131,6 +149,8 @@ def from_sqlite(value: Stored, column_type: ColumnType) -> Any:
         return bool(value)
     if column_type is ColumnType.JSON and isinstance(value, str):
         return decode(value)
+    if column_type is ColumnType.DECIMAL and isinstance(value, str):
+        return Decimal(value)
     return value
 
 

@@ -28,7 +28,7 @@ def get_table(api: Api, name: str) -> Any:
 def get_rows(api: Api, name: str) -> list[dict[str, Any]]:
     """Return the rows of a table as the page has them, without the columns of Stitch."""
     table = get_table(api, name)
-    names = [column for column, _ in table["shown"][:-3]]
+    names = [column for column, _ in table["shown"][: -table["system"]]]
     return [dict(zip(names, row["cells"], strict=False)) for row in table["rows"]]
 
 

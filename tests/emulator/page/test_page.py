@@ -101,6 +101,29 @@ def test_it_stays_where_the_reader_is(page: Page, fresh_api: Api) -> None:
     expect(page.locator("#name")).to_have_text("a")
 
 
+def test_a_stopped_table_says_so(page: Page, fresh_api: Api) -> None:
+    # given an open table
+    load(fresh_api, "t", ID_AND_NAME, upsert(1, id=1), key_names=["id"])
+    expect(page.get_by_role("heading", name="t", exact=True)).to_be_visible()
+    stopped = page.get_by_text("Stopped: a request came with")
+    expect(stopped).to_be_hidden()
+
+    # when a request has other keys, and another one none
+    load(fresh_api, "t", ID_AND_NAME, upsert(2, id=2, name="x"), key_names=["name"])
+    load(fresh_api, "t", ID_AND_NAME, upsert(3, id=3))
+
+    # then the table, its place in the list and the requests say so
+    expect(stopped).to_contain_text("Stopped: a request came with the keys name.")
+    expect(page.locator("#tables button")).to_have_text(["t1 · stopped"])
+    expect(page.locator("#rows tr")).to_have_count(1)
+    requests = page.locator("#requests tr")
+    expect(requests).to_have_count(3)
+    message = "Batch Accepted! Not loaded, for its keys changed: t."
+    expect(requests.get_by_text(message)).to_have_count(2)
+    page.get_by_label("Only").check()
+    expect(requests).to_have_count(2)
+
+
 def test_what_is_hostile_stays_text(page: Page, fresh_api: Api) -> None:
     # when markup comes as the name of a table, of a column, of a key, as a value, as an error
     properties = {HOSTILE: {"type": "string"}}

@@ -58,7 +58,7 @@ def test_each_request_is_in_the_log(fresh_api: Api) -> None:
     messages = [each["message"] for each in get_state(fresh_api)["requests"]]
     assert messages[0] == "OK"
     assert messages[1] == "Batch Accepted!"
-    assert messages[4].startswith("Record 0 did not conform to schema: #/id")
+    assert messages[4].startswith("Record 0 did not conform to schema:\n#/id")
     assert '"should be an integer"' in messages[5]
     assert messages[7:] == ["Not Authorized", "Not found."]
     assert all(each["took"] >= 0 for each in get_state(fresh_api)["requests"])
@@ -69,6 +69,24 @@ def test_each_request_is_in_the_log(fresh_api: Api) -> None:
     assert totals["bytes"] == sum(each["size"] for each in get_state(fresh_api)["requests"])
     assert sum(each[1] for each in get_state(fresh_api)["throughput"]) == 5
     assert sum(each[2] for each in get_state(fresh_api)["throughput"]) == totals["bytes"]
+
+
+def test_what_is_accepted_for_a_stopped_table_is_in_the_log(fresh_api: Api) -> None:
+    # given a table, and a request with other keys for it
+    load(fresh_api, "t", ID, upsert(1, id=1), key_names=["id"])
+    load(fresh_api, "t", ID, upsert(2, id=2))
+
+    # when records for that table and for another come in one request
+    record = {"client_id": 1, "action": "upsert", "sequence": 1, "key_names": ["id"]}
+    records = [{**record, "table_name": name, "data": {"id": 3}} for name in ("t", "u")]
+    fresh_api.push(records)
+
+    # then the log says for which table nothing was loaded
+    found = [
+        (each["status"], each["stored"], each["stopped"])
+        for each in get_state(fresh_api)["requests"]
+    ]
+    assert found == [(201, True, []), (201, False, ["t"]), (201, True, ["t"])]
 
 
 def test_faults_are_in_the_log(run_with_faults: RunWithFaults) -> None:

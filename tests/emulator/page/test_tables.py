@@ -21,7 +21,8 @@ def test_values_are_exact_texts(fresh_api: Api) -> None:
     number = "12345678901234567890123456.789012345678"
     data = (
         f'{{"id": 9007199254740993, "huge": 123456789012345678901234567890, "decimal": {number},'
-        ' "ratio": 0.1, "yes": true, "no": null, "text": "1", "inner": {"a": 1.10}, "any": false}'
+        ' "ratio": 0.1, "yes": true, "no": null, "text": "1", "inner": {"a": 1.10}, "any": false,'
+        f' "exact": "{number}0"}}'
     )
     properties = {
         **ID,
@@ -33,6 +34,7 @@ def test_values_are_exact_texts(fresh_api: Api) -> None:
         "text": {"type": "string"},
         "inner": {"type": "object"},
         "any": {},
+        "exact": {"type": "string", "format": "singer.decimal"},
     }
     body = batch("values", properties, [], key_names=["id"])
     body["messages"] = ["HERE"]
@@ -53,9 +55,10 @@ def test_values_are_exact_texts(fresh_api: Api) -> None:
         "text": ["string", "1"],
         "inner": ["json", '{"a": 1.10}'],
         "any": ["boolean", "false"],
+        "exact": ["number", f"{number}0"],
     }
     (whole,) = get_table(fresh_api, "values")["rows"]
-    assert whole["cells"][-3] == ["number", "9223372036854775807"]
+    assert whole["cells"][-5] == ["number", "9223372036854775807"]
 
 
 def test_a_table_has_its_schema_and_its_newest_rows_first(fresh_api: Api) -> None:
@@ -114,6 +117,25 @@ def test_counts_are_right_whatever_happens_to_the_rows(fresh_api: Api) -> None:
     assert len(fresh_api.rows("t")) == 3
 
 
+def test_a_stopped_table_says_so(fresh_api: Api) -> None:
+    # given two tables, of which a request changed the keys of one
+    for name in ("t", "u"):
+        load(fresh_api, name, ID_AND_NAME, upsert(1, id=1), key_names=["id"])
+    load(fresh_api, "t", ID_AND_NAME, upsert(2, id=2, name="x"), key_names=["id", "name"])
+
+    # when the page asks
+    stopped = {table["name"]: table["stopped"] for table in get_state(fresh_api)["tables"]}
+
+    # then it is told which one is stopped, and what keys stopped it
+    assert stopped == {"t": True, "u": False}
+    keys = [
+        (table["keys"], table["changed_keys"])
+        for table in (get_table(fresh_api, name) for name in "tu")
+    ]
+    assert keys == [(["id"], ["id", "name"]), (["id"], None)]
+    assert get_counts(fresh_api) == {"t": 1, "u": 1}
+
+
 def test_rows_that_were_there_before_are_counted(
     tmp_path: Path, run_with_faults: RunWithFaults
 ) -> None:
@@ -138,7 +160,8 @@ def test_what_there_was_no_time_to_count_is_counted_at_the_next_look(
     with monkeypatch.context() as patch:
         patch.setattr("target_stitch_import.emulator.page.tables.COUNTING_SECONDS", -1)
         # then it is not known how many rows there are
-        assert get_state(fresh_api)["tables"] == [{"id": 1, "name": "t", "rows": None, "loads": 1}]
+        (table,) = get_state(fresh_api)["tables"]
+        assert (table["name"], table["rows"], table["loads"]) == ("t", None, 1)
 
     # and with time it is
     assert get_counts(fresh_api) == {"t": 1}
@@ -155,4 +178,4 @@ def test_a_wide_table_is_cut(fresh_api: Api) -> None:
     # then it has the first columns, and says how many there are
     assert table["column_count"] == 2500
     assert len(table["columns"]) == 2000
-    assert len(table["shown"]) == len(table["rows"][0]["cells"]) == 203
+    assert len(table["shown"]) == len(table["rows"][0]["cells"]) == 205

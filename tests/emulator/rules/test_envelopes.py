@@ -69,47 +69,63 @@ ENVELOPES: list[tuple[Any, dict[str, str]]] = [
     ),
 ]
 TIME = "Expected [yyyy-MM-dd'T'HH:mm:ss.SSSSSSZ]"
-MESSAGES: list[tuple[Any, dict[str, str]]] = [
-    ([], found("#/messages/1", "JSONObject", "JSONArray")),
-    ({}, failed("#/messages/1", "required key [action] not found")),
-    ({"action": "upsert"}, failed("#/messages/1", "required key [sequence] not found")),
+ACTION = "/action: upsert is not a valid enum value"
+DATA = ": extraneous key [data] is not permitted"
+MESSAGES: list[tuple[Any, list[str], list[str]]] = [
+    # a message, why it is no activation, and why it is no upsert
     (
-        {"action": "upsert", "sequence": 1},
-        failed("#/messages/1", "required key [data] not found"),
+        {},
+        [": required key [action] not found", ": required key [sequence] not found"],
+        [
+            ": required key [action] not found",
+            ": required key [sequence] not found",
+            ": required key [data] not found",
+        ],
     ),
+    (
+        {"action": "upsert"},
+        [": required key [sequence] not found", ACTION],
+        [": required key [sequence] not found", ": required key [data] not found"],
+    ),
+    ({"action": "upsert", "sequence": 1}, [ACTION], [": required key [data] not found"]),
     (
         {**upsert(1, id=2), "table_name": "t"},
-        failed("#/messages/1", "extraneous key [table_name] is not permitted"),
+        [ACTION, DATA, ": extraneous key [table_name] is not permitted"],
+        [": extraneous key [table_name] is not permitted"],
     ),
-    ({**upsert(1, id=2), "action": 1}, found("#/messages/1/action", "String", "Integer")),
+    (
+        {**upsert(1, id=2), "action": 1},
+        ["/action: expected type: String, found: Integer", DATA],
+        ["/action: expected type: String, found: Integer"],
+    ),
     (
         {**upsert(1, id=2), "action": "delete"},
-        failed("#/messages/1/action", "delete is not a valid enum value"),
+        ["/action: delete is not a valid enum value", DATA],
+        ["/action: delete is not a valid enum value"],
     ),
     (
-        {"action": "activate_version", "sequence": 2},
-        failed("#", "required key [table_version] not found"),
+        {**upsert(1), "data": [1]},
+        [ACTION, DATA],
+        ["/data: expected type: JSONObject, found: JSONArray"],
     ),
-    ({**upsert(1), "data": [1]}, found("#/messages/1/data", "JSONObject", "JSONArray")),
-    ({**upsert(1, id=2), "sequence": "1"}, found("#/messages/1/sequence", "Integer", "String")),
-    ({**upsert(1, id=2), "sequence": 1.0}, found("#/messages/1/sequence", "Integer", "Number")),
-    ({**upsert(1, id=2), "sequence": True}, found("#/messages/1/sequence", "Integer", "Boolean")),
-    (
-        upsert(2**63, id=2),
-        failed("#", "sequence can not be above 9223372036854775807"),
-    ),
-    (
-        upsert(-(2**63), id=2),
-        failed("#/messages/1/sequence", f"{-(2**63)} is not greater or equal to {1 - 2**63}"),
+    *(
+        (
+            {**upsert(1, id=2), "sequence": sequence},
+            [ACTION, f"/sequence: expected type: Integer, found: {name}", DATA],
+            [f"/sequence: expected type: Integer, found: {name}"],
+        )
+        for sequence, name in (("1", "String"), (1.0, "Number"), (True, "Boolean"))
     ),
     (
         {**upsert(1, id=2), "time_extracted": 5},
-        found("#/messages/1/time_extracted", "String", "Integer"),
+        [ACTION, DATA, "/time_extracted: expected type: String, found: Integer"],
+        ["/time_extracted: expected type: String, found: Integer"],
     ),
     *(
         (
             {**upsert(1, id=2), "time_extracted": time},
-            failed("#/messages/1/time_extracted", f"[{time}] is not a valid date-time. {TIME}"),
+            [ACTION, DATA, f"/time_extracted: [{time}] is not a valid date-time. {TIME}"],
+            [f"/time_extracted: [{time}] is not a valid date-time. {TIME}"],
         )
         for time in (
             "",
@@ -125,6 +141,21 @@ MESSAGES: list[tuple[Any, dict[str, str]]] = [
         )
     ),
 ]
+OTHER_MESSAGES: list[tuple[Any, dict[str, str]]] = [
+    ([], found("#/messages/1", "JSONObject", "JSONArray")),
+    (
+        {"action": "activate_version", "sequence": 2},
+        failed("#", "required key [table_version] not found"),
+    ),
+    (
+        upsert(2**63, id=2),
+        failed("#", "sequence can not be above 9223372036854775807"),
+    ),
+    (
+        upsert(-(2**63), id=2),
+        failed("#/messages/1/sequence", f"{-(2**63)} is not greater or equal to {1 - 2**63}"),
+    ),
+]
 
 
 @pytest.mark.parametrize(("body", "expected"), ENVELOPES)
@@ -135,7 +166,30 @@ def test_an_envelope_that_breaks_a_rule(api: Api, body: Any, expected: dict[str,
     assert "refused" not in list_tables(api.database)
 
 
-@pytest.mark.parametrize(("message", "expected"), MESSAGES)
+def described(lines: list[str]) -> list[str]:
+    """Return the lines about one form of the second message."""
+    heading = [f": {len(lines)} schema violations found"] if len(lines) > 1 else []
+    return [f"#/messages/1{line}" for line in heading + lines]
+
+
+@pytest.mark.parametrize(("message", "activation", "upserted"), MESSAGES)
+def test_a_message_without_a_form(
+    api: Api, message: Any, activation: list[str], upserted: list[str]
+) -> None:
+    # when the second message of a batch is neither an activation nor an upsert
+    answer = api.batch(with_message(message))
+
+    # then the answer says why it is not the one, then why it is not the other
+    reason = [
+        "#: 0 subschemas matched instead of one",
+        *described(activation),
+        *described(upserted),
+    ]
+    assert answer == (400, failed("#/messages/1", " ".join(reason)))
+    assert "refused" not in list_tables(api.database)
+
+
+@pytest.mark.parametrize(("message", "expected"), OTHER_MESSAGES)
 def test_a_message_that_breaks_a_rule(api: Api, message: Any, expected: dict[str, str]) -> None:
     # when the second message of a batch breaks a rule
     # then the answer names its place, and the first is not stored either

@@ -64,10 +64,21 @@ UNPROCESSABLE: list[tuple[dict[str, Any], Any]] = [
     ({**RECORD, "data": {"status": 1}}, {"data": ["data must include keys"]}),
     ({**RECORD, "data": {"id": None}}, {"data": ["keys cannot not be null in data"]}),
     (
-        {**RECORD, "data": {"id": "x" * 256}},
-        {"data": ["String keys cannot be longer than 255 characters"]},
+        {**RECORD, "data": {"id": "x" * 1_025}},
+        {"data": ["String keys cannot be longer than 1024 characters"]},
     ),
-    ({**RECORD, "data": {"id": 1, "_sdc_x": 1}}, {"data": ["_sdc_x is a reserved name"]}),
+    (
+        {**RECORD, "data": {"id": 1, "_sdc_batched_at": 1}},
+        {"data": ["_sdc_batched_at is a reserved name"]},
+    ),
+    (
+        {**RECORD, "table_name": "_sdc_rejected"},
+        {"table_name": ["_sdc_rejected is a reserved name"]},
+    ),
+    (
+        {**without("key_names"), "key_properties": ["id"]},
+        {"key_names": [BLANK], "key_properties": ["unknown key"]},
+    ),
     (
         {**RECORD, "data": {"id": 1, "a": [0] * 10_000}},
         {"data": ["data cannot have more than 10000 data points"]},
@@ -193,6 +204,16 @@ def test_push_loads_tables_that_mix(api: Api, table: str) -> None:
         {"id": 2, "n": Decimal("1.5"), "b": None, "s": "x"},
     ]
     assert api.rows(f"{table} 2") == [{"id": 1, "o": {"a": [1]}}]
+
+
+def test_a_string_key_has_at_most_1024_characters(api: Api, table: str) -> None:
+    # when a key of push is as long as it may be, in characters of four bytes each
+    longest = "\N{GRINNING FACE}" * 1_024
+    answer = api.push([{**RECORD, "table_name": table, "data": {"id": longest}}])
+
+    # then it is taken
+    assert answer == ACCEPTED
+    assert api.rows(table) == [{"id": longest}]
 
 
 def test_a_null_says_nothing_of_a_column(api: Api, table: str) -> None:

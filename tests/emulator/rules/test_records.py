@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from target_stitch_import.emulator import list_tables
-from tests.emulator.client import ACCEPTED, ID, Api, batch, failed, upsert
+from target_stitch_import.emulator import list_tables, running_emulator
+from tests.emulator.client import ACCEPTED, ID, Api, batch, failed, not_conforming, upsert
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import requests
 
 
 @pytest.mark.parametrize("value", [None, "missing"])
@@ -47,7 +52,7 @@ def test_a_string_key_is_shorter_than_256_characters(api: Api, table: str) -> No
     # then only the first is taken
     reason = "#/a~1b: expected maxLength: 255, actual: 256"
     assert taken == ACCEPTED
-    assert refused == (400, {"error": f"Record 1 did not conform to schema: {reason}"})
+    assert refused == (400, not_conforming(1, reason))
     assert api.rows(table) == [{"a/b": longest}]
 
 
@@ -75,22 +80,100 @@ def test_a_record_has_at_most_10_000_data_points(api: Api, table: str, flat: boo
 
     # then only the first is taken, and read back whole
     reason = "#: expected: at most 10000 data points, found: 10001"
-    refusal = {"error": f"Record 0 did not conform to schema: {reason}"}
-    assert answers == [ACCEPTED, (400, refusal)]
+    assert answers == [ACCEPTED, (400, not_conforming(0, reason))]
     assert api.rows(table) == [record(10_000)]
 
 
-@pytest.mark.parametrize("name", ["_sdc_sequence", "_sdc_anything", "_sdc"])
-def test_reserved_columns_are_refused(api: Api, name: str) -> None:
-    # when a reserved name is in the schema, or only in a record
+STITCH_COLUMNS = [
+    "_sdc_sequence",
+    "_sdc_table_version",
+    "_sdc_received_at",
+    "_sdc_batched_at",
+    "_sdc_extracted_at",
+    "_sdc_replication_id",
+    "_sdc_primary_key",
+    "__sdc_primary_key",
+    "_sdc_source_key_id",
+    "_sdc_level_0_id",
+    "_sdc_level_12_id",
+]
+"""What Stitch itself writes (Import API reference, section The batch body)."""
+
+
+@pytest.mark.parametrize("name", STITCH_COLUMNS)
+def test_columns_of_stitch_are_refused(api: Api, name: str) -> None:
+    # when a column that Stitch writes is in the schema, or only in a record
     reason = f"extraneous key [{name}] is not permitted"
     declared = batch("refused", {name: {"type": "integer"}}, [upsert(1)])
     given = batch("refused", ID, [upsert(1, id=1), upsert(2, **{name: 1})])
 
     # then the answer names it
     assert api.batch(declared) == (400, failed("#/schema/properties", reason))
-    record = {"error": f"Record 1 did not conform to schema: #: {reason}"}
-    assert api.batch(given) == (400, record)
+    assert api.batch(given) == (400, not_conforming(1, f"#: {reason}"))
+    # and so it is as a key
+    keyed = batch("refused", {name: {"type": "integer"}}, [upsert(1)], key_names=[name])
+    assert api.batch(keyed) == (400, failed("#/schema/properties", reason))
+    assert "refused" not in list_tables(api.database)
+
+
+def test_other_columns_that_begin_alike_are_ordinary(api: Api, table: str) -> None:
+    # when columns of taps come, in the schema, as a key, and only in records
+    properties = {
+        "_sdc_record_hash": {"type": "string"},
+        "_sdc_deleted_at": {"type": ["null", "string"], "format": "date-time"},
+        "_sdc": {},
+        "_sdc_level_0": {},
+        "__sdc": {},
+    }
+    record = {
+        "_sdc_record_hash": "a",
+        "_sdc_deleted_at": "2024-02-29T10:00:00Z",
+        "_sdc": 1,
+        "_sdc_level_0": 2,
+        "__sdc": 3,
+        "_sdc_source_lineno": 4,
+        "_sdc_more": 5,
+    }
+    messages = [upsert(2, **record), upsert(1, _sdc_record_hash="a")]
+    body = batch(table, properties, messages, key_names=["_sdc_record_hash"])
+
+    # then they are loaded as any column, and the key is one
+    assert api.batch(body) == ACCEPTED
+    assert api.rows(table) == [record]
+
+
+def test_the_table_of_stitch_is_refused(api: Api) -> None:
+    # when the table is the one that Stitch itself writes
+    answer = api.batch(batch("_sdc_rejected", ID, [upsert(1, id=1)]))
+
+    # then it is refused, and a table with a longer name is not
+    assert answer == (400, failed("#/table_name", "_sdc_rejected is a reserved name"))
+    assert api.batch(batch("_sdc_rejected_x", ID, [upsert(1, id=1)])) == ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("record", "lines"),
+    [
+        ({"id": "x"}, "#/id: expected type: Integer, found: String"),
+        ({"id": 2, "at": "x"}, "#/at: [x] is not a valid date-time."),
+        ({"id": 2, "_sdc_batched_at": "x"}, "#: extraneous key [_sdc_batched_at] is not permitted"),
+        ({"id": 2, "a": [0] * 10_001}, "#: expected: at most 10000 data points, found: 10002"),
+    ],
+)
+def test_refusals_without_a_number(
+    tmp_path: Path, session: requests.Session, record: dict[str, Any], lines: str
+) -> None:
+    # given an emulator that does not say which record it is about
+    with running_emulator(tmp_path / "stitch.db", answers="unplaced") as emulator:
+        api = Api(emulator.url, emulator.database, session)
+        properties = {**ID, "at": {"type": "string", "format": "date-time"}}
+
+        # when the second record breaks a rule
+        status, answer = api.batch(batch("t", properties, [upsert(1, id=1), upsert(2, **record)]))
+
+    # then the answer has the reason, and no number
+    assert status == 400
+    assert answer["error"].startswith(f"Record did not conform to schema: {lines}")
 
 
 def test_a_nested_field_may_have_any_name(api: Api, table: str) -> None:

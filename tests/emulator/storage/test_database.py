@@ -45,9 +45,34 @@ def test_a_whole_row_is_replaced(api: Api, table: str) -> None:
 
     # then the field is null, and so is the version
     (row,) = api.rows(table, system_columns=True)
-    time = row.pop("_sdc_batched_at")
-    assert row == {"id": 1, "name": None, "_sdc_sequence": 2, "_sdc_table_version": None}
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", time)
+    received_at, batched_at = row.pop("_sdc_received_at"), row.pop("_sdc_batched_at")
+    assert row == {
+        "id": 1,
+        "name": None,
+        "_sdc_sequence": 2,
+        "_sdc_table_version": None,
+        "_sdc_extracted_at": None,
+    }
+    # and the times of the request and of its loading are there
+    for time in (received_at, batched_at):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", time)
+    assert received_at <= batched_at
+
+
+def test_a_row_has_the_time_of_its_extraction(api: Api, table: str) -> None:
+    # given a row whose message says when it was extracted
+    extracted = {"time_extracted": "2024-02-29T10:00:00.123456Z"}
+    messages = [{**upsert(1, id=1), **extracted}, upsert(1, id=2)]
+    load(api, table, ID, *messages, key_names=["id"])
+
+    # then only that row has the time
+    rows = api.rows(table, system_columns=True)
+    times = [row["_sdc_extracted_at"] for row in rows]
+    assert times == ["2024-02-29T10:00:00.123456Z", None]
+
+    # and it has none when a record without it replaces it
+    load(api, table, ID, upsert(2, id=1), key_names=["id"])
+    assert api.rows(table, system_columns=True)[0]["_sdc_extracted_at"] is None
 
 
 def test_several_keys(api: Api, table: str) -> None:
@@ -122,6 +147,9 @@ def test_a_table_can_be_looked_at_with_sqlite(api: Api) -> None:
         "numbers": {"type": ["integer", "number"]},
         "nothing": {"type": "null"},
         "elsewhere": {"$ref": "#/properties/string", "type": "string"},
+        "exact": {"type": ["null", "string"], "format": "singer.decimal"},
+        "also": {"anyOf": [{"type": "string", "format": "singer.decimal"}, {"type": "null"}]},
+        "_sdc_deleted_at": {"type": "string"},
     }
     values = {"integer": 5, "number": 1.5, "boolean": True, "string": "x", "object": {"a": 1}}
     load(api, "looked_at", properties, upsert(1, **values, array=[1]), key_names=["integer"])
@@ -143,34 +171,57 @@ def test_a_table_can_be_looked_at_with_sqlite(api: Api) -> None:
             "numbers": "NUMERIC",
             "nothing": "",
             "elsewhere": "",
+            "exact": "DECIMAL TEXT",
+            "also": "DECIMAL TEXT",
+            "_sdc_deleted_at": "TEXT",
             "_sdc_sequence": "INTEGER",
             "_sdc_table_version": "INTEGER",
+            "_sdc_received_at": "TEXT",
             "_sdc_batched_at": "TEXT",
+            "_sdc_extracted_at": "TEXT",
         }
         (row,) = connection.execute("SELECT * FROM looked_at")
         assert row[:6] == (5, 1.5, 1, "x", '{"a": 1}', "[1]")
 
 
 def test_a_database_is_taken_up_again(tmp_path: Path, session: requests.Session) -> None:
-    # given tables that an emulator has loaded, one of them with a superseded row and an odd name
+    # given tables that an emulator has loaded, with odd names, and one that is stopped
     database = tmp_path / "stitch.db"
     properties = {"Id": {"type": "integer"}, "ID": {"type": "string"}}
     with running_emulator(database) as emulator:
         api = Api(emulator.url, database, session)
         load(api, "T", properties, upsert(1, Id=1, ID="a"), upsert(2, Id=2, ID="a"))
-        load(api, "T", properties, upsert(3, Id=3, ID="a"), key_names=["ID"])
         load(api, "t", properties, upsert(1, Id=1, ID="a"), key_names=["Id"])
+        load(api, "stopped", properties, upsert(1, Id=1, ID="a"), key_names=["Id"])
+        load(api, "stopped", properties, upsert(2, Id=2, ID="a"), key_names=["ID"])
 
     # when another emulator goes on with the database
     with running_emulator(str(database)) as emulator:
         api = Api(emulator.url, database, session)
-        load(api, "T", properties, upsert(4, Id=4, ID="a"), key_names=["ID"])
+        load(api, "T", properties, upsert(4, Id=4, ID="a"))
         load(api, "t", properties, upsert(2, Id=1, ID="b"), key_names=["Id"])
+        load(api, "stopped", properties, upsert(3, Id=1, ID="b"), key_names=["Id"])
 
     # then it knows all about them
-    assert list_tables(database) == ["T", "t"]
-    assert read_table(database, "T") == [{"Id": 1, "ID": "a"}, {"Id": 4, "ID": "a"}]
+    assert list_tables(database) == ["T", "t", "stopped"]
+    assert [row["Id"] for row in read_table(database, "T")] == [1, 2, 4]
     assert read_table(database, "t") == [{"Id": 1, "ID": "b"}]
+    assert read_table(database, "stopped") == [{"Id": 1, "ID": "a"}]
+
+
+def test_a_database_of_another_version_is_left_alone(tmp_path: Path) -> None:
+    # given a database that an emulator of another layout has written
+    database = tmp_path / "stitch.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE _sdc_tables (name, physical, key_names)")
+
+    # when an emulator is to go on with it
+    # then it says what to do
+    with (
+        pytest.raises(sqlite3.DatabaseError, match="delete it, or name another file"),
+        running_emulator(database),
+    ):
+        pass
 
 
 def test_there_is_nothing_to_read(api: Api, tmp_path: Path) -> None:

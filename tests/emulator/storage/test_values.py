@@ -273,3 +273,60 @@ def test_decoding_refuses_or_agrees(data: bytes) -> None:
 
     # then what is not refused is JSON
     assert _exact(value) == _exact(_reference(data.decode()))
+
+
+DECIMALS = {
+    "0": "0",
+    "12.50": "12.50",
+    "-0.00": "-0.00",
+    "007": "7",
+    "+.5": "0.5",
+    "5.": "5",
+    "1e400": "1E+400",
+    "12345678901234567890123456.789012345678": "12345678901234567890123456.789012345678",
+    "9" * 5000: "9" * 5000,
+}
+
+
+def test_strings_that_are_decimals(api: Api, table: str) -> None:
+    # when strings of digits are posted as decimals
+    schema = {"type": ["null", "string"], "format": "singer.decimal"}
+    post(api, table, schema, [json.dumps(text) for text in DECIMALS])
+
+    # then they are numbers, with every digit that came
+    values = [row["v"] for row in api.rows(table)]
+    assert [str(value) for value in values] == list(DECIMALS.values())
+    assert {type(value) for value in values} == {Decimal}
+
+
+def test_strings_that_are_no_decimals_stay_strings(api: Api, table: str) -> None:
+    # when a column of decimals gets strings that are none
+    schema = {"type": ["null", "string"], "format": "singer.decimal"}
+    texts = [
+        "",
+        "x",
+        "NaN",
+        "Infinity",
+        "1,5",
+        "1_0",
+        " 1",
+        "1\n",
+        "\u0661",
+        "1e99999999999999999999",
+    ]
+    post(api, table, schema, [json.dumps(text) for text in texts])
+
+    # then they are what they were
+    assert [row["v"] for row in api.rows(table)] == texts
+
+
+def test_equal_decimals_are_one_key(api: Api, table: str) -> None:
+    # when two records have one decimal as their key, written with other digits
+    schema = {"type": "string", "format": "singer.decimal"}
+    post(api, table, schema, ['"1.50"', '"1.5"', '"15e-1"', '"15"'], key_names=["v"])
+
+    # then the later replaces the earlier
+    assert [(row["n"], row["v"]) for row in api.rows(table)] == [
+        (2, Decimal("1.5")),
+        (3, Decimal(15)),
+    ]
