@@ -67,16 +67,17 @@ class RecordEditor:
         return record if edited is None else bytes(edited)
 
     def replace(
-        self, record: bytes, columns: Sequence[str], values: Iterable[msgspec.Raw]
+        self, record: bytes, columns: Sequence[tuple[str, bool]], values: Iterable[msgspec.Raw]
     ) -> bytes | None:
-        """Do what ``edit`` does, by the date-times that a record has and their columns.
+        """Do what ``edit`` does, by the date-times that a record has.
 
-        None if that is not possible: a value can't be read, or stands in other columns, too.
+        ``columns`` has for each value its column, and whether it may be null. None if that is not
+        possible: a value can't be read, or stands in other columns, too.
         """
         texts = [*map(bytes, values)]
         edited = set()
-        for column, text in zip(columns, texts, strict=True):
-            if text == b"null":
+        for (column, permits_null), text in zip(columns, texts, strict=True):
+            if text == b"null" and permits_null:
                 continue
             if text not in edited:
                 is_plain = text.startswith(b'"') and text.isascii()

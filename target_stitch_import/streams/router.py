@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.batches.body_formats import body_format
-from target_stitch_import.errors import RecordBeforeSchemaError
+from target_stitch_import.errors import InvalidSchemaError, RecordBeforeSchemaError
 from target_stitch_import.records.editor import EditOptions
 from target_stitch_import.schemas.posted import (
     DECIMAL,
@@ -86,6 +86,23 @@ class Router:
                 f"{kind} of stream {name!r} came before its SCHEMA; the tap must write that first"
             )
         return stream
+
+    def require_columns(self) -> None:
+        """Return if each stream has something to load, or may have had.
+
+        Raises:
+            InvalidSchemaError: A SCHEMA names neither columns nor keys, and no record came.
+        """
+        counts = self._pipeline.metrics.streams
+        for name, stream in self._streams.items():
+            if stream.message.key_properties or b'"properties"' in bytes(stream.message.schema):
+                continue
+            of_tables = [counts[route.sink.stream_name] for route in stream.routes]
+            if not any(each.records or each.quarantined for each in of_tables):
+                raise InvalidSchemaError(
+                    f"the schema of stream {name!r} has no properties, and no record came: "
+                    "perhaps no field is selected in the catalog"
+                )
 
     def _create_sink(self, stream: StreamDefinition) -> StitchSink:
         """Return the table's sink; a new one where the schema has changed."""
