@@ -106,31 +106,29 @@ class Router:
 
     def _create_sink(self, stream: StreamDefinition) -> StitchSink:
         """Return the table's sink; a new one where the schema has changed."""
-        config = self._target.config
+        config, name = self._target.config, stream.name
         keys = [] if config["load_method"] == "append-only" else stream.key_properties
-        sink = self._sinks.get(stream.name)
         bookmarks = stream.bookmark_properties
-        if isinstance(sink, StitchSink) and sink.matches(stream.schema, keys, bookmarks):
+        only_types = config["schema_checks"] == "types"
+        judged = without_checks(stream.schema, keys) if only_types else stream.schema
+        sink = self._sinks.get(name)
+        if isinstance(sink, StitchSink) and sink.matches(judged, keys, bookmarks):
             return sink
-        if (table := self._tables.get(stream.name)) is None:
-            sequencer = Sequencer(by_arrival=config["sequence_source"] == "received_at")
-            table = self._tables[stream.name] = Table(stream.name, sequencer)
-        is_batch = config["endpoint"] == "batch"
-        with_decimals = is_batch and config["decimals"] == DECIMAL
-        posted = posted_schema(stream.schema, keys, decimals=with_decimals)
-        judged = stream.schema
-        if config["schema_checks"] == "types":
-            posted, judged = without_checks(posted, keys), without_checks(judged, keys)
+        decimals = config["endpoint"] == "batch" and config["decimals"] == DECIMAL
+        posted = posted_schema(stream.schema, keys, decimals=decimals)
+        if only_types:
+            posted = without_checks(posted, keys)
+        table = self._table(name)
         table.describe(self._target.logger, keys, column_types(posted))
         return StitchSink(
             self._target,
-            stream.name,
+            name,
             judged,
             keys,
             bookmark_properties=bookmarks,
             table=table,
             pipeline=self._pipeline,
-            body_format=body_format(config, stream.name, posted, keys, bookmarks),
+            body_format=body_format(config, name, posted, keys, bookmarks),
             posted=posted,
             edits=EditOptions(
                 normalize=config["normalize_datetimes"],
@@ -139,6 +137,12 @@ class Router:
             timestamps=self._timestamps,
             by_bookmark=self._bookmark_sequencer(stream, table),
         )
+
+    def _table(self, name: str) -> Table:
+        if name not in self._tables:
+            by_arrival = self._target.config["sequence_source"] == "received_at"
+            self._tables[name] = Table(name, Sequencer(by_arrival=by_arrival))
+        return self._tables[name]
 
     def _bookmark_sequencer(
         self, stream: StreamDefinition, table: Table

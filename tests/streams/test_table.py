@@ -27,8 +27,10 @@ def test_other_key_properties_than_before_are_warned_of(
     table.describe(logger, ["shop", "id"], {"id": INTEGER})
     # then that is said once, with what Stitch does
     assert caplog.messages == [
-        'Records of stream \'orders\' have key properties ["id","shop"] now, and had ["id"]. '
-        "Stitch stops loading a table whose primary key changes."
+        (
+            'Records of stream \'orders\' have key properties ["id","shop"] now, and had ["id"]. '
+            "Stitch stops loading a table whose primary key changes."
+        )
     ]
 
 
@@ -40,8 +42,10 @@ def test_other_types_than_before_are_warned_of(caplog: pytest.LogCaptureFixture)
     table.describe(logger, ["id"], {"id": INTEGER, "x": NUMBER, "y": INTEGER, "z": INTEGER})
     # then the column is named, with what Stitch does
     assert caplog.messages == [
-        "Records of stream 'orders' have number in column 'x' now, and had integer. "
-        "Stitch splits a column whose type changes."
+        (
+            "Records of stream 'orders' have number in column 'x' now, and had integer. "
+            "Stitch splits a column whose type changes."
+        )
     ]
 
 
