@@ -74,6 +74,9 @@ class QuarantineError(TargetStitchImportError):
 class DeliveryError(TargetStitchImportError):
     """A request failed."""
 
+    is_answer = True
+    """False if nothing came from the Import API: no answer, or some other server's page."""
+
 
 class TransientError(DeliveryError):
     """A failure that a retry may get past, ``retry_after`` seconds later if the service says so."""

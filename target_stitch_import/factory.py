@@ -10,7 +10,8 @@ from target_stitch_import.config.urls import base_url
 from target_stitch_import.delivery.pipeline import Pipeline
 from target_stitch_import.delivery.quarantine import Quarantine
 from target_stitch_import.delivery.refusals import Refusals
-from target_stitch_import.delivery.retry import Retry
+from target_stitch_import.delivery.retry import Retry, RetryLog
+from target_stitch_import.delivery.startup import Startup
 from target_stitch_import.records.checking import find_invalid
 
 if TYPE_CHECKING:
@@ -49,13 +50,16 @@ def create_pipeline(
     return Pipeline(
         connect if dry_run is None else lambda: dry_run,
         write_state,
-        create_retry=partial(Retry, float(config["max_retry_seconds"]), max_seconds),
+        create_retry=partial(
+            Retry, float(config["max_retry_seconds"]), max_seconds, log=RetryLog()
+        ),
         max_rows=config["batch_size_rows"],
         max_bytes=config["max_batch_bytes"],
         max_age=float(config["max_batch_age_seconds"]),
         parallel=1 if dry_run else config["max_parallel_requests"],  # keeps the order of bodies
         refusals=Refusals(set_aside, find_invalid, validates=config["validate_records"]),
         check_status=config["check_status"] and dry_run is None,
+        startup=Startup(float(config["startup_timeout_seconds"]), base_url(config)),
         metrics=dry_run.metrics if dry_run else None,
     )
 

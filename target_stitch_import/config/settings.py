@@ -102,6 +102,14 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "which a request is retried.",
     ),
     th.Property(
+        "startup_timeout_seconds",
+        th.NumberType(exclusive_minimum=0, maximum=MAX_SECONDS),
+        default=60,
+        title="Startup timeout",
+        description="Seconds after which the run fails if the service has not answered once: a "
+        "wrong address, most often. The status check and the batches share them.",
+    ),
+    th.Property(
         "max_retry_seconds",
         th.NumberType(minimum=0, maximum=MAX_SECONDS),
         default=900,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from target_stitch_import.delivery.refusals import Refusals
     from target_stitch_import.delivery.retry import Retry
+    from target_stitch_import.delivery.startup import Startup
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 
@@ -60,6 +61,7 @@ class Pipeline:
         parallel: int,
         refusals: Refusals | None = None,
         check_status: bool = False,
+        startup: Startup | None = None,
         metrics: Metrics | None = None,
     ) -> None:
         """Post over the clients that ``connect`` returns; write STATEs with ``write_state``.
@@ -79,6 +81,7 @@ class Pipeline:
             DeliveryOptions(create_retry, limit, refusals, self.metrics),
             parallel=parallel,
             check_status=check_status,
+            startup=startup,
         )
         self.builder = BatchBuilder(
             self.delivery.submit,

@@ -12,6 +12,7 @@ import time
 from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
+from target_stitch_import.delivery.startup import Startup
 from target_stitch_import.delivery.task import DeliveryOptions, DeliveryTask
 from target_stitch_import.errors import DeliveryError, TransientError
 
@@ -41,10 +42,12 @@ class DeliveryScheduler:
         *,
         parallel: int,
         check_status: bool = False,
+        startup: Startup | None = None,
     ) -> None:
         """Call ``on_acknowledged`` with the number of each batch that is acknowledged.
 
-        With ``check_status``, nothing is posted before the service was asked if it is up.
+        With ``check_status``, nothing is posted before the service was asked if it is up. The
+        delivery fails once the budget of ``startup`` is spent.
         """
         self._workers = workers
         self._on_acknowledged = on_acknowledged
@@ -52,6 +55,7 @@ class DeliveryScheduler:
         self._parallel = parallel
         self._status = options.create_retry() if check_status else None
         self._tasks: dict[int, DeliveryTask] = {}
+        self._startup = startup or Startup()
         self._deadline = math.inf
         self._deadline_seen = False
         self._stopping = False
@@ -92,6 +96,8 @@ class DeliveryScheduler:
         if self._tasks and time.monotonic() >= self._deadline:
             error = DeliveryError("the time that a signal leaves is over")
             self._fail("the batches in flight", error)
+        if self._tasks and time.monotonic() >= self._startup.deadline:
+            self._fail("the batches in flight", self._startup.give_up())
         if self._failure is not None:
             raise self._failure
         self._post_what_may_start()
@@ -117,7 +123,8 @@ class DeliveryScheduler:
         """Post nothing more; wait for the posts in flight, and close the connections."""
         self._stopping = True
         self._handle_outcomes()
-        while (posts := self._posts()) and time.monotonic() < self._deadline:
+        deadline = min(self._deadline, self._startup.deadline)
+        while (posts := self._posts()) and time.monotonic() < deadline:
             self._workers.wait(self._seconds_to_first(posts))
             self._handle_outcomes()
         self._workers.close()
@@ -130,7 +137,8 @@ class DeliveryScheduler:
         return {key: retry for key, retry in self._retries().items() if retry.in_flight}
 
     def _seconds_to_first(self, retries: dict[int, Retry]) -> float | None:
-        first = min([self._deadline, *(each.next_at for each in retries.values() if each.next_at)])
+        ends = [self._deadline, self._startup.deadline]
+        first = min([*ends, *(each.next_at for each in retries.values() if each.next_at)])
         return None if first == math.inf else max(0.0, first - time.monotonic())
 
     def _retry_before_deadline(self) -> None:
@@ -159,6 +167,8 @@ class DeliveryScheduler:
             return
         self._retry_before_deadline()
         now = time.monotonic()
+        if self._tasks:
+            self._startup.begin(now)
         if self._status is not None:
             if self._tasks and not self._status.in_flight and self._status.next_at <= now:
                 self._workers.start(_STATUS, methodcaller("check_status"))
@@ -200,6 +210,7 @@ class DeliveryScheduler:
                 self._handle_outcome(key, kind("the answer had no end, and was given up"))
 
     def _handle_outcome(self, key: int, error: Exception | None) -> None:
+        self._startup.handle_outcome(error)
         if key == _STATUS:
             self._handle_status(error)
             return
@@ -237,6 +248,7 @@ class DeliveryScheduler:
     def _fail(self, subject: object, error: Exception) -> DeliveryError:
         self._stopping = True
         if self._failure is None:
+            error = self._startup.explain(error)
             self._failure = DeliveryError(f"{subject} could not be delivered: {error}")
             self._failure.__cause__ = error
         return self._failure

@@ -110,6 +110,7 @@ class DeliveryTask:
         batch = part.batch
         if error is None:
             metrics.acknowledged(batch.contents, len(batch.body))
+            self.retry.log.end_outage()
             self._options.body_limit.handle_accepted(batch)
             self._replace_part([])
             if part.is_first_half:

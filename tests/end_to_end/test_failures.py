@@ -83,7 +83,7 @@ def test_every_acceptance_counts(answer: int, tmp_path: Path) -> None:
             ),
             "client ID does not belong",
         ),
-        ((404, HTML, {}), "404 Please log in"),
+        ((404, HTML, {}), "404 Please log in. There is no Import API: check the setting api_url."),
         ((415, b"Content-Type must be application/json", {}), "Content-Type must be"),
         ((400, b'{"error": "Invalid JSON schema: unknown type: [x]"}', {}), "unknown type: [x]"),
         ((302, b"", {"Location": "https://elsewhere.example/"}), "is not followed"),
@@ -117,6 +117,27 @@ def test_a_service_that_is_not_there_is_tried_until_the_budget_is_spent(tmp_path
     assert (run.exit_code, run.stdout) == (1, b"")
     assert "attempts in" in run.last_line
     assert "refused" in run.last_line
+
+
+@pytest.mark.parametrize("page", [None, HTML])
+def test_an_address_that_is_not_the_services_fails_early(
+    page: bytes | None, tmp_path: Path
+) -> None:
+    # given an address at which nobody listens, or another server answers
+    with running_service(lambda _: (200, page or b"", {})) as service:
+        service.status = lambda _: (200, page or b"", {})
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        url = service.url if page else f"http://127.0.0.1:{port}"
+        config = {"token": "secret-token", "api_url": url, "startup_timeout_seconds": 2}
+        # when a record is loaded, with the retry budget of fifteen minutes
+        run = piped(config, tmp_path, ONE_RECORD)
+    # then the run ends after the time to start, and asks what a person would
+    assert (run.exit_code, run.stdout) == (1, b"")
+    assert f"{url} has given no answer of the Import API for 2 s" in run.last_line
+    assert "Is the setting api_url right" in run.last_line
+    # and the attempts, which failed alike, are one line
+    assert run.stderr.count("Next attempt in") == 1
 
 
 def test_a_broken_connection_is_tried_again(tmp_path: Path) -> None:

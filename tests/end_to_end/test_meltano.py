@@ -45,14 +45,14 @@ def meltano_command() -> Path:
     return command
 
 
-def run_demo_job(emulator: Emulator, source: Path, home: Path) -> str:
-    """Run the job ``demo`` of ``meltano.yml``, with what Meltano keeps of it in ``home``.
+def meltano_environment(emulator: Emulator, home: Path) -> dict[str, str]:
+    """Return the environment to load into an emulator, with what Meltano keeps in ``home``.
 
     The environments of the plugins stay in the project, to be made only once.
     """
     mine = ("MELTANO", "TAP_", "TARGET_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
-    environment |= {
+    return environment | {
         "MELTANO_CLI_DISABLE_VERSION_CHECK": "true",
         "MELTANO_DATABASE_URI": f"sqlite:///{home / 'meltano.db'}",
         "MELTANO_PROJECT_READONLY": "true",
@@ -61,10 +61,20 @@ def run_demo_job(emulator: Emulator, source: Path, home: Path) -> str:
         "TARGET_STITCH_IMPORT_TOKEN": TOKEN,
         "XDG_STATE_HOME": str(home),  # its logs
     }
+
+
+def run_demo_job(emulator: Emulator, source: Path, home: Path) -> str:
+    """Run the job ``demo`` of ``meltano.yml``; return what Meltano logs."""
+    environment = meltano_environment(emulator, home)
     for table, files in FILES.items():
         environment[f"TAP_{table.upper()}_PATHS"] = json.dumps([str(source / files)])
+    return run_meltano(environment, "run", "demo")
+
+
+def run_meltano(environment: dict[str, str], *arguments: str) -> str:
+    """Run a command of Meltano to its good end; return what it prints."""
     # Without the .env of whoever works in this repository.
-    command = [str(meltano_command()), "--env-file", os.devnull, "run", "demo"]
+    command = [str(meltano_command()), "--env-file", os.devnull, *arguments]
     done = subprocess.run(
         command,
         cwd=PROJECT,
@@ -145,6 +155,16 @@ def test_second_run_replicates_only_what_is_new(
         f"dev:tap-{table}-to-target-stitch-import": {table: sorted(map(str, source.glob(files)))}
         for table, files in FILES.items()
     }
+
+
+def test_the_access_can_be_checked(emulator: Emulator, tmp_path: Path) -> None:
+    # Given the setting of the emulator's address / When the recipe's command is run
+    environment = meltano_environment(emulator, tmp_path)
+    printed = run_meltano(environment, "invoke", "target-stitch-import", "--test")
+    # Then it says what was checked, and nothing is loaded
+    assert f"Status: ok. {emulator.url} is up." in printed
+    assert "Credentials: ok." in printed
+    assert list(list_tables(emulator.database)) == []
 
 
 def test_settings_are_those_of_the_target() -> None:
