@@ -221,4 +221,4 @@ class CommandTarget(Target, abc.ABC):
         except Exception as error:
             cls.logger.critical("%s", str(error) or type(error).__name__)
             cls.logger.debug("Where it happened:", exc_info=True)
-            sys.exit(1)
+            sys.exit(getattr(error, "exit_code", 1))

@@ -9,6 +9,7 @@
     │   └── InvalidRecordError
     │       └── MissingKeyError
     ├── QuarantineError          check the quarantine file, or why so many records go there
+    │   └── SetAsideError        all is done, but some records are in the quarantine
     └── DeliveryError            check the service, or the access to it
         ├── TransientError       a retry may help; ends the run when the retries are used up
         ├── AccessError          check the token, the region, the client ID or the integration
@@ -23,6 +24,8 @@ the token, and of a record only its key values.
 
 from __future__ import annotations
 
+import os
+
 from singer_sdk.exceptions import (
     InvalidJSONSchema,
     InvalidRecord,
@@ -34,6 +37,9 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 class TargetStitchImportError(Exception):
     """Base class of every error of this package."""
+
+    exit_code = 1
+    """The exit code of a run that ends with it: 1 needs a person, 75 may pass by itself."""
 
 
 class InputError(TargetStitchImportError, InvalidInputLine):
@@ -71,6 +77,12 @@ class QuarantineError(TargetStitchImportError):
     """A record can't be written to the quarantine."""
 
 
+class SetAsideError(QuarantineError):
+    """All is delivered but the records in the quarantine, and ``fail_on_quarantine`` is set."""
+
+    exit_code = 3
+
+
 class DeliveryError(TargetStitchImportError):
     """A request failed."""
 
@@ -80,6 +92,8 @@ class DeliveryError(TargetStitchImportError):
 
 class TransientError(DeliveryError):
     """A failure that a retry may get past, ``retry_after`` seconds later if the service says so."""
+
+    exit_code = os.EX_TEMPFAIL
 
     def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
         super().__init__(reason)

@@ -11,7 +11,12 @@ from target_stitch_import.batch_files.loader import BatchFiles
 from target_stitch_import.batches.splitting import as_singer, describe_record
 from target_stitch_import.command import CommandTarget
 from target_stitch_import.delivery.pipeline import StateWriter, Terminated, restore_signal_handlers
-from target_stitch_import.errors import DeliveryError, RejectedError, TargetStitchImportError
+from target_stitch_import.errors import (
+    DeliveryError,
+    RejectedError,
+    SetAsideError,
+    TargetStitchImportError,
+)
 from target_stitch_import.factory import create_pipeline, create_quarantine
 from target_stitch_import.reporting.reporter import Reporter
 from target_stitch_import.singer.positions import line_number
@@ -19,6 +24,7 @@ from target_stitch_import.singer.reader import MessageReader
 from target_stitch_import.streams.router import Router
 from target_stitch_import.streams.run_loader import RunLoader
 from target_stitch_import.streams.sink import StitchSink
+from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -86,7 +92,7 @@ class TargetStitchImport(CommandTarget):
 
         Raises:
             InputError: A line of the input can't be used.
-            QuarantineError: A record can't be set aside.
+            QuarantineError: A record can't be set aside, or was and ``fail_on_quarantine`` is set.
             DeliveryError: A batch can't be delivered.
             Terminated: A signal asked to end.
         """
@@ -94,8 +100,16 @@ class TargetStitchImport(CommandTarget):
         self._quarantine = self.dry_run or create_quarantine(self.config, source)
         pipeline = self._pipeline  # there from the start, so that a signal finds it
         try:
-            with Reporter(pipeline, self.logger, quiet=self.dry_run is not None):
+            quiet = self.dry_run is not None
+            path = self.config.get("quarantine_path")
+            with Reporter(pipeline, self.logger, quiet=quiet, quarantine_path=path):
                 self._load(source, pipeline)
+            set_aside = pipeline.metrics.total.quarantined
+            if set_aside and self.config["fail_on_quarantine"] and not quiet:
+                raise SetAsideError(
+                    f"{counted(set_aside, 'record was', 'records were')} set aside in {path}, all "
+                    "others are delivered; the setting fail_on_quarantine makes this a failure"
+                )
         finally:  # another program may use this as a library, and go on
             restore_signal_handlers(self._handle_termination, self._handlers_before)
             pipeline.cancel_alarm()

@@ -87,10 +87,13 @@ def _find_errors(config: dict[str, Any], logger: logging.Logger) -> list[str]:
     if config.get("on_invalid_record") == "quarantine":
         if "quarantine_path" not in config:
             errors.append("quarantine_path: must be set with on_invalid_record 'quarantine'")
-    elif "quarantine_path" in config or "max_quarantined" in config:
+    elif (
+        any(map(config.get, ("quarantine_path", "fail_on_quarantine")))
+        or "max_quarantined" in config
+    ):
         logger.warning(
-            "Settings quarantine_path and max_quarantined have no effect while on_invalid_record is "
-            "'fail'."
+            "Settings quarantine_path, max_quarantined and fail_on_quarantine have no effect while "
+            "on_invalid_record is 'fail'."
         )
     return errors
 

@@ -187,6 +187,14 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "fails; no limit by default.",
     ),
     th.Property(
+        "fail_on_quarantine",
+        th.BooleanType,
+        default=False,
+        title="Fail on quarantine",
+        description="Whether a run that has set records aside ends with exit code 3 once all others "
+        "are delivered.",
+    ),
+    th.Property(
         "sequence_source",
         th.StringType,
         allowed_values=["time_extracted", "replication_key", "received_at"],

@@ -251,4 +251,5 @@ class DeliveryScheduler:
             error = self._startup.explain(error)
             self._failure = DeliveryError(f"{subject} could not be delivered: {error}")
             self._failure.__cause__ = error
+            self._failure.exit_code = getattr(error, "exit_code", 1)
         return self._failure

@@ -33,11 +33,19 @@ MAX_SUMMARIES: Final = 100  # streams with a line of their own in the summary; o
 class Reporter:
     """Reports a run while its ``with`` block lasts, and sums it up at the end."""
 
-    def __init__(self, pipeline: Pipeline, logger: logging.Logger, *, quiet: bool = False) -> None:
-        """Report the run of a ``pipeline``.
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        logger: logging.Logger,
+        *,
+        quiet: bool = False,
+        quarantine_path: str | None = None,
+    ) -> None:
+        """Report the run of a ``pipeline``; ``quarantine_path`` is where records are set aside.
 
         Nothing is reported if ``logger`` lets no INFO pass, or with ``quiet``.
         """
+        self._quarantine_path = quarantine_path
         self._pipeline = pipeline
         self._metrics = pipeline.metrics
         self._logger = logger
@@ -110,7 +118,7 @@ class Reporter:
             self._log(text, "other_streams", rest, rest.seconds, streams=hidden)
         seconds = metrics.clock() - metrics.began
         self._log(
-            f"Run {outcome}: {counted(len(streams), 'stream')}, {_describe(metrics.total)}, "
+            f"{self._describe_end(outcome)}: {counted(len(streams), 'stream')}, {_describe(metrics.total)}, "
             f"{counted(metrics.states, 'STATE')}, {seconds:,.1f} s.",
             "run_summary",
             metrics.total,
@@ -119,6 +127,15 @@ class Reporter:
             streams=len(streams),
             states=metrics.states,
         )
+
+    def _describe_end(self, outcome: str) -> str:
+        total = self._metrics.total
+        if outcome != "completed":
+            return outcome.capitalize()
+        if total.quarantined:
+            set_aside = counted(total.quarantined, "record")
+            return f"Completed, {set_aside} set aside in {self._quarantine_path}"
+        return "Completed" if total.requests else "Nothing to load"
 
     def _log(
         self, text: str, event: str, counts: StreamCounts, seconds: float, **more: Any

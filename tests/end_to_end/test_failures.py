@@ -114,7 +114,7 @@ def test_a_service_that_is_not_there_is_tried_until_the_budget_is_spent(tmp_path
     # when a record is loaded with a small budget
     run = piped({**config, "max_retry_seconds": 1}, tmp_path, ONE_RECORD)
     # then it says how long it tried and what came of it
-    assert (run.exit_code, run.stdout) == (1, b"")
+    assert (run.exit_code, run.stdout) == (75, b"")
     assert "attempts in" in run.last_line
     assert "refused" in run.last_line
 
@@ -133,7 +133,7 @@ def test_an_address_that_is_not_the_services_fails_early(
         # when a record is loaded, with the retry budget of fifteen minutes
         run = piped(config, tmp_path, ONE_RECORD)
     # then the run ends after the time to start, and asks what a person would
-    assert (run.exit_code, run.stdout) == (1, b"")
+    assert (run.exit_code, run.stdout) == (75, b"")
     assert f"{url} has given no answer of the Import API for 2 s" in run.last_line
     assert "Is the setting api_url right" in run.last_line
     # and the attempts, which failed alike, are one line

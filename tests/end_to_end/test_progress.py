@@ -79,10 +79,13 @@ def summary(stderr: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     return {line["stream_name"]: line["extra"] for line in streams}, run["extra"]
 
 
+ENDS = ("Completed", "Failed: ", "Nothing to load: ")
+
+
 def reported(run: Run) -> list[str]:
     """Return the messages of the summary."""
     messages = [line.rpartition(" | ")[2] for line in run.stderr.splitlines()]
-    return [text for text in messages if text.startswith(("Stream '", "Run "))]
+    return [text for text in messages if text.startswith(("Stream '", *ENDS))]
 
 
 @pytest.mark.parametrize(
@@ -131,14 +134,14 @@ def test_people_get_it_as_text(service: Service, tmp_path: Path) -> None:
     assert orders.startswith("Stream 'orders': 20 records, ")
     assert items.startswith("Stream 'items': 20 records, ")
     assert empty.startswith("Stream 'empty': 0 records, 0 bytes, 0 requests, ")
-    assert total.startswith("Run completed: 3 streams, 40 records, ")
+    assert total.startswith("Completed: 3 streams, 40 records, ")
     assert total in run.last_line
     assert run.states == [{"at": 1}]
 
 
 def test_a_run_of_nothing_has_one_too(service: Service, tmp_path: Path) -> None:
     run = piped(service.config(), tmp_path, b"")
-    assert [line.partition(",")[0] for line in reported(run)] == ["Run completed: 0 streams"]
+    assert [line.partition(",")[0] for line in reported(run)] == ["Nothing to load: 0 streams"]
 
 
 def test_an_activation_is_a_request_and_no_record(service: Service, tmp_path: Path) -> None:
@@ -219,7 +222,7 @@ def test_a_failure_ends_with_it_and_then_with_the_reason(tmp_path: Path) -> None
     # then what was delivered before is told, and the last line is the reason
     assert run.exit_code == 1
     assert reported(run)[0].startswith("Stream 'orders': 1 record, ")
-    assert reported(run)[-1].startswith("Run failed: 1 stream, 1 record, ")
+    assert reported(run)[-1].startswith("Failed: 1 stream, 1 record, ")
     assert "Line 3 of the input" in run.last_line
 
 
@@ -247,7 +250,7 @@ def test_a_signal_ends_with_it(service: Service, tmp_path: Path) -> None:
         # then it ends with what it has come to
         stderr = process.stderr.read().decode()
         assert process.wait(60) == 143
-    assert "Run ended by a signal: 1 stream, 1 record, " in stderr
+    assert "Ended by a signal: 1 stream, 1 record, " in stderr
 
 
 def _often(folder: Path) -> str:
@@ -352,7 +355,7 @@ def test_a_terminal_has_a_table_that_lives(width: int, tmp_path: Path) -> None:
         screen.hang_up()
         left = screen.lines
     assert not any(line.startswith("stream ") for line in left)
-    assert "Run completed: 2 streams, 6 records, " in "".join(left)
+    assert "Completed: 2 streams, 6 records, " in "".join(left)
     # and nothing of the terminal was changed that would have to be changed back
     assert b"\x1b[?" not in screen.raw
 
@@ -406,7 +409,7 @@ def test_a_terminal_may_be_left_alone(
             process.communicate(tap_output(*LINES), timeout=60)
         screen.hang_up()
     assert b"\x1b" not in screen.raw
-    assert (b"Run completed" in screen.raw) is ("LOGLEVEL" not in env)
+    assert (b"Completed: " in screen.raw) is ("LOGLEVEL" not in env)
 
 
 def test_no_colour_is_asked_for(service: Service, tmp_path: Path) -> None:

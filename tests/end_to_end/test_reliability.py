@@ -140,7 +140,7 @@ def test_when_the_budget_is_spent_the_last_safe_state_is_written(
         # when two tables are loaded with a small budget
         run = piped({**config, "max_retry_seconds": 1}, tmp_path, two_tables())
         # then the run says how long it tried, and what the last answer was
-        assert run.exit_code == 1
+        assert run.exit_code == 75
         assert "given up after " in run.last_line
         assert " attempts in 1 s; the last ended with: " in run.last_line
         assert is_clean(run)
@@ -225,7 +225,7 @@ def test_while_the_service_is_down_nothing_is_posted(tmp_path: Path) -> None:
 def test_a_window_longer_than_the_budget_ends_the_run(tmp_path: Path) -> None:
     with misbehaving("maintenance=99999", tmp_path) as (emulator, config):
         run = piped({**config, "max_retry_seconds": 0.5}, tmp_path, two_tables())
-        assert (run.exit_code, run.stdout, list_tables(emulator.database)) == (1, b"", [])
+        assert (run.exit_code, run.stdout, list_tables(emulator.database)) == (75, b"", [])
     assert "given up after" in run.last_line
     assert "Down for maintenance" in run.last_line
 
