@@ -93,12 +93,12 @@ class RecordValidator:
         while not _accepts_all(self._quick_test, waiting, decoded):
             at = len(decoded)
             try:
-                checked[at] = self._judge(checked[at])
+                checked[at], struct = self._judge(checked[at])
             except InvalidRecordError as invalid:
                 error = invalid
                 del checked[at:]
                 break
-            decoded.append(None)
+            decoded.append(struct)
         if self.editor is None or self._are_right(decoded):
             return checked, error
         edited, unreadable = self._edit(self.editor, checked, decoded)
@@ -192,21 +192,22 @@ class RecordValidator:
 
         return accept
 
-    def _judge(self, record: bytes) -> bytes:
+    def _judge(self, record: bytes) -> tuple[bytes, object]:
         """Return a record that the current quick test does not accept as it may be posted.
 
-        Another quick test that accepts it is the first from here on.
+        Another quick test that accepts it is the first from here on, and what that returns comes
+        with the record; None with one that is judged exactly.
         """
         for test in chain([*self._made_tests], iter(self._next_quick_test, _accept_nothing)):
             try:
-                test(record)
+                decoded = test(record)
             except _IN_DOUBT:
                 continue
             self._quick_test = test
-            return record
+            return record, decoded
         if (rest := self.reserved.remove(record)) is not None:
             return self._judge(rest)
-        return self._judge_exactly(record)
+        return self._judge_exactly(record), None
 
     @cached_property
     def _exact_verdict(self) -> Callable[[Any], str | None]:
@@ -216,9 +217,8 @@ class RecordValidator:
         values = _decode_object(record)
         if reserved := [*filter(is_reserved, values)]:  # only the exact decoding could read it
             self.reserved.note(reserved)
-            return self._judge(
-                encode_exactly({k: v for k, v in values.items() if k not in reserved})
-            )
+            kept = {name: value for name, value in values.items() if name not in reserved}
+            return self._judge_exactly(encode_exactly(kept))
         for key in self._keys:
             if not _is_unusable_key(value := values.get(key)):
                 continue

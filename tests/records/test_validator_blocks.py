@@ -90,7 +90,7 @@ class CountingValidator(RecordValidator):
 
     judged = 0
 
-    def _judge(self, record: bytes) -> bytes:
+    def _judge(self, record: bytes) -> tuple[bytes, object]:
         self.judged += 1
         return super()._judge(record)
 
