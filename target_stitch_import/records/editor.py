@@ -53,6 +53,11 @@ class RecordEditor:
     options: EditOptions
     normalized: Counter[str] = field(default_factory=Counter)
     """The date-times that have got another form, by column."""
+    has_decimals: bool = field(init=False)
+    """Whether numbers become strings, too."""
+
+    def __post_init__(self) -> None:
+        self.has_decimals = self.place.has_decimals()
 
     def edit(self, record: bytes) -> bytes:
         """Return a record as it may be posted; the same object if nothing is to be edited.

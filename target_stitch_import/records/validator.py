@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from functools import cached_property, partial
-from itertools import chain
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 import jsonschema_rs
@@ -68,9 +68,7 @@ class RecordValidator:
         place = find_places(schema if posted is None else posted, not_null=key_properties)
         self.editor = None if place is None else RecordEditor(place, options)
         """Edits the records; None if the schema has nothing to edit."""
-        self._datetimes: DatetimeCheck | None = None
-        if place is not None and not place.has_decimals():
-            self._datetimes = DatetimeCheck(place)
+        self._datetimes = None if place is None else DatetimeCheck(place)
         self._keys = tuple(key_properties)
         self._known = frozenset(schema["properties"])
         self._schema = schema
@@ -99,36 +97,39 @@ class RecordValidator:
                 del checked[at:]
                 break
             decoded.append(struct)
-        if self.editor is None or self._are_right(decoded):
+        if self.editor is None or self._datetimes is None:
             return checked, error
-        edited, unreadable = self._edit(self.editor, checked, decoded)
+        edited, unreadable = self._edit(self.editor, self._datetimes, checked, decoded)
         return edited, unreadable or error
 
-    def _are_right(self, decoded: list[object]) -> bool:
-        """Return True if nothing is to be edited in records that are ``decoded`` by quick tests."""
-        return self._datetimes is not None and all(decoded) and self._datetimes.accepts(decoded)
-
     def _edit(
-        self, editor: RecordEditor, checked: list[bytes], decoded: list[object]
+        self,
+        editor: RecordEditor,
+        datetimes: DatetimeCheck,
+        checked: list[bytes],
+        decoded: list[object],
     ) -> tuple[list[bytes], InvalidRecordError | None]:
-        """Edit records, up to the first one that has a value that can't be read."""
+        """Edit records, up to the first one that has a value that can't be read.
+
+        The quick tests, by which they are ``decoded``, have not judged date-times.
+        """
+        are_decoded = all(decoded)
+        are_right = are_decoded and datetimes.accepts(decoded)
+        if are_right and not editor.has_decimals:
+            return checked, None
         edited: list[bytes] = []
+        can_replace = are_decoded and not editor.has_decimals
+        values = datetimes.values(decoded) if can_replace else repeat(None)
         try:
-            if self._datetimes is None or not all(decoded):
-                for record, struct in zip(checked, decoded, strict=True):
-                    edited.append(self._edit_exactly(editor, record, struct))
-                return edited, None
-            values = self._datetimes.values(decoded)
-            for record, struct, (columns, texts) in zip(checked, decoded, values, strict=True):
-                done = editor.replace(record, columns, texts)
-                edited.append(done or self._edit_exactly(editor, record, struct))
+            for record, struct, found in zip(checked, decoded, values):  # noqa: B905 - it has no end
+                done = editor.replace(record, *found) if found else None
+                if done is None:
+                    is_judged = are_right or struct is None
+                    done = editor.edit(record if is_judged else self._judge_exactly(record))
+                edited.append(done)
         except InvalidRecordError as error:
             return edited, error
         return edited, None
-
-    def _edit_exactly(self, editor: RecordEditor, record: bytes, struct: object) -> bytes:
-        """Edit a record, which a quick test may have decoded: that does not judge date-times."""
-        return editor.edit(record if struct is None else self._judge_exactly(record))
 
     def key_values(self, record: bytes) -> dict[str, Any]:
         """Return what a record has in its key properties, to name it in a message."""
