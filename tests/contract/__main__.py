@@ -20,7 +20,7 @@ from tests.contract.case import Request
 from tests.contract.cases import CASES
 from tests.contract.report import counts, print_results, rules_page, write_json
 from tests.contract.runner import run
-from tests.contract.service import NoAnswerError, Service
+from tests.contract.service import ATTEMPTS, NoAnswerError, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ REPORT: Final = Path("build/contract.json")
 DIFFERS: Final = 1
 NOT_TOLD: Final = 2
 """The exit code if the tests could not run, or a request got no answer."""
-_TOKEN: Final = "token-of-the-emulator"  # noqa: S105
+_TOKEN: Final = "token-of-the-emulator"
 _CLIENT_ID: Final = 4231
 _NOTHING: Final = Request("batch", {})
 """A request that is refused by everyone, but for other reasons where the access is wrong."""
@@ -56,7 +56,11 @@ def main(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> int
     print_results(results, sys.stdout)
     version = importlib.metadata.version("target-stitch-import")
     url = "the emulator" if service.is_emulator else service.url
-    write_json(results, options.output, url=url, version=version)
+    try:
+        write_json(results, options.output, url=url, version=version)
+    except OSError as error:
+        sys.stderr.write(f"contract: {options.output} can't be written: {error.strerror}\n")
+        return NOT_TOLD
     sys.stdout.write(
         f"All of it is in {options.output}. docs/contract.md says what to do with it.\n"
     )
@@ -101,7 +105,7 @@ def _service(environment: Mapping[str, str]) -> Iterator[Service]:
         service = Service(**settings)
     except ValueError as error:
         raise CannotRunError(f"CONTRACT_API_URL and CONTRACT_TOKEN: {error}") from None
-    with service:
+    with contextlib.closing(service):
         _ask(environment, service)
         yield service
 
@@ -113,7 +117,7 @@ def _emulator() -> Iterator[Service]:
         running_emulator(
             Path(folder) / "stitch.db", token=_TOKEN, client_id=_CLIENT_ID
         ) as emulator,
-        Service(emulator.url, _TOKEN, _CLIENT_ID, is_emulator=True) as service,
+        contextlib.closing(Service(emulator.url, _TOKEN, _CLIENT_ID, is_emulator=True)) as service,
     ):
         yield service
 
@@ -135,10 +139,11 @@ def _settings(environment: Mapping[str, str]) -> dict[str, Any]:
 def _ask(environment: Mapping[str, str], service: Service) -> None:
     """Say what is going to happen, and go on only with YES=1."""
     sent = [each.request for each in CASES if each.request is not None and not each.not_sent]
+    most = ATTEMPTS * sum(map(rows, sent))
     sys.stdout.write(
-        f"This posts {len(sent)} requests to {service.url}, with at most {sum(map(rows, sent))} rows, "
-        f"into tables whose names begin with {PREFIX}, and none else. Some are wrong on purpose. "
-        "Delete the tables afterwards.\n"
+        f"This posts {len(sent)} requests to {service.url}. Some are wrong on purpose. Even if all "
+        f"were accepted, they would be at most {most} rows, all of them in tables whose names begin "
+        f"with {PREFIX}. Delete these afterwards.\n"
     )
     if service.client_id is None:
         sys.stdout.write("CONTRACT_CLIENT_ID is not set: push is not tested.\n")

@@ -117,7 +117,9 @@ def _from_transit(record: list[Any]) -> dict[str, Any]:
 def _records(request: Request) -> Iterator[Any]:
     for table in _tables(request):
         messages = table.get("messages", [table])
-        yield from (each for each in messages if each.get("action") != "activate_version")
+        for message in messages:
+            if message.get("action") != "activate_version":
+                yield message.get("data")
 
 
 def _items(value: Any) -> int:

@@ -33,7 +33,7 @@ class Request:
     """Text is sent as it is, anything else as JSON; ``CLIENT_ID`` stands for the account's."""
     method: Literal["GET", "POST"] = "POST"
     content_type: str = "application/json"
-    token: Literal["given", "none", "wrong", "of another region"] = "given"  # noqa: S105
+    token: Literal["given", "none", "wrong", "of another region"] = "given"
     min_bytes: int = 0
     """The body is filled up to this size with blanks."""
 
@@ -52,7 +52,7 @@ class Expected:
         statuses = " or ".join(map(str, self.statuses))
         if self.acknowledges:
             return "accepted"
-        text = " ... ".join(self.text).replace(" | ", " or ")
+        text = " ... ".join(self.text).replace(" | ", " or ").strip()
         return f"{statuses}: {text}" if text else statuses
 
 

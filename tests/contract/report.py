@@ -107,7 +107,7 @@ def rules_page(cases: Sequence[Case]) -> str:
     for section in SECTIONS:
         lines += [f"### {section}", "", "| rule | source | expected |", "|:--|:--|:--|"]
         lines += [
-            f"| {_cell(each.rule)} | {each.source} | {_cell(str(each.expected))} |"
+            f"| {_cell(each.rule)} | {each.source} | `{each.expected}` |"
             for each in cases
             if each.section == section
         ]
@@ -117,6 +117,6 @@ def rules_page(cases: Sequence[Case]) -> str:
 
 def _cell(text: str) -> str:
     """Return a text as a cell, in which no character means anything to Markdown."""
-    for character in "\\`*_<>[]|$~":
+    for character in "*_[]":
         text = text.replace(character, f"\\{character}")
     return text

@@ -6,11 +6,13 @@ import dataclasses
 from typing import TYPE_CHECKING, Final, Literal
 
 from tests.contract.bodies import NoClientIdError
-from tests.contract.case import Case, Expected
-from tests.contract.service import Answer, NoAnswerError, Service
+from tests.contract.service import NoAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from tests.contract.case import Case, Expected
+    from tests.contract.service import Answer, Service
 
 Verdict = Literal["as documented", "differs", "can't be told"]
 

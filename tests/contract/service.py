@@ -14,18 +14,15 @@ import requests
 from tests.contract.bodies import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-
     from tests.contract.case import Request
 
-ATTEMPTS: Final = 3
-"""How often a request is sent at most, where no answer of the service comes."""
-_WAIT_SECONDS: Final = 2
+ATTEMPTS: Final = 2
+"""How often a request is sent at most: a second time where no answer of the service comes."""
+WAIT_SECONDS: Final = 3
 _TIMEOUT_SECONDS: Final = 60
 _NO_ANSWER: Final = (408, 429, 502, 503, 504)
 """Statuses that say nothing of the request: the service is busy, down, or behind a proxy that is."""
-_WRONG_TOKEN: Final = "no-such-token-of-the-contract-tests"  # noqa: S105
+_WRONG_TOKEN: Final = "no-such-token-of-the-contract-tests"
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -54,7 +51,6 @@ class Service:
         client_id: int | None = None,
         *,
         is_emulator: bool = False,
-        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         """Create the service.
 
@@ -63,7 +59,6 @@ class Service:
             token: the access token.
             client_id: the client ID of the account; without it push is not tested.
             is_emulator: whether cases may run that are not sent to the service.
-            sleep: waits some seconds, between two attempts.
 
         Raises:
             ValueError: the URL or the token can't be used.
@@ -73,38 +68,27 @@ class Service:
         self.client_id = client_id
         self.is_emulator = is_emulator
         self._token = token
-        self._sleep = sleep
         self._session = requests.Session()
         if is_emulator:
             self._session.trust_env = False  # no proxy between two ports of this machine
 
-    def __enter__(self) -> Service:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the connections."""
         self._session.close()
 
     def send(self, request: Request) -> Answer:
-        """Send a request, again where the service is busy or down.
+        """Send a request, and once more where the service is busy or down.
 
         Raises:
             NoAnswerError: no answer came that says something of the request.
             NoClientIdError: the request needs a client ID, and there is none.
         """
         body = encode(request, self.client_id)
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self._send(request, body)
-            except NoAnswerError:
-                if attempt == ATTEMPTS:
-                    raise
-            self._sleep(_WAIT_SECONDS * attempt)
-        raise AssertionError
+        try:
+            return self._send(request, body)
+        except NoAnswerError:
+            time.sleep(WAIT_SECONDS)
+        return self._send(request, body)
 
     def _send(self, request: Request, body: bytes | None) -> Answer:
         headers = {"Content-Type": request.content_type} if body is not None else {}

@@ -37,28 +37,28 @@ CASES: Final = (
         "The status needs no token",
         ENDPOINTS,
         "documentation",
-        Request("status", method="GET", token="none"),  # noqa: S106
+        Request("status", method="GET", token="none"),
         Expected((200,), ('"name": "pipeline.gate"', '"status": "OK"')),
     ),
     _case(
         "A request without a token is refused",
         ACCESS,
         "documentation",
-        Request("batch", _BODY, token="none"),  # noqa: S106
+        Request("batch", _BODY, token="none"),
         refused(401, '"message": "Not Authorized"'),
     ),
     _case(
         "A request with a wrong token is refused",
         ACCESS,
         "documentation",
-        Request("batch", _BODY, token="wrong"),  # noqa: S106
+        Request("batch", _BODY, token="wrong"),
         refused(401, '"message": "Not Authorized"'),
     ),
     Case(
         "A token of another region is refused",
         ACCESS,
         "documentation",
-        Request("batch", _BODY, token="of another region"),  # noqa: S106
+        Request("batch", _BODY, token="of another region"),
         refused(401, '"message": "Invalid region."'),
         not_sent="it needs a token of another region",
     ),

@@ -55,7 +55,7 @@ def _taken() -> list[Case]:
             "Records of several tables are taken in push", PUSH, "documentation", tables, ACCEPTED
         ),
         _case(
-            "A text that looks like a date-time is judged in no way",
+            "A text that is no good date-time is taken in push, where no type says what it is",
             PUSH,
             "inferred",
             [texts],

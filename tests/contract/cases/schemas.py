@@ -1,4 +1,4 @@
-"""Schemas: which are taken, and how records are held against them."""
+"""Schemas: which are taken, and how records are checked against them."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ _COLUMNS: Final[tuple[tuple[str, str, Any, Any, Expected, Source], ...]] = (
         "documentation",
     ),
     (
-        "A type below the top is held, too",
+        "A record breaks a type below its top level",
         "deep",
         {"type": "array", "items": {"type": "object", "properties": {"a": {"type": "integer"}}}},
         [{"a": 1}, {"a": "x"}],
