@@ -123,6 +123,9 @@ class CommandTarget(Target, abc.ABC):
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
         errors = self._find_unreadable()
+        errors += configuration.find_unknown(
+            self._environment, self._env_var_prefix, schema, self.logger
+        )
         errors += configuration.prepare_config(self._config, schema, self.logger)
         if self.dry_run is not None:
             schema = {**schema, "required": []}  # a dry run needs no token

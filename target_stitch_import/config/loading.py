@@ -41,6 +41,13 @@ _UNSUPPORTED: Final = {
 }
 
 
+_NO_SETTINGS: Final = ("loglevel", "log_config")
+"""What the SDK reads from the environment by itself."""
+
+_LIKENESS: Final = 0.7  # 1 is equal
+"""From here on, an unknown name is a setting with a typo, and not one of another program."""
+
+
 class Secret(str):
     """A string that logs and tracebacks don't show."""
 
@@ -57,6 +64,7 @@ def prepare_config(
 
     Returns what is wrong beyond what the schema can check, one line each.
     """
+    errors = []
     _translate_vendor_settings(config, logger)
     for name in [name for name, value in config.items() if value is None]:
         del config[name]  # null stands for the default
@@ -64,13 +72,50 @@ def prepare_config(
         if name in _VENDOR_SETTINGS:
             logger.info("Setting %s of the vendor's target %s.", name, _VENDOR_SETTINGS[name])
         elif name not in schema["properties"] and name != "add_record_metadata":
-            near = get_close_matches(name, schema["properties"], 1)
-            hint = f"; did you mean {near[0]}?" if near else "."
-            logger.warning("Setting %s is not known and is ignored%s", name, hint)
+            if near := _find_near(name, schema):
+                errors.append(f"{name}: is not a setting; did you mean {near}?")
+            else:
+                logger.warning("Setting %s is not known and is ignored.", name)
         elif schema["properties"].get(name, {}).get("secret") and isinstance(value, str):
             config[name] = Secret(value)
     _convert_numbers(config, schema)
-    return _find_errors(config, logger)
+    return errors + _find_errors(config, logger)
+
+
+def find_unknown(
+    environment: Mapping[str, str], prefix: str, schema: Mapping[str, Any], logger: logging.Logger
+) -> list[str]:
+    """Return which variables with the ``prefix`` seem to be settings with a typo, a line each.
+
+    Others that are unknown are logged. Meltano's own begin with a further underscore.
+    """
+    errors = []
+    objects = (
+        f"{name}_" for name, each in schema["properties"].items() if "object" in each["type"]
+    )
+    no_settings = (*_NO_SETTINGS, "_", *objects)
+    for variable in environment:
+        name = variable.removeprefix(prefix).lower()
+        if not variable.startswith(prefix) or name in schema["properties"]:
+            continue
+        if name.startswith(no_settings):
+            continue
+        if near := _find_near(name, schema):
+            errors.append(f"{variable}: is not a setting; did you mean {prefix}{near.upper()}?")
+        else:
+            logger.warning("Setting %s is not known and is ignored.", variable)
+    return errors
+
+
+def _find_near(name: str, schema: Mapping[str, Any]) -> str | None:
+    """Return the setting that a name resembles, whatever its case and underscores are."""
+    known = {_letters(each): each for each in (*schema["properties"], *_VENDOR_SETTINGS)}
+    near = get_close_matches(_letters(name), known, 1, _LIKENESS)
+    return known[near[0]] if near and name not in _VENDOR_SETTINGS else None
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.lower())
 
 
 def _find_errors(config: dict[str, Any], logger: logging.Logger) -> list[str]:

@@ -135,6 +135,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"load_method": "overwrite"}, "half a table"),
     ({"load_method": "merge"}, "load_method: 'merge' is not one of"),
     ({"add_record_metadata": True}, "Stitch itself writes such columns"),
+    ({"max_batch_byte": 5}, "max_batch_byte: is not a setting; did you mean max_batch_bytes?"),
     ({"stream_maps": 5}, "stream_maps: 5 is not of type"),
     ({"stream_maps": {"__else__": 5}}, "stream_maps.__else__: 5 is not valid under any"),
 ]
@@ -177,13 +178,13 @@ def test_a_config_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
 def test_null_means_the_default_and_unknown_settings_are_told(
     service: Service, tmp_path: Path
 ) -> None:
-    # given a config with nulls, as orchestrators write them, and a misspelled name
-    config = service.config(batch_size_rows=None, region=None, max_batch_byte=5)
+    # given a config with nulls, as orchestrators write them, and a name of another program
+    config = service.config(batch_size_rows=None, region=None, hard_delete=True)
     # when it is used
     run = piped(config, tmp_path, ONE_RECORD)
-    # then the defaults hold, and the misspelled one is told
+    # then the defaults hold, and the unknown one is told
     assert run.exit_code == 0
-    assert "Setting max_batch_byte is not known" in run.stderr
+    assert "Setting hard_delete is not known" in run.stderr
 
 
 def test_the_config_of_the_vendors_target_works_as_it_stands(
