@@ -130,7 +130,8 @@ class CommandTarget(Target, abc.ABC):
         if self.dry_run is not None:
             schema = {**schema, "required": []}  # a dry run needs no token
         validator = JSONSchemaValidator(schema)
-        errors += map(configuration.describe_error, validator.iter_errors(self._config))
+        describe = partial(configuration.describe_error, prefix=self._env_var_prefix)
+        errors += map(describe, validator.iter_errors(self._config))
         if errors and raise_errors:
             raise ConfigValidationError("Config validation failed", errors=errors)
         return errors
@@ -143,7 +144,7 @@ class CommandTarget(Target, abc.ABC):
             try:
                 read = super().cb_config(ctx, param, (path,))
             except (OSError, ValueError, TypeError, RecursionError) as error:
-                reason = str(error) if isinstance(error, OSError) else "it is not a JSON object"
+                reason = configuration.describe_unreadable(path, error)
                 cls.logger.critical("Config %s can't be read: %s", path, reason)
                 sys.exit(1)
             merged.config |= read.config

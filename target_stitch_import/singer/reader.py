@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import re
 import select
 import sys
 import time
@@ -46,6 +47,9 @@ _MOMENT: Final = 0.002  # seconds
 _MAX_REASON: Final = 300  # characters
 
 _DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+_CSV: Final = re.compile(rb'(?:"[^"]*"|[\w.-]+)(?:[,;\t](?:"[^"]*"|[\w.-]*))+\r?')
+"""The names of columns, or values without spaces."""
 
 _decode = msgspec.json.Decoder(Message).decode
 
@@ -106,6 +110,8 @@ class MessageReader(GenericSingerReader[Any]):
                         raise
                     counts[str(item.__struct_config__.tag)] += 1
             self._chunk_bytes = _wanted_bytes(lines, streams)
+        if not counts:
+            logger.warning("Nothing came from the tap, not one message. Look at its stderr.")
         return counts
 
     def deserialize_json(self, line: bytes) -> Any:
@@ -136,6 +142,11 @@ class MessageReader(GenericSingerReader[Any]):
                 self.wait(None)
             return
         _widen(descriptor)
+        if os.isatty(descriptor):
+            logger.warning(
+                "Waiting for a tap on stdin, as in: tap-anything | target-stitch-import. "
+                "Here stdin is this terminal; Ctrl-C ends the wait."
+            )
         while True:
             self.wait(descriptor)
             if not (chunk := _read(descriptor, self._chunk_bytes)):
@@ -175,6 +186,7 @@ class MessageReader(GenericSingerReader[Any]):
         return messages, None
 
     def _decode_exactly(self, line: bytes, error: Exception) -> Message | None:
+        is_last = not line.endswith(b"\n")
         line = line.rstrip(b"\n")
         if self.line <= 1 and line.startswith(BYTE_ORDER_MARK):
             message: Message | None = self.deserialize_json(line.removeprefix(BYTE_ORDER_MARK))
@@ -184,7 +196,7 @@ class MessageReader(GenericSingerReader[Any]):
         if (b"NaN" in line or b"Infinity" in line) and (
             repaired := replace_non_finite(line)
         ) != line:
-            message = self.deserialize_json(repaired)
+            message = self.deserialize_json(repaired if is_last else repaired + b"\n")
             self._warn_of_repair(getattr(message, "stream", None))
             return message
         if isinstance(error, msgspec.ValidationError):
@@ -193,6 +205,14 @@ class MessageReader(GenericSingerReader[Any]):
             raise self._bad_line("is nested too deeply") from None
         if has_lone_surrogate(line, error):
             return self._record_with_half_a_pair(line)
+        if is_last and "truncated" in str(error):
+            raise self._bad_line(
+                "breaks off: the tap ended in the middle of this line. Look at its stderr"
+            ) from None
+        if self.line <= 1 and _CSV.fullmatch(line):
+            raise self._bad_line(
+                "looks like CSV; this target reads Singer messages, as a tap writes them"
+            ) from None
         raise self._bad_line(f"is not JSON: {error}") from None
 
     def _record_with_half_a_pair(self, line: bytes) -> RecordMessage:

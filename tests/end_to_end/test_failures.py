@@ -234,7 +234,34 @@ def test_half_a_line_at_the_end_is_named(service: Service, tmp_path: Path) -> No
     run = piped(service.config(), tmp_path, data)
     # then what came before is safe, and the line is named
     assert (run.exit_code, service.ids, run.states) == (1, [7], [{"at": 7}])
-    assert "Line 4 of the input: it is not JSON" in run.last_line
+    assert "Line 4 of the input: it breaks off: the tap ended in the middle" in run.last_line
+
+
+@pytest.mark.parametrize(
+    "data", [b"id,name\n1,a\n", b'"id";"the name"\r\n1;a\r\n', b"id\tname", b"1,,x\n"]
+)
+def test_csv_is_recognized(data: bytes, service: Service, tmp_path: Path) -> None:
+    run = piped(service.config(), tmp_path, data)
+    assert run.exit_code == 1
+    assert "Line 1 of the input: it looks like CSV; this target reads Singer" in run.last_line
+
+
+@pytest.mark.parametrize("data", [b"starting, please wait\n", b"INFO a,b\n", b"hello\n"])
+def test_other_text_is_not_taken_for_csv(data: bytes, service: Service, tmp_path: Path) -> None:
+    assert "it is not JSON" in piped(service.config(), tmp_path, data).last_line
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n"])
+def test_an_input_without_a_message_is_a_warning(
+    data: bytes, service: Service, tmp_path: Path
+) -> None:
+    # given a tap that wrote nothing / when it is loaded
+    run = piped(service.config(), tmp_path, data)
+    # then the run ends well, and says where to look and that there was nothing to load
+    assert run.exit_code == 0
+    (line,) = [line for line in run.stderr.splitlines() if "WARNING" in line]
+    assert "Nothing came from the tap, not one message. Look at its stderr." in line
+    assert "Nothing to load: " in run.last_line
 
 
 def test_a_schema_again_and_again_is_no_matter(service: Service, tmp_path: Path) -> None:
