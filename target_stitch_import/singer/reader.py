@@ -199,6 +199,10 @@ class MessageReader(GenericSingerReader[Any]):
             message = self.deserialize_json(repaired if is_last else repaired + b"\n")
             self._warn_of_repair(getattr(message, "stream", None))
             return message
+        if self.line <= 1 and _CSV.fullmatch(line):
+            raise self._bad_line(
+                "looks like CSV; this target reads Singer messages, as a tap writes them"
+            ) from None
         if isinstance(error, msgspec.ValidationError):
             raise self._bad_line(f"is not a Singer message: {error}") from None
         if isinstance(error, RecursionError):
@@ -208,10 +212,6 @@ class MessageReader(GenericSingerReader[Any]):
         if is_last and "truncated" in str(error):
             raise self._bad_line(
                 "breaks off: the tap ended in the middle of this line. Look at its stderr"
-            ) from None
-        if self.line <= 1 and _CSV.fullmatch(line):
-            raise self._bad_line(
-                "looks like CSV; this target reads Singer messages, as a tap writes them"
             ) from None
         raise self._bad_line(f"is not JSON: {error}") from None
 
