@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 GRACE_SECONDS: Final = 20.0
 """Seconds for delivery after a signal: less than the 30 that container platforms give."""
 
+REPEAT_SECONDS: Final = 2.0
+"""Seconds after a signal from which on the same one again ends the process at once."""
+
 
 class Terminated(Exception):  # noqa: N818 - it is no error
     """The run ends because of a signal; ``exit_code`` is what a shell expects after it."""
@@ -92,6 +95,7 @@ class Pipeline:
         )
         self.signum: int | None = None
         """The signal that asked the run to end, or None."""
+        self._signalled_at = 0.0
         self.before_abort: Callable[[], None] = lambda: None
         """Called, in a signal handler, before the process ends at once."""
         self._alarm_before: tuple[SignalHandler, tuple[float, float]] | None = None
@@ -135,15 +139,21 @@ class Pipeline:
         self.checkpoint.release()
 
     def terminate(self, signum: int) -> None:
-        """Ask the run to end after a signal; a second signal ends the process at once.
+        """Ask the run to end after a signal; the same one again ends the process at once.
+
+        It does so after ``REPEAT_SECONDS``. What comes earlier, or is another signal, belongs to the
+        first one: Meltano sends SIGTERM a few milliseconds after the terminal's SIGINT.
 
         What is read is delivered for at most ``GRACE_SECONDS``. An alarm ends the process shortly
         after that, until ``cancel_alarm`` is called.
         """
+        now = time.monotonic()
         if self.signum is not None:
-            self._abort(signum)
-        self.signum = signum
-        self.delivery.set_deadline(time.monotonic() + GRACE_SECONDS)
+            if signum == self.signum and now >= self._signalled_at + REPEAT_SECONDS:
+                self._abort(signum)
+            return
+        self.signum, self._signalled_at = signum, now
+        self.delivery.set_deadline(now + GRACE_SECONDS)
         # In case something blocks for longer: a stdout that nobody reads, a disk.
         handler = signal.signal(signal.SIGALRM, lambda *_: self._abort(signum))
         timer = signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS + 1)

@@ -149,7 +149,7 @@ class DeliveryScheduler:
         # Not logged by the signal handler: it may have interrupted one that writes to the log.
         logger.info(
             "A signal asks to end: the batches in flight are delivered, for at most %.0f s. "
-            "A second signal stops at once.",
+            "The same signal again, two seconds later, stops at once.",
             self._deadline - time.monotonic(),
         )
         for retry in self._retries().values():

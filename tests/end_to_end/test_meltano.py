@@ -7,6 +7,8 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +17,10 @@ import jsonschema
 import pytest
 import yaml  # type: ignore[import-untyped,unused-ignore]
 
-from target_stitch_import.emulator import list_tables, read_table
+from target_stitch_import.emulator import list_tables, read_table, running_emulator
 from tests.support.meltano import PROJECT, check_capabilities, check_settings, declared_loader
+from tests.support.running import COMMAND
+from tests.support.terminal import terminal
 
 if TYPE_CHECKING:
     from target_stitch_import.emulator import Emulator
@@ -155,6 +159,79 @@ def test_second_run_replicates_only_what_is_new(
         f"dev:tap-{table}-to-target-stitch-import": {table: sorted(map(str, source.glob(files)))}
         for table, files in FILES.items()
     }
+
+
+TAP = """#!{python}
+import json, signal, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+schema = {{"properties": {{"id": {{"type": "integer"}}}}}}
+say = lambda **message: print(json.dumps(message), flush=True)
+say(type="SCHEMA", stream="orders", schema=schema, key_properties=["id"])
+say(type="RECORD", stream="orders", record={{"id": 1}})
+say(type="STATE", value={{"at": 1}})
+time.sleep(600)
+"""
+"""Writes a record and a STATE, and goes on living."""
+
+
+def project_that_waits(folder: Path) -> None:
+    """Make a project with a tap that goes on living, and with the target of this environment."""
+    tap = folder / "tap-waiting"
+    tap.write_text(TAP.format(python=sys.executable))
+    tap.chmod(0o755)
+    loader = {"executable": COMMAND, "settings": [{"name": "token"}, {"name": "api_url"}]}
+    plugins = {
+        "extractors": [{"name": "tap-waiting", "namespace": "tap_waiting", "executable": str(tap)}],
+        "loaders": [
+            {
+                "name": "target-stitch-import",
+                "namespace": "target_stitch_import",
+                "config": {"max_batch_age_seconds": 600},
+                **loader,
+            }
+        ],
+    }
+    project = {
+        "requires_meltano": ">=4",
+        "project_id": "a-test",
+        "default_environment": "dev",
+        "environments": [{"name": "dev"}],
+        "plugins": plugins,
+    }
+    (folder / "meltano.yml").write_text(yaml.safe_dump(project))
+
+
+def test_ctrl_c_lets_the_target_deliver_what_it_has_read(tmp_path: Path) -> None:
+    # Given a run on a terminal, with a record in an open batch, and a service that is slow
+    project_that_waits(tmp_path)
+    with (
+        running_emulator(tmp_path / "stitch.db", faults="slow*9,slow_seconds=3") as emulator,
+        terminal(width=200) as screen,
+    ):
+        environment = meltano_environment(emulator, tmp_path) | {
+            "MELTANO_PROJECT_READONLY": "false",
+            "TERM": "xterm",
+        }
+        process = subprocess.Popen(
+            ["setsid", "--ctty", meltano_command(), "run", "tap-waiting", "target-stitch-import"],
+            cwd=tmp_path,
+            env=environment,
+            stdin=screen.theirs,
+            stdout=screen.theirs,
+            stderr=screen.theirs,
+        )
+        try:
+            screen.wait_for("target-stitch-import v")
+            time.sleep(3)  # until the record is read
+            # When somebody presses Ctrl-C, at which Meltano sends SIGTERM, too
+            screen.press(b"\x03")
+            process.wait(60)
+        finally:
+            process.kill()
+            process.wait()
+        # Then the record is delivered, and the target says so
+        assert read_table(emulator.database, "orders") == [{"id": 1}]
+    assert "all that came before it is delivered." in "".join(screen.lines)
 
 
 def test_the_access_can_be_checked(emulator: Emulator, tmp_path: Path) -> None:

@@ -169,7 +169,36 @@ def test_a_signal_behind_the_end_of_the_input_counts_too(tmp_path: Path) -> None
         assert ended(process)[:2] == (143, b'{"at": 1}\n')
 
 
-def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
+def test_a_signal_that_follows_another_does_not_cut_it_short(tmp_path: Path) -> None:
+    # given a service that answers late
+    may_answer = threading.Event()
+
+    def answer(_: Request) -> ServiceResponse:
+        may_answer.wait(60)
+        return ACCEPTED
+
+    with (
+        running_service(answer) as service,
+        fed(service, tmp_path, LINES, batch_size_rows=1) as process,
+    ):
+        wait_for(lambda: service.requests)
+        # when Ctrl-C is followed by SIGTERM and by another Ctrl-C at once, and by SIGTERM much later
+        process.send_signal(signal.SIGINT)
+        _read_until(process, b"A signal asks to end")
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        threading.Event().wait(2.2)
+        process.send_signal(signal.SIGTERM)
+        threading.Event().wait(0.2)
+        may_answer.set()
+        # then what was read is delivered all the same
+        code, stdout, stderr = ended(process)
+    assert (code, stdout) == (130, b'{"at": 1}\n')
+    assert "Ended by signal 2: all that came before it is delivered." in stderr
+
+
+@pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_the_same_signal_again_stops_at_once(signum: int, exit_code: int, tmp_path: Path) -> None:
     # given a service that does not answer
     over = threading.Event()
 
@@ -182,14 +211,15 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
         fed(service, tmp_path, LINES, batch_size_rows=1) as process,
     ):
         wait_for(lambda: service.requests)
-        process.terminate()
+        process.send_signal(signum)
         _read_until(process, b"A signal asks to end")
-        # when another signal comes
-        process.send_signal(signal.SIGINT)
-        # then the run ends by that one, before the first one's time is over
+        # when it comes again after two seconds
+        threading.Event().wait(2.2)
+        process.send_signal(signum)
+        # then the run ends before the first one's time is over
         code, stdout, stderr = ended(process)
         over.set()
-    assert (code, stdout) == (130, b"")
+    assert (code, stdout) == (exit_code, b"")
     assert "Ended by signal" not in stderr
 
 
