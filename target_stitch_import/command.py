@@ -17,6 +17,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabiliti
 from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
+from target_stitch_import import console
 from target_stitch_import.config import access_check, settings
 from target_stitch_import.config import loading as configuration
 from target_stitch_import.delivery.dry_run import DryRun
@@ -152,9 +153,23 @@ class CommandTarget(Target, abc.ABC):
         return merged
 
     @classmethod
+    def print_about(cls, output_format: str | None = None) -> None:
+        """Print what the target is; as text with the description and the default of each setting."""
+        if output_format is not None:
+            super().print_about(output_format)
+            return
+        info = cls._get_about_info()
+        click.echo(
+            f"{info.name} {info.version}, Meltano SDK {info.sdk_version}\n{info.description}\n"
+        )
+        click.echo(f"Capabilities: {', '.join(map(str, info.capabilities))}\n")
+        click.echo(console.describe_settings(info.settings, info.env_var_prefix))
+
+    @classmethod
     def get_singer_command(cls) -> click.Command:
         """Return the SDK's command with ``--test``, ``--dry-run`` and ``--output``."""
         command = super().get_singer_command()
+        command.help = console.HELP
         for param in command.params:
             if isinstance(param, click.Option) and param.name == "about_format":
                 param.help = "Specify output style for --about, or json for --test."
@@ -195,6 +210,8 @@ class CommandTarget(Target, abc.ABC):
 
         With ``test`` or ``dry_run``, exit with 0 if it could be loaded.
         """
+        console.shorten_prefix()
+        cls.logger.addFilter(console.is_for_people)
         super(Target, cls).invoke(about=about, about_format=about_format)
         if test and about_format not in (None, "json"):
             raise click.UsageError(f"--test prints text or json, not {about_format}.")
@@ -202,7 +219,7 @@ class CommandTarget(Target, abc.ABC):
             raise click.UsageError("--test and --dry-run can't be used together.")
         if output is not None and not dry_run:
             raise click.UsageError("--output needs --dry-run.")
-        cls.print_version(print_fn=cls.logger.info)
+        cls.print_version(print_fn=lambda text: cls.logger.info("%s", text))
         try:
             target = cls(
                 dry_run=DryRun() if dry_run else None,

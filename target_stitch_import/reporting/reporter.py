@@ -20,9 +20,9 @@ from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable
 
     from target_stitch_import.delivery.pipeline import Pipeline
+    from target_stitch_import.reporting.live_table import LiveTable
     from target_stitch_import.reporting.metrics import StreamCounts
 
 LOG_SECONDS: Final = 30.0  # between two lines in the log
@@ -52,7 +52,7 @@ class Reporter:
         self._is_on = logger.isEnabledFor(logging.INFO) and not quiet
         self._is_over = threading.Event()
         self._thread: threading.Thread | None = None
-        self._stop: Callable[[], None] = lambda: None
+        self._table: LiveTable | None = None
         if not _is_terminal():  # a line for each batch would push all else off the screen
             self._metrics.on_batch = _log_batch_time
 
@@ -61,12 +61,14 @@ class Reporter:
             return
         report, seconds = self._log_progress, LOG_SECONDS
         if _is_terminal():
-            from target_stitch_import.reporting.live_table import LiveTable  # noqa: PLC0415 - slow to import
+            from target_stitch_import.reporting.live_table import (  # noqa: PLC0415 - slow to import
+                LiveTable,
+            )
 
-            table = LiveTable(sys.stderr, self._metrics)
+            self._table = table = LiveTable(sys.stderr, self._metrics)
             table.start()
             self._pipeline.before_abort = table.abort
-            report, seconds, self._stop = table.draw, DRAW_SECONDS, table.stop
+            report, seconds = table.draw, DRAW_SECONDS
 
         def repeat() -> None:
             while not self._is_over.wait(seconds):
@@ -80,9 +82,14 @@ class Reporter:
             return
         self._is_over.set()
         self._thread.join()
-        self._stop()
         outcome = "failed" if error else "completed"
-        self._log_summary("ended by a signal" if self._pipeline.signum is not None else outcome)
+        if self._pipeline.signum is not None:
+            outcome = "ended by a signal"
+        if self._table is not None:  # which has the streams
+            self._table.stop(completed=outcome == "completed")
+        else:
+            self._log_streams()
+        self._log_run(outcome)
 
     def _log_progress(self) -> None:
         metrics = self._metrics
@@ -102,9 +109,9 @@ class Reporter:
             seconds_since_state=None if ago is None else round(ago, 3),
         )
 
-    def _log_summary(self, outcome: str) -> None:
-        """Log a line for each stream, and one for all."""
-        metrics, streams = self._metrics, self._metrics.streams
+    def _log_streams(self) -> None:
+        """Log a line for each stream."""
+        streams = self._metrics.streams
         shown, rest = top_streams(
             streams, MAX_SUMMARIES, lambda counts: (counts.quarantined, counts.size)
         )
@@ -116,6 +123,10 @@ class Reporter:
         if hidden := len(streams) - len(shown):
             text = f"{counted(hidden, 'other stream')}: {_describe(rest)}, {rest.seconds:,.1f} s."
             self._log(text, "other_streams", rest, rest.seconds, streams=hidden)
+
+    def _log_run(self, outcome: str) -> None:
+        """Log the line of the whole run."""
+        metrics, streams = self._metrics, self._metrics.streams
         seconds = metrics.clock() - metrics.began
         self._log(
             f"{self._describe_end(outcome)}: {counted(len(streams), 'stream')}, {_describe(metrics.total)}, "

@@ -93,6 +93,34 @@ def test_an_environment_that_cant_be_read_is_named(
     assert "Traceback" not in run.stderr
 
 
+def printed(*arguments: str) -> str:
+    """Return what the command prints to stdout."""
+    done = subprocess.run([COMMAND, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_help_begins_with_what_it_is() -> None:
+    text = printed("--help")
+    what, example, codes, docs, options = (
+        text.index(part)
+        for part in (
+            "loads any tap into Stitch",
+            "tap-anything --config tap.json | target-stitch-import --config=ENV",
+            "  75  ",
+            "/tree/main/docs",
+            "Options:",
+        )
+    )
+    assert what < example < codes < docs < options
+
+
+def test_about_describes_each_setting() -> None:
+    text = printed("--about")
+    assert "  token: string, required\n    Import API access token of the" in text
+    assert '  region: us or eu, default "us"\n    Region of the Stitch account' in text
+    assert "    In the environment: TARGET_STITCH_IMPORT_MAX_RETRY_SECONDS\n" in text
+
+
 def test_a_terminal_in_the_place_of_a_tap_is_said(service: Service, tmp_path: Path) -> None:
     # given a target that somebody starts without a tap
     path = tmp_path / "config.json"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import threading
 from collections import Counter
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -337,10 +339,10 @@ def test_a_terminal_has_a_table_that_lives(width: int, tmp_path: Path) -> None:
             # when the tap goes on after a while
             process.stdin.write(tap_output(*lines))
             process.stdin.flush()
-            screen.wait_for("STATE 1 ")
+            screen.wait_for("last bookmark saved ")
             process.stdin.write(tap_output(ITEMS, record({"id": 99}), record({"id": 98})))
             process.stdin.flush()
-            shown = screen.wait_for("1 in flight")
+            shown = screen.wait_for("1 batch being sent")
             # then the table has what is acknowledged, once, and the log stands above it
             heads = [place for place, line in enumerate(shown) if line.startswith("stream ")]
             assert len(heads) == 1
@@ -349,13 +351,19 @@ def test_a_terminal_has_a_table_that_lives(width: int, tmp_path: Path) -> None:
             assert "Attempt1ofbatch1oftable'orders'(2rows," in above
             over.set()
             process.stdin.close()
-            # and at the end it is gone, the summary is there, and stdout has STATEs alone
+            # and at the end it stands there with ticks, with the summary, and stdout has STATEs alone
             assert process.stdout.read() == b'{"at": 1}\n'
             assert process.wait(60) == 0
         screen.hang_up()
         left = screen.lines
-    assert not any(line.startswith("stream ") for line in left)
+    (head,) = [place for place, line in enumerate(left) if line.startswith("stream ")]
+    assert [line.split()[:2] for line in left[head + 1 : head + 4]] == [
+        ["✓", "orders"],
+        ["✓", "items"],
+        ["✓", "all"],
+    ]
     assert "Completed: 2 streams, 6 records, " in "".join(left)
+    assert not any("Stream 'orders'" in line for line in left)
     # and nothing of the terminal was changed that would have to be changed back
     assert b"\x1b[?" not in screen.raw
 
@@ -375,19 +383,22 @@ def test_signals_leave_the_terminal_clean(signals: int, tmp_path: Path) -> None:
             assert process.stdin is not None
             process.stdin.write(tap_output(schema(), record({"id": 1})))
             process.stdin.flush()
-            screen.wait_for("1 in flight")
+            screen.wait_for("1 batch being sent")
             # when a signal comes, or a second one
             process.terminate()
             screen.wait_for("A signal asks to end")
             if signals == 2:
+                threading.Event().wait(2.2)
                 process.terminate()
             else:
                 over.set()
             assert process.wait(60) == 143
             over.set()
         screen.hang_up()
-        # then the table is gone
-        assert not any(line.startswith("stream ") for line in screen.lines)
+        # then the table is gone, or the one of the end stands there without ticks
+        heads = [line for line in screen.lines if line.startswith("stream ")]
+        assert len(heads) == 2 - signals
+        assert "✓" not in "".join(screen.lines)
 
 
 def test_a_failure_leaves_the_terminal_clean(service: Service, tmp_path: Path) -> None:
@@ -396,7 +407,8 @@ def test_a_failure_leaves_the_terminal_clean(service: Service, tmp_path: Path) -
             process.communicate(tap_output(schema(), record({"id": 1}), "nonsense"), timeout=60)
         screen.hang_up()
         left = [line for line in screen.lines if line]
-    assert not any(line.startswith("stream ") for line in left)
+    assert [line.startswith("stream ") for line in left].count(True) == 1
+    assert "✓" not in "".join(left)
     assert "it is not JSON" in "".join(left[-2:])
 
 
@@ -410,6 +422,21 @@ def test_a_terminal_may_be_left_alone(
         screen.hang_up()
     assert b"\x1b" not in screen.raw
     assert (b"Completed: " in screen.raw) is ("LOGLEVEL" not in env)
+
+
+def test_the_log_on_a_terminal_begins_with_time_and_level(service: Service, tmp_path: Path) -> None:
+    # given a terminal
+    with terminal(200) as screen:
+        # when something is loaded
+        with on_terminal(service.config(), tmp_path, screen.theirs) as process:
+            process.communicate(tap_output(*LINES), timeout=60)
+        screen.hang_up()
+        logged = [line for line in screen.lines if "INFO" in line]
+    # then its lines are short, and the SDK's are not among them
+    assert [re.sub(r"[\d:]+ ", "", line.partition(",")[0], count=1) for line in logged] == [
+        f"INFO target-stitch-import v{version('target-stitch-import')}",
+        "INFO Completed: 3 streams",
+    ]
 
 
 def test_no_colour_is_asked_for(service: Service, tmp_path: Path) -> None:
