@@ -108,12 +108,13 @@ class Router:
         return StitchSink(
             self._target,
             stream.name,
-            judged,
+            stream.schema,
             keys,
             bookmark_properties=bookmarks,
             table=table,
             pipeline=self._pipeline,
             body_format=body_format(config, stream.name, posted, keys, bookmarks),
+            judged=judged,
             posted=posted,
             edits=EditOptions(
                 normalize=config["normalize_datetimes"],
