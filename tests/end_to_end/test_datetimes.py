@@ -236,7 +236,11 @@ def test_a_record_whose_date_time_can_not_be_read_is_invalid(
 ) -> None:
     # given such a value in a column, or in a list of objects, behind a good record
     columns = {**ID, "d": TIME, "lines": LINES}
-    for place, bad in [("#/d", {"d": text}), ("#/lines/0/d", {"lines": [{"d": text}]})]:
+    bad_columns: list[tuple[str, dict[str, Any]]] = [
+        ("#/d", {"d": text}),
+        ("#/lines/0/d", {"lines": [{"d": text}]}),
+    ]
+    for place, bad in bad_columns:
         lines = [schema(properties=columns), record({"id": 1}), record({"id": 2, **bad})]
         # when it is loaded
         config = into(emulator, validate_records=validate)
