@@ -205,7 +205,10 @@ def test_a_stream_without_properties_is_loaded(
     line = json.dumps(
         {"type": "SCHEMA", "stream": "orders", "schema": declared, "key_properties": ["_id"]}
     )
-    rows = [{"_id": "a", "n": 1}, {"_id": "b", "at": "2024-03-01", "o": {"x": [1, None]}}]
+    rows: list[dict[str, Any]] = [
+        {"_id": "a", "n": 1},
+        {"_id": "b", "at": "2024-03-01", "o": {"x": [1, None]}},
+    ]
     lines = tap_output(line, *map(record, rows), record({"_id": "a", "n": 2}))
     # when it is loaded
     run = piped({"token": "any", "api_url": emulator.url}, tmp_path, lines)
