@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test unit test-lowest environments chaos bench screenshots docs lint format clean
+.PHONY: demo test unit test-lowest environments chaos contract bench screenshots docs lint format clean
 
 demo: .venv/.ready .venv-tap-jsonfile/.ready
 	@$(BIN)/python demo/run.py
@@ -33,6 +33,11 @@ SCHEDULES ?= 2000
 SEED ?= 1
 chaos: .venv/.ready
 	$(BIN)/python -m tests.chaos --schedules $(SCHEDULES) --seed $(SEED)
+
+# The contract of the Import API: docs/contract.md. With CONTRACT_API_URL and CONTRACT_TOKEN in the
+# environment it is tested with the service there, after YES=1; else with the emulator.
+contract: .venv/.ready
+	@$(BIN)/python -m tests.contract
 
 # This target beside others: make bench BENCH='--quick', or BENCH='--mode memory --runs 1'
 BENCH ?=

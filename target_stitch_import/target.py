@@ -120,12 +120,12 @@ class TargetStitchImport(CommandTarget):
         try:
             self.listen(source)
         except Terminated:
-            self.process_endofpipe()
+            self._finish()
         except DeliveryError:
             raise
         except Exception as error:
             try:
-                self.process_endofpipe()
+                self._finish()
             except DeliveryError as failure:
                 text = f"{error!s:.2000}. And what came before: {failure}"
                 raise DeliveryError(text) from failure
@@ -191,7 +191,15 @@ class TargetStitchImport(CommandTarget):
             self._run_loader.load(run)
 
     def process_endofpipe(self) -> None:
-        """Deliver all records, and write the last STATE."""
+        """Deliver all records, and write the last STATE.
+
+        Raises:
+            InvalidSchemaError: A stream has had nothing to load, as no field is selected.
+        """
+        self._finish()
+        self._router.require_columns()
+
+    def _finish(self) -> None:
         self._pipeline.finish()
         self._pipeline.close()
         for sink in self._sinks_active.values():

@@ -52,21 +52,26 @@ class DatetimeCheck:
 
     def values(
         self, records: Sequence[object]
-    ) -> Iterable[tuple[Sequence[str], Iterable[msgspec.Raw]]]:
-        """Return for each record the columns and the JSON texts of its date-times."""
-        if all(len(path) == 1 for path, _ in self._columns):
-            names = [_column_name(path) for path, _ in self._columns]
-            rows = zip(*(self._values(records, path) for path, _ in self._columns), strict=True)
-            return zip(repeat(names), rows)
-        return map(self._nested_values, records)
+    ) -> Iterable[tuple[Sequence[tuple[str, bool]], Iterable[msgspec.Raw]]]:
+        """Return for each record its date-times: their columns, and their JSON texts.
 
-    def _nested_values(self, record: object) -> tuple[Sequence[str], Iterable[msgspec.Raw]]:
-        names: list[str] = []
+        A column is a name, and whether it may be null.
+        """
+        columns = [(_column_name(path), permits_null) for path, permits_null in self._columns]
+        if all(len(path) == 1 for path, _ in self._columns):
+            rows = zip(*(self._values(records, path) for path, _ in self._columns), strict=True)
+            return zip(repeat(columns), rows)
+        return (self._nested_values(columns, record) for record in records)
+
+    def _nested_values(
+        self, columns: Sequence[tuple[str, bool]], record: object
+    ) -> tuple[Sequence[tuple[str, bool]], Iterable[msgspec.Raw]]:
+        repeated: list[tuple[str, bool]] = []
         values: list[msgspec.Raw] = []
-        for path, _ in self._columns:
+        for column, (path, _) in zip(columns, self._columns, strict=True):
             values += self._values([record], path)
-            names += repeat(_column_name(path), len(values) - len(names))
-        return names, values
+            repeated += repeat(column, len(values) - len(repeated))
+        return repeated, values
 
     def _values(self, records: Sequence[Any], path: Sequence[str | int]) -> Sequence[Any]:
         values = records

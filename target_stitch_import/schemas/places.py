@@ -69,9 +69,11 @@ def find_places(schema: Schema, *, not_null: Iterable[str] = ()) -> Place | None
 
 
 def _find(branches: Sequence[Branch]) -> Place | None:
+    texts = _permitting(branches, "string")
     place = Place(
-        is_datetime=_is_always(branches, "string", DATE_TIME),
-        is_decimal=_is_always(branches, "string", DECIMAL) and not _permitting(branches, "number"),
+        is_datetime=bool(texts) and all(_has_format(each, DATE_TIME) for each in texts),
+        is_decimal=any(_has_format(each, DECIMAL) for each in texts)
+        and not _permitting(branches, "number"),
         permits_null=bool(_permitting(branches, "null")),
         items=_find_items(_permitting(branches, "array")),
     )
@@ -125,12 +127,8 @@ def _permitting(branches: Sequence[Branch], name: str) -> list[Branch]:
     ]
 
 
-def _is_always(branches: Sequence[Branch], name: str, text_format: str) -> bool:
-    """Return True if every branch that permits a type gives it a format."""
-    permitting = _permitting(branches, name)
-    return bool(permitting) and all(
-        any(part.get("format") == text_format for part in branch) for branch in permitting
-    )
+def _has_format(branch: Branch, name: str) -> bool:
+    return any(part.get("format") == name for part in branch)
 
 
 def _within(

@@ -39,7 +39,7 @@ def to_draft4(schema: Any) -> dict[str, Any]:
     Top-level properties with reserved names are left out; ``properties`` is always there.
 
     Raises:
-        SchemaTranslationError: It is not valid, permits no column, or can't be resolved.
+        SchemaTranslationError: It is not valid, is not that of an object, or can't be resolved.
     """
     if not isinstance(schema, dict):
         raise SchemaTranslationError(f"it is not a JSON object but {schema!r:.40}")
@@ -122,8 +122,6 @@ def _without_reserved(schema: dict[str, Any]) -> dict[str, Any]:
     if "object" not in declared_types(schema, "object"):
         raise SchemaTranslationError("it is not the schema of an object")
     properties = schema.get("properties", {})
-    if not properties and schema.get("additionalProperties") is False:
-        raise SchemaTranslationError("it has no properties, and permits no others")
     kept = {name: part for name, part in properties.items() if not is_reserved(name)}
     columns = {**schema, "properties": kept}
     if isinstance(required := schema.get("required"), list):

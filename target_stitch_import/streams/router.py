@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.batches.body_formats import body_format
-from target_stitch_import.errors import RecordBeforeSchemaError
+from target_stitch_import.errors import InvalidSchemaError, RecordBeforeSchemaError
 from target_stitch_import.records.editor import EditOptions
 from target_stitch_import.schemas.posted import (
     DECIMAL,
@@ -87,33 +87,47 @@ class Router:
             )
         return stream
 
+    def require_columns(self) -> None:
+        """Return if each stream has something to load, or may have had.
+
+        Raises:
+            InvalidSchemaError: A SCHEMA names neither columns nor keys, and no record came.
+        """
+        counts = self._pipeline.metrics.streams
+        for name, stream in self._streams.items():
+            if stream.message.key_properties or b'"properties"' in bytes(stream.message.schema):
+                continue
+            of_tables = [counts[route.sink.stream_name] for route in stream.routes]
+            if not any(each.records or each.quarantined for each in of_tables):
+                raise InvalidSchemaError(
+                    f"the schema of stream {name!r} has no properties, and no record came: "
+                    "perhaps no field is selected in the catalog"
+                )
+
     def _create_sink(self, stream: StreamDefinition) -> StitchSink:
         """Return the table's sink; a new one where the schema has changed."""
-        config = self._target.config
+        config, name = self._target.config, stream.name
         keys = [] if config["load_method"] == "append-only" else stream.key_properties
-        sink = self._sinks.get(stream.name)
         bookmarks = stream.bookmark_properties
+        sink = self._sinks.get(name)
         if isinstance(sink, StitchSink) and sink.matches(stream.schema, keys, bookmarks):
             return sink
-        if (table := self._tables.get(stream.name)) is None:
-            sequencer = Sequencer(by_arrival=config["sequence_source"] == "received_at")
-            table = self._tables[stream.name] = Table(stream.name, sequencer)
-        is_batch = config["endpoint"] == "batch"
-        with_decimals = is_batch and config["decimals"] == DECIMAL
-        posted = posted_schema(stream.schema, keys, decimals=with_decimals)
+        decimals = config["endpoint"] == "batch" and config["decimals"] == DECIMAL
+        posted = posted_schema(stream.schema, keys, decimals=decimals)
         judged = stream.schema
         if config["schema_checks"] == "types":
             posted, judged = without_checks(posted, keys), without_checks(judged, keys)
+        table = self._table(name)
         table.describe(self._target.logger, keys, column_types(posted))
         return StitchSink(
             self._target,
-            stream.name,
+            name,
             stream.schema,
             keys,
             bookmark_properties=bookmarks,
             table=table,
             pipeline=self._pipeline,
-            body_format=body_format(config, stream.name, posted, keys, bookmarks),
+            body_format=body_format(config, name, posted, keys, bookmarks),
             judged=judged,
             posted=posted,
             edits=EditOptions(
@@ -123,6 +137,12 @@ class Router:
             timestamps=self._timestamps,
             by_bookmark=self._bookmark_sequencer(stream, table),
         )
+
+    def _table(self, name: str) -> Table:
+        if name not in self._tables:
+            by_arrival = self._target.config["sequence_source"] == "received_at"
+            self._tables[name] = Table(name, Sequencer(by_arrival=by_arrival))
+        return self._tables[name]
 
     def _bookmark_sequencer(
         self, stream: StreamDefinition, table: Table

@@ -291,7 +291,8 @@ def test_of_a_shared_body_only_the_records_of_a_checked_table_are_judged(transit
     # then they are named by their places in the body, with the rule that they break
     assert list(found) == [1, 3, 5]
     assert found[3] == (
-        "a record of table 'b' does not fit its schema: #/id: expected: integer, found: string"
+        "a record of table 'b' does not fit its schema: #/id: expected: integer, found: string "
+        "(the tap's schema is wrong there: override it in the catalog or by a stream map)"
     )
 
 

@@ -198,7 +198,7 @@ def test_a_record_of_a_file_that_the_service_names_is_set_aside(
     # then that one is in it, as the tap wrote it, with the file and its line
     (kept,) = set_aside(tmp_path)
     assert (kept["record"], kept["line"]) == ({"id": 1, "name": "a"}, 2)
-    assert kept["error"].startswith(f"file '{other}', line 2: ")
+    assert f"That record is file '{other}', line 2, of the BATCH message" in kept["error"]
 
 
 def test_without_a_quarantine_the_error_says_which_record_the_service_refused(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
+from target_stitch_import.emulator import read_table
 from tests.support.messages import record, schema, state, tap_output
 from tests.support.running import piped
 from tests.support.service import ACCEPTED, Request, running_service
@@ -14,6 +16,7 @@ from tests.support.service import ACCEPTED, Request, running_service
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from target_stitch_import.emulator import Emulator
     from tests.support.service import Service, ServiceResponse
 
 ONE_RECORD = tap_output(schema(), record({"id": 1}), state({"at": 1}))
@@ -157,7 +160,7 @@ BAD_LINES = [
     (schema(bookmark_properties=5), "got `int`"),
     (schema(""), "has no name"),
     ('{"type": "SCHEMA", "stream": "x", "schema": 5}', "can't be used"),
-    ('{"type": "SCHEMA", "stream": "x", "schema": {"type": "object"}}', "has no properties"),
+    ('{"type": "SCHEMA", "stream": "x", "schema": {"type": "null"}}', "the schema of an object"),
     ('{"type": "SCHEMA", "stream": "x", "schema": ' + "[" * 100_000, "nested too deeply"),
     ('{"type": "STATE"}', "missing required field `value`"),
     ('{"type": "STATE", "value": [1]}', "the value of a STATE is not a JSON object"),
@@ -174,7 +177,10 @@ BAD_LINES = [
     (record({"id": 1, "name": 5}), "#/name: expected: null, string, found: integer"),
     (record('{"id": 1, "name": "\\ud800"}'), "has half of a surrogate pair"),
     (record('{"id": 1, "name": "\\udc00x"}'), "has half of a surrogate pair"),
-    (schema(keys=["missing"]), "key property 'missing' of stream 'orders' is not among"),
+    (
+        schema(keys=["missing"], schema={"properties": {}, "additionalProperties": False}),
+        "key property 'missing' of stream 'orders' is not among",
+    ),
     (schema(properties={"id": {"type": "what"}}), "'what' is not valid"),
     (schema(properties={"id": {"$ref": "#/nowhere"}}), "can't be resolved within it"),
 ]
@@ -269,3 +275,34 @@ def test_debug_logging_shows_where_it_happened_and_no_token(tmp_path: Path) -> N
     assert run.exit_code == 1
     assert "Traceback" in run.stderr
     assert "secret-token" not in run.stderr
+
+
+def test_a_schema_that_names_nothing_is_an_error_if_no_record_comes(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    # given the SCHEMA of a tap for which no field is selected
+    line = '{"type": "SCHEMA", "stream": "x", "schema": {"type": "object"}}'
+    # when it comes without a record
+    run = piped(
+        {"token": "t", "api_url": emulator.url}, tmp_path, tap_output(line, state({"at": 1}))
+    )
+    # then the run says what to look at
+    assert run.exit_code == 1
+    assert run.last_line.endswith(
+        "the schema of stream 'x' has no properties, and no record came: "
+        "perhaps no field is selected in the catalog"
+    )
+
+
+def test_a_schema_that_names_nothing_is_fine_if_a_record_comes(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    # given the SCHEMAs of a document database, whose columns and keys nobody names
+    declared = {"type": "SCHEMA", "stream": "x", "schema": {"type": "object"}}
+    keyed = json.dumps({**declared, "stream": "y", "key_properties": ["_id"]})
+    # when a record comes for the one without keys
+    lines = tap_output(json.dumps(declared), keyed, record({"a": 1}, "x"))
+    run = piped({"token": "t", "api_url": emulator.url}, tmp_path, lines)
+    # then it is loaded
+    assert run.exit_code == 0
+    assert [row["a"] for row in read_table(emulator.database, "x")] == [1]

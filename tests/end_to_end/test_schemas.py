@@ -222,19 +222,6 @@ def test_a_stream_without_properties_is_loaded(
     assert service.requests[0].batch["schema"]["properties"] == {"_id": {}}
 
 
-def test_a_stream_of_which_no_field_is_selected_ends_the_run(
-    service: Service, tmp_path: Path
-) -> None:
-    # given a schema that permits no column
-    declared = {"type": "object", "properties": {}, "additionalProperties": False}
-    line = {"type": "SCHEMA", "stream": "orders", "schema": declared, "key_properties": []}
-    # when it is loaded
-    run = piped(service.config(), tmp_path, tap_output(json.dumps(line), record({"id": 1})))
-    # then the run ends with the reason
-    assert run.exit_code == 1
-    assert "it has no properties, and permits no others" in run.last_line
-
-
 CHECKED = {
     "id": {"type": "integer", "minimum": 0},
     "name": {"type": ["null", "string"], "maxLength": 4, "minLength": 1, "pattern": "^[a-z]+$"},

@@ -129,6 +129,26 @@ def test_the_end_has_an_event_for_each_stream_and_one_for_all(kept: _Kept) -> No
     assert (run.outcome, run.streams, run.quarantined, run.seconds) == ("completed", 2, 1, 2.5)
 
 
+def test_a_stream_says_how_many_date_times_of_which_columns_were_normalized(kept: _Kept) -> None:
+    # given a run in which date-times of one stream were normalized, of very many columns
+    pipeline = _Pipeline()
+    with pipeline.reporter():
+        pipeline.metrics.add_stream("plain")
+        pipeline.metrics.add_normalized("orders", {"created_at": 1_000, "updated_at": 2})
+        pipeline.metrics.add_normalized("orders", {"created_at": 1})
+        pipeline.metrics.add_normalized("orders", {f"c{n}": 1 for n in range(200)})
+    # when it is over, then the stream says so once, and the run has the sum
+    plain, orders, run = kept.records
+    assert "normalized" not in plain.getMessage()
+    assert orders.getMessage().endswith(
+        "1,203 date-times normalized: 1,001 of 'created_at', 102 of 'others', 2 of 'updated_at', "
+        "1 of 'c0', 1 of 'c1', ..."
+        "."
+    )
+    assert [record.normalized for record in kept.records] == [0, 1_203, 1_203]
+    assert run.event_name == "run_summary"
+
+
 @pytest.mark.parametrize(
     ("error", "signum", "outcome"),
     [

@@ -21,6 +21,7 @@ from target_stitch_import.target import TargetStitchImport
 
 if TYPE_CHECKING:
     from target_stitch_import.batches.batch import Batch
+    from target_stitch_import.reporting.metrics import Metrics
     from target_stitch_import.streams.stream_maps import Stream
 
 PROPERTIES = {"id": {"type": "integer"}, "x": {"type": ["null", "string"]}}
@@ -65,6 +66,11 @@ class Loading:
         (run,) = split_into_runs(messages, 1)
         assert isinstance(run, Run)
         self.loader.load(run)
+
+    @property
+    def metrics(self) -> Metrics:
+        """The numbers of the run."""
+        return self._pipeline.metrics
 
     @property
     def records(self) -> dict[str, list[int]]:
@@ -327,6 +333,21 @@ def test_a_batch_has_what_the_tap_wrote_where_that_is_wanted(wanted: bool) -> No
     (batch,) = loading.batches
     originals = {at: message for at, (_, message) in batch.originals.items()}
     assert originals == ({1: first, 2: second} if wanted else {})
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_batch_has_what_the_tap_wrote_of_a_record_that_is_edited(wanted: bool) -> None:
+    # given two records of which the second has a date-time that the service would refuse
+    loading = Loading(originals=wanted)
+    loading.declare("a", id={"type": "integer"}, x={"type": "string", "format": "date-time"})
+    first, second = record(1, x="2024-03-01T00:00:00Z"), record(2, x="2024-03-01")
+    # when they are loaded, then their batch has what the tap wrote for that one
+    loading.load(first, second)
+    assert loading.records == {"a": [1, 2]}
+    originals = {at: message for at, (_, message) in loading.batches[0].originals.items()}
+    assert originals == ({2: second} if wanted else {})
+    # and it is counted
+    assert loading.metrics.streams["a"].normalized == {"x": 1}
 
 
 def test_no_original_is_kept_of_a_record_that_is_the_taps() -> None:

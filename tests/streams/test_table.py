@@ -1,0 +1,58 @@
+"""What is said of a table once in a run."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from target_stitch_import.streams.table import Table
+
+if TYPE_CHECKING:
+    import pytest
+
+logger = logging.getLogger("of a table")
+
+INTEGER, NUMBER = frozenset({"integer"}), frozenset({"number"})
+
+
+def test_other_key_properties_than_before_are_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # given a table with a key
+    table = Table("orders")
+    table.describe(logger, ["id"], {"id": INTEGER})
+    assert not caplog.messages
+    # when its key changes
+    table.describe(logger, ["id", "shop"], {"id": INTEGER})
+    table.describe(logger, ["shop", "id"], {"id": INTEGER})
+    # then that is said once, with what Stitch does
+    assert caplog.messages == [
+        (
+            'Records of stream \'orders\' have key properties ["id","shop"] now, and had ["id"]. '
+            "Stitch stops loading a table whose primary key changes."
+        )
+    ]
+
+
+def test_other_types_than_before_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    # given a table with a column of one type
+    table = Table("orders")
+    table.describe(logger, ["id"], {"id": INTEGER, "x": INTEGER, "y": frozenset()})
+    # when another type comes, and columns that are new, or had no type
+    table.describe(logger, ["id"], {"id": INTEGER, "x": NUMBER, "y": INTEGER, "z": INTEGER})
+    # then the column is named, with what Stitch does
+    assert caplog.messages == [
+        (
+            "Records of stream 'orders' have number in column 'x' now, and had integer. "
+            "Stitch splits a column whose type changes."
+        )
+    ]
+
+
+def test_a_column_that_is_not_named_for_a_while_keeps_its_type(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    table = Table("orders")
+    for types in (INTEGER, None, frozenset(), INTEGER):
+        table.describe(logger, ["id"], {} if types is None else {"x": types})
+    assert not caplog.messages
