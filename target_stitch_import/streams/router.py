@@ -132,7 +132,8 @@ class Router:
             posted=posted,
             edits=EditOptions(
                 normalize=config["normalize_datetimes"],
-                invalid_as_null=config["on_invalid_datetime"] == "null",
+                # In YAML, null without quotes is no text.
+                invalid_as_null=config["on_invalid_datetime"] in ("null", None),
             ),
             timestamps=self._timestamps,
             by_bookmark=self._bookmark_sequencer(stream, table),
