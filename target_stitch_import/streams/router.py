@@ -132,8 +132,7 @@ class Router:
             posted=posted,
             edits=EditOptions(
                 normalize=config["normalize_datetimes"],
-                # In YAML, null without quotes is no text.
-                invalid_as_null=config["on_invalid_datetime"] in ("null", None),
+                invalid_as_null=config["on_invalid_datetime"] == "null",
             ),
             timestamps=self._timestamps,
             by_bookmark=self._bookmark_sequencer(stream, table),
