@@ -203,7 +203,7 @@ class TargetStitchImport(CommandTarget):
         self._pipeline.finish()
         self._pipeline.close()
         for sink in self._sinks_active.values():
-            sink.clean_up()
+            sink.record_counter_metric.exit()  # logs the last count
 
     def _setup_signal_handlers(self) -> None:
         self._handlers_before = {
