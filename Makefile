@@ -6,8 +6,8 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test unit test-lowest test-alone test-next environments chaos contract bench screenshots docs lint format clean
 
-demo: .venv/.ready .venv-tap-jsonfile/.ready
-	@$(BIN)/python demo/run.py
+demo: .venv-demo/.ready .venv-tap-jsonfile/.ready
+	@.venv-demo/bin/python demo/run.py
 
 # Many tests wait, for a process or an answer: two workers keep a processor busy.
 WORKERS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )))
@@ -79,6 +79,13 @@ clean:
 	$(call new-environment,.venv)
 	.venv/bin/python $(INSTALL) --editable '.[emulator,parquet,s3]' --group dev
 	.venv/bin/python -m compileall -q target_stitch_import
+	touch $@
+
+# What the demo needs, and nothing for development: a newcomer waits for it.
+.venv-demo/.ready: pyproject.toml Makefile
+	@echo 'Installing what the demo needs into .venv-demo. This takes about a minute, once.'
+	$(call new-environment,.venv-demo)
+	.venv-demo/bin/python $(INSTALL) --editable '.[emulator]'
 	touch $@
 
 # The project with the lowest versions of all that it names itself; what the tests need comes behind it,
