@@ -35,6 +35,13 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine
 class TargetStitchImportError(Exception):
     """Base class of every error of this package."""
 
+    stream: str | None = None
+    """The stream or table that it is about, where that is known."""
+    status: int | None = None
+    """The HTTP status of the answer that it is about."""
+    retryable = False
+    """True if the same run may succeed later."""
+
 
 class InputError(TargetStitchImportError, InvalidInputLine):
     """A line of the input is invalid."""
@@ -77,6 +84,8 @@ class DeliveryError(TargetStitchImportError):
 
 class TransientError(DeliveryError):
     """A failure that a retry may get past, ``retry_after`` seconds later if the service says so."""
+
+    retryable = True
 
     def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
         super().__init__(reason)

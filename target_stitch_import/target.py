@@ -57,6 +57,7 @@ class TargetStitchImport(CommandTarget):
             self._write_state,
             self._set_aside,
             agent=f"{self.name}/{self.plugin_version}",
+            metrics=self.metrics,
             dry_run=self.dry_run,
         )
         self.message_reader.wait = pipeline.wait
@@ -93,12 +94,22 @@ class TargetStitchImport(CommandTarget):
         source = file_input or self.message_reader.default_input
         self._quarantine = self.dry_run or create_quarantine(self.config, source)
         pipeline = self._pipeline  # there from the start, so that a signal finds it
+        succeeded = False
         try:
             with Reporter(pipeline, self.logger, quiet=self.dry_run is not None):
                 self._load(source, pipeline)
+            succeeded = True
         finally:  # another program may use this as a library, and go on
             restore_signal_handlers(self._handle_termination, self._handlers_before)
             pipeline.cancel_alarm()
+            self._write_metrics(succeeded=succeeded)
+
+    def _write_metrics(self, *, succeeded: bool) -> None:
+        path = self.config.get("metrics_path")
+        if path is not None and self.dry_run is None:
+            from target_stitch_import.reporting.openmetrics import write_metrics  # noqa: PLC0415 - slow to import
+
+            write_metrics(path, self.metrics, self.logger, succeeded=succeeded)
 
     def _load(self, source: IO[Any], pipeline: Pipeline) -> None:
         try:
@@ -127,8 +138,9 @@ class TargetStitchImport(CommandTarget):
             try:
                 self._finish()
             except DeliveryError as failure:
-                text = f"{error!s:.2000}. And what came before: {failure}"
-                raise DeliveryError(text) from failure
+                both = DeliveryError(f"{error!s:.2000}. And what came before: {failure}")
+                both.stream = getattr(error, "stream", None)
+                raise both from failure
             raise
 
     def _write_state(self, value: bytes) -> None:
@@ -164,7 +176,9 @@ class TargetStitchImport(CommandTarget):
         if where := self._batch_files.describe(position):
             reason = f"{where}: {reason}"
         if self._quarantine is None:
-            raise type(error)(reason)
+            failure = type(error)(reason)
+            failure.stream = record.stream
+            raise failure
         self._quarantine.add(stream.message, record, reason, line_number(position))
         self._pipeline.metrics.set_aside(table_name)
 

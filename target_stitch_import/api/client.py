@@ -112,7 +112,9 @@ class ImportClient:
         except TransientError as error:
             raise DeliveryError(str(error)) from None
         if response.code == 503:  # noqa: PLR2004
-            raise TransientError(response.summary, retry_after=response.retry_after)
+            failure = TransientError(response.summary, retry_after=response.retry_after)
+            failure.status = response.code
+            raise failure
         if response.code != 200 or response.status != "OK":  # noqa: PLR2004
             raise DeliveryError(response.summary)
 
@@ -124,7 +126,11 @@ class ImportClient:
             AccessError, RejectedError: Another try would not help.
         """
         response = self._send("POST", self._endpoint, body)
-        require_accepted(response, may_be_empty=self._endpoint.may_be_empty)
+        try:
+            require_accepted(response, may_be_empty=self._endpoint.may_be_empty)
+        except DeliveryError as error:
+            error.status = response.code
+            raise
 
     def validate(self, body: bytes) -> None:
         """Have the access and a push body checked; nothing of it is kept.

@@ -95,7 +95,18 @@ class Retry:
         wait = min(wait, left)
         self.next_at = now + wait
         text = "Attempt %d of %s failed: %s. Next attempt in %.1f s; batches in flight: %d."
-        logger.warning(text, self.attempts, request, str(error).rstrip("."), wait, in_flight)
+        reason = str(error).rstrip(".")
+        fields = {
+            "event_name": "retry",
+            "stream_name": getattr(request, "table_name", None),
+            "status": error.status,
+            "reason": reason,
+            "retryable": True,
+            "attempts": self.attempts,
+            "wait_seconds": round(wait, 3),
+            "in_flight": in_flight,
+        }
+        logger.warning(text, self.attempts, request, reason, wait, in_flight, extra=fields)
         return wait
 
     def retry_now(self) -> None:
