@@ -23,6 +23,8 @@ from target_stitch_import.config import loading as configuration
 from target_stitch_import.delivery.dry_run import DryRun
 from target_stitch_import.delivery.pipeline import Terminated
 from target_stitch_import.factory import create_client
+from target_stitch_import.reporting import log_format
+from target_stitch_import.reporting.metrics import Metrics
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
@@ -52,6 +54,8 @@ class CommandTarget(Target, abc.ABC):
             ConfigValidationError: A setting is missing or wrong.
         """
         self.dry_run = dry_run
+        self.metrics = dry_run.metrics if dry_run else Metrics()
+        """The numbers of the run so far."""
         self._environment = os.environ if kwargs.get("parse_env_config") else {}
         try:
             super().__init__(**kwargs)
@@ -168,6 +172,8 @@ class CommandTarget(Target, abc.ABC):
     @classmethod
     def get_singer_command(cls) -> click.Command:
         """Return the SDK's command with ``--test``, ``--dry-run`` and ``--output``."""
+        # From the environment, so that it also holds while the settings are read.
+        log_format.set_up(os.environ.get("TARGET_STITCH_IMPORT_LOG_FORMAT"))
         command = super().get_singer_command()
         command.help = console.HELP
         for param in command.params:
@@ -219,13 +225,18 @@ class CommandTarget(Target, abc.ABC):
             raise click.UsageError("--test and --dry-run can't be used together.")
         if output is not None and not dry_run:
             raise click.UsageError("--output needs --dry-run.")
+        values: Any = config.config if config else {}
+        log_format.set_up(values.get("log_format"))
         cls.print_version(print_fn=lambda text: cls.logger.info("%s", text))
+        metrics = Metrics()
         try:
             target = cls(
                 dry_run=DryRun() if dry_run else None,
-                config=config.config if config else None,
+                config=values,
                 parse_env_config=bool(config and config.parse_env),
             )
+            log_format.set_up(target.config["log_format"])
+            metrics = target.metrics
             if test:
                 sys.exit(0 if target.test(as_json=about_format == "json") else 1)
             if target.dry_run is None:
@@ -234,12 +245,26 @@ class CommandTarget(Target, abc.ABC):
                 target.load_dry_run(file_input, target.dry_run, output)
         except ConfigValidationError as error:
             for reason in error.errors:
-                cls.logger.critical("Setting %s", reason)
+                fields = _describe_failure(error, f"Setting {reason}", metrics)
+                cls.logger.critical("Setting %s", reason, extra=fields)
             sys.exit(1)
         except Terminated as ended:
-            cls.logger.warning("%s.", ended)
+            cls.logger.warning("%s.", ended, extra=_describe_failure(ended, str(ended), metrics))
             sys.exit(ended.exit_code)
         except Exception as error:
-            cls.logger.critical("%s", str(error) or type(error).__name__)
+            reason = str(error) or type(error).__name__
+            cls.logger.critical("%s", reason, extra=_describe_failure(error, reason, metrics))
             cls.logger.debug("Where it happened:", exc_info=True)
             sys.exit(getattr(error, "exit_code", 1))
+
+
+def _describe_failure(error: Exception, reason: str, metrics: Metrics) -> dict[str, Any]:
+    """Return the fields of the log event of a run that failed."""
+    return {
+        "event_name": "run_failed",
+        "stream_name": getattr(error, "stream", None),
+        "status": getattr(error, "status", None),
+        "reason": reason,
+        "retryable": getattr(error, "retryable", False),
+        **metrics.total.fields(),
+    }

@@ -40,6 +40,15 @@ class TargetStitchImportError(Exception):
 
     exit_code = 1
     """The exit code of a run that ends with it: 1 needs a person, 75 may pass by itself."""
+    stream: str | None = None
+    """The stream or table that it is about, where that is known."""
+    status: int | None = None
+    """The HTTP status of the answer that it is about."""
+
+    @property
+    def retryable(self) -> bool:
+        """True if the same run may succeed later."""
+        return self.exit_code == os.EX_TEMPFAIL
 
 
 class InputError(TargetStitchImportError, InvalidInputLine):

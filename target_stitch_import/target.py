@@ -63,6 +63,7 @@ class TargetStitchImport(CommandTarget):
             self._write_state,
             self._set_aside,
             agent=f"{self.name}/{self.plugin_version}",
+            metrics=self.metrics,
             dry_run=self.dry_run,
         )
         self.message_reader.wait = pipeline.wait
@@ -99,6 +100,7 @@ class TargetStitchImport(CommandTarget):
         source = file_input or self.message_reader.default_input
         self._quarantine = self.dry_run or create_quarantine(self.config, source)
         pipeline = self._pipeline  # there from the start, so that a signal finds it
+        succeeded = False
         try:
             quiet = self.dry_run is not None
             path = self.config.get("quarantine_path")
@@ -110,9 +112,18 @@ class TargetStitchImport(CommandTarget):
                     f"{counted(set_aside, 'record was', 'records were')} set aside in {path}, all "
                     "others are delivered; the setting fail_on_quarantine makes this a failure"
                 )
+            succeeded = True
         finally:  # another program may use this as a library, and go on
             restore_signal_handlers(self._handle_termination, self._handlers_before)
             pipeline.cancel_alarm()
+            self._write_metrics(succeeded=succeeded)
+
+    def _write_metrics(self, *, succeeded: bool) -> None:
+        path = self.config.get("metrics_path")
+        if path is not None and self.dry_run is None:
+            from target_stitch_import.reporting.openmetrics import write_metrics  # noqa: PLC0415 - slow to import
+
+            write_metrics(path, self.metrics, self.logger, succeeded=succeeded)
 
     def _load(self, source: IO[Any], pipeline: Pipeline) -> None:
         try:
@@ -141,8 +152,9 @@ class TargetStitchImport(CommandTarget):
             try:
                 self._finish()
             except DeliveryError as failure:
-                text = f"{error!s:.2000}. And what came before: {failure}"
-                raise DeliveryError(text) from failure
+                both = DeliveryError(f"{error!s:.2000}. And what came before: {failure}")
+                both.stream = getattr(error, "stream", None)
+                raise both from failure
             raise
 
     def _write_state(self, value: bytes) -> None:
@@ -178,7 +190,9 @@ class TargetStitchImport(CommandTarget):
         if where := self._batch_files.describe(position):
             reason = f"{where}: {reason}"
         if self._quarantine is None:
-            raise type(error)(reason)
+            failure = type(error)(reason)
+            failure.stream = record.stream
+            raise failure
         self._quarantine.add(stream.message, record, reason, line_number(position))
         self._pipeline.metrics.set_aside(table_name)
 
@@ -217,7 +231,7 @@ class TargetStitchImport(CommandTarget):
         self._pipeline.finish()
         self._pipeline.close()
         for sink in self._sinks_active.values():
-            sink.clean_up()
+            sink.record_counter_metric.exit()  # logs the last count
 
     def _setup_signal_handlers(self) -> None:
         self._handlers_before = {

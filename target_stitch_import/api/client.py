@@ -114,7 +114,9 @@ class ImportClient:
             failure.is_answer = error.is_answer
             raise failure from None
         if response.code == 503:  # noqa: PLR2004
-            raise TransientError(response.summary, retry_after=response.retry_after)
+            failure = TransientError(response.summary, retry_after=response.retry_after)
+            failure.status = response.code
+            raise failure
         if response.code != 200 or response.status != "OK":  # noqa: PLR2004
             failure = DeliveryError(response.summary)
             failure.is_answer = not response.is_of_another_page
@@ -130,8 +132,10 @@ class ImportClient:
         response = self._send("POST", self._endpoint, body)
         try:
             require_accepted(response, may_be_empty=self._endpoint.may_be_empty)
-        except TransientError as error:
-            error.is_answer = not response.is_of_another_page
+        except DeliveryError as error:
+            error.status = response.code
+            if isinstance(error, TransientError):
+                error.is_answer = not response.is_of_another_page
             raise
 
     def validate(self, body: bytes) -> None:

@@ -230,6 +230,22 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         description="Whether ACTIVATE_VERSION messages of the tap are applied: Stitch then hides "
         "all other versions of the table's rows.",
     ),
+    th.Property(
+        "log_format",
+        th.StringType,
+        allowed_values=["text", "json"],
+        default="text",
+        title="Log format",
+        description="What the log on stderr is written as: text for people, or json with an object "
+        "for each line.",
+    ),
+    th.Property(
+        "metrics_path",
+        th.StringType(min_length=1),
+        title="Metrics file",
+        description="File that the numbers of the run are written to at its end, in the format "
+        "OpenMetrics. Its name is the label `pipeline`.",
+    ),
 ).to_dict()
 
 OMITTED: Final = frozenset({"add_record_metadata", "batch_config", "faker_config"})

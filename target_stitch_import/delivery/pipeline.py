@@ -44,6 +44,8 @@ REPEAT_SECONDS: Final = 2.0
 class Terminated(Exception):  # noqa: N818 - it is no error
     """The run ends because of a signal; ``exit_code`` is what a shell expects after it."""
 
+    retryable = True
+
     def __init__(self, signum: int, *, lost: str = "all that came before it is delivered") -> None:
         super().__init__(f"Ended by signal {signum}: {lost}")
         self.exit_code = 128 + signum

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import backoff
 
@@ -17,7 +17,7 @@ from target_stitch_import.errors import TransientError
 from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 logger = logging.getLogger("target-stitch-import")
 
@@ -37,12 +37,12 @@ class RetryLog:
     def __init__(self) -> None:
         self._logged: dict[str, float] = {}
 
-    def __call__(self, reason: str, text: str, now: float) -> None:
-        """Log a ``text`` with its ``reason``, at a time in seconds."""
+    def __call__(self, reason: str, text: str, now: float, fields: Mapping[str, Any]) -> None:
+        """Log a ``text`` with its ``reason`` and the fields of its event, at a time in seconds."""
         is_new = now - self._logged.get(reason, -math.inf) >= REPEAT_SECONDS
         if is_new:
             self._logged[reason] = now
-        logger.log(logging.WARNING if is_new else logging.DEBUG, "%s", text)
+        logger.log(logging.WARNING if is_new else logging.DEBUG, "%s", text, extra=fields)
 
     def end_outage(self) -> None:
         """Log the next failure, whatever its reason is: an attempt has succeeded."""
@@ -126,7 +126,17 @@ class Retry:
             f"Attempt {self.attempts} of {request} failed: {reason}. Next attempt in {wait:.1f} s; "
             f"batches in flight: {in_flight}."
         )
-        self.log(reason, text, now)
+        fields = {
+            "event_name": "retry",
+            "stream_name": getattr(request, "table_name", None),
+            "status": error.status,
+            "reason": reason,
+            "retryable": True,
+            "attempts": self.attempts,
+            "wait_seconds": round(wait, 3),
+            "in_flight": in_flight,
+        }
+        self.log(reason, text, now, fields)
         return wait
 
     def retry_now(self) -> None:

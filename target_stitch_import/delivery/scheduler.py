@@ -221,7 +221,7 @@ class DeliveryScheduler:
         try:
             task.handle_outcome(error, self._deadline)
         except Exception as failure:  # noqa: BLE001 - the first of any kind is raised
-            self._fail(task, failure)
+            self._fail(task, failure, status=getattr(error, "status", None))
             return
         if task.is_delivered:
             self._acknowledge(task)
@@ -238,18 +238,22 @@ class DeliveryScheduler:
             try:
                 self._status.schedule(error, request, deadline=self._deadline, in_flight=in_flight)
             except TransientError as failure:
-                self._fail("the batches in flight", failure)
+                self._fail("the batches in flight", failure, status=error.status)
             return
         self._status = None
         if error is not None:
             text = "The status of the Import API is unknown (%s); batches are posted all the same."
             logger.warning(text, error)
 
-    def _fail(self, subject: object, error: Exception) -> DeliveryError:
+    def _fail(
+        self, subject: object, error: Exception, *, status: int | None = None
+    ) -> DeliveryError:
         self._stopping = True
         if self._failure is None:
             error = self._startup.explain(error)
             self._failure = DeliveryError(f"{subject} could not be delivered: {error}")
             self._failure.__cause__ = error
             self._failure.exit_code = getattr(error, "exit_code", 1)
+            self._failure.stream = getattr(subject, "table_name", None)
+            self._failure.status = status
         return self._failure

@@ -64,6 +64,11 @@ class DeliveryTask:
         return str(self._parts[0].batch if self._parts else self.batch)
 
     @property
+    def table_name(self) -> str:
+        """The name of its table, or of all of them."""
+        return self.batch.table_name
+
+    @property
     def is_delivered(self) -> bool:
         """Whether all of its records are acknowledged or set aside."""
         return not self._parts
@@ -111,6 +116,7 @@ class DeliveryTask:
         if error is None:
             metrics.acknowledged(batch.contents, len(batch.body))
             self.retry.log.end_outage()
+            self._log_delivered(batch)
             self._options.body_limit.handle_accepted(batch)
             self._replace_part([])
             if part.is_first_half:
@@ -125,6 +131,21 @@ class DeliveryTask:
             self._halve(part)
         else:
             self._refuse(part, error.index or 0, error)
+
+    def _log_delivered(self, batch: Batch) -> None:
+        """Log each stream's part of a body that is acknowledged, for machines."""
+        seconds = round(self._options.metrics.clock() - self._sealed_at, 3)
+        for stream, (records, size) in batch.contents.items():
+            fields = {
+                "event_name": "batch_delivered",
+                "stream_name": stream,
+                "batch": batch.number,
+                "records": records,
+                "bytes": size,
+                "attempts": self.retry.attempts,
+                "seconds": seconds,
+            }
+            logger.info("Delivered %s.", batch, extra=fields)
 
     def count_delivered(self) -> None:
         """Count the batch, all of which is delivered."""

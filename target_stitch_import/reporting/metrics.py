@@ -48,6 +48,17 @@ class StreamCounts:
         """Seconds from the first post to the last acknowledgement."""
         return 0.0 if self.began is None or self.ended is None else self.ended - self.began
 
+    def fields(self) -> dict[str, Any]:
+        """Return the numbers as fields of a log event."""
+        return {
+            "records": self.records,
+            "bytes": self.size,
+            "requests": self.requests,
+            "retries": self.retries,
+            "quarantined": self.quarantined,
+            "normalized": self.normalized.total(),
+        }
+
     def plus(self, other: StreamCounts) -> StreamCounts:
         """Return the sum; its time is from the first post of both to the last of both."""
         began = (each for each in (self.began, other.began) if each is not None)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.metrics import Metric, Point, Status, Tag, Timer, log
 
+from target_stitch_import.reporting.log_format import is_structured
 from target_stitch_import.reporting.metrics import top_streams
 from target_stitch_import.text import counted
 
@@ -151,16 +152,8 @@ class Reporter:
     def _log(
         self, text: str, event: str, counts: StreamCounts, seconds: float, **more: Any
     ) -> None:
-        fields = {
-            "records": counts.records,
-            "bytes": counts.size,
-            "requests": counts.requests,
-            "retries": counts.retries,
-            "quarantined": counts.quarantined,
-            "normalized": counts.normalized.total(),
-            "seconds": round(seconds, 3),
-        }
-        self._logger.info("%s", text, extra={"event_name": event, **fields, **more})
+        fields = {"event_name": event, **counts.fields(), "seconds": round(seconds, 3), **more}
+        self._logger.info("%s", text, extra=fields)
 
 
 def _log_batch_time(stream: str, seconds: float) -> None:
@@ -171,7 +164,9 @@ def _log_batch_time(stream: str, seconds: float) -> None:
 
 
 def _is_terminal() -> bool:
-    """Return True if stderr is a terminal that can show a live table."""
+    """Return True if stderr is a terminal that can show a live table, and its log is for people."""
+    if is_structured():
+        return False
     is_dumb = os.environ.get("TERM", "dumb").lower() in ("", "dumb", "unknown")
     return not is_dumb and sys.stderr is not None and sys.stderr.isatty()
 

@@ -107,6 +107,7 @@ class MessageReader(GenericSingerReader[Any]):
                         handlers[type(item)](item)
                     except InputError as error:
                         error.line = error.line or self.line
+                        error.stream = error.stream or getattr(item, "stream", None)
                         raise
                     counts[str(item.__struct_config__.tag)] += 1
             self._chunk_bytes = _wanted_bytes(lines, streams)
