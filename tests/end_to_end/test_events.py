@@ -152,7 +152,10 @@ def test_wrong_settings_are_events_too(service: Service, tmp_path: Path) -> None
     run = piped(config, tmp_path, GOOD)
     # then each is an event
     failed = events(run, "run_failed")
-    assert [event["reason"].split()[1] for event in failed] == ["region:", "batch_size_rows:"]
+    assert [event["reason"].split()[1].rstrip(":") for event in failed] == [
+        "region",
+        "batch_size_rows",
+    ]
     assert not any(event["retryable"] for event in failed)
 
 

@@ -75,10 +75,10 @@ def events(stderr: str) -> list[dict[str, Any]]:
 
 def summary(stderr: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Return each stream's fields, and those of the run."""
-    *streams, run = events(stderr)
-    assert {line["extra"]["event_name"] for line in streams} <= {"stream_summary"}
-    assert run["extra"]["event_name"] == "run_summary"
-    return {line["stream_name"]: line["extra"] for line in streams}, run["extra"]
+    found = events(stderr)
+    streams = [line for line in found if line["extra"]["event_name"] == "stream_summary"]
+    (run,) = (line["extra"] for line in found if line["extra"]["event_name"] == "run_summary")
+    return {line["stream_name"]: line["extra"] for line in streams}, run
 
 
 ENDS = ("Completed", "Failed: ", "Nothing to load: ")
