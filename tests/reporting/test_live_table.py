@@ -343,7 +343,7 @@ def test_a_terminal_that_has_but_ascii_gets_that(metrics: Metrics) -> None:
 def test_the_picture_in_the_docs_is_drawn_by_it_and_fetches_nothing() -> None:
     svg = (Path(__file__).parents[2] / "docs/images/progress.svg").read_text()
     text = re.sub("<[^>]*>|&#160;", " ", svg)
-    for heading in ("stream", "records", "bytes", "requests", "retries", "quarantined", "STATE"):
+    for heading in ("stream", "records", "bytes", "requests", "retries", "quarantined", "bookmark"):
         assert heading in text
     assert set(re.findall(r"https?://[^\s\"']+", svg)) == {"http://www.w3.org/2000/svg"}
     assert "@font-face" not in svg
