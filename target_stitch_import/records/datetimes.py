@@ -10,15 +10,22 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
-_MAX_DIGITS: Final = 9  # of a fraction
 _MAX_OFFSET: Final = timedelta(hours=18)
+_MAX_FRACTION: Final = 10  # characters: a point and nine digits
 
-_DATETIME: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[Tt ]([0-9]{2}:[0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?)?"
-    r" ?([Zz]|[+-][0-9:]+)?"
+_USUAL: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:(Z|[+-](?:0\d|1[0-7]):[0-5]\d)|z?)",
+    re.ASCII,
 )
-_OFFSET: Final = re.compile(r"([01][0-9]|2[0-3])(?::?([0-5][0-9])(?::?([0-5][0-9]))?)?")
+"""As nearly all taps write them: with seconds, and a zone as the service takes it, or none."""
+
+_READABLE: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)"
+    r"(?:[Tt ](\d\d:\d\d)(?:(:\d\d)([.,]\d+)?)?)?"
+    r" ?([Zz]|[+-][\d:]+)?",
+    re.ASCII,
+)
+_OFFSET: Final = re.compile(r"([01]\d|2[0-3])(?::?([0-5]\d)(?::?([0-5]\d))?)?", re.ASCII)
 
 
 def normalize_datetime(text: str) -> str | None:
@@ -27,23 +34,32 @@ def normalize_datetime(text: str) -> str | None:
     One that has that form stays as it is. One without a zone is in UTC, one without a time is
     midnight.
     """
-    match = _DATETIME.fullmatch(text) or _DATETIME.fullmatch(text.strip())
+    match = _USUAL.fullmatch(text)
+    if match is None:
+        return _normalize_unusual(text)
+    time = f"{text[:10]}T{text[11:19]}"
+    try:
+        datetime.fromisoformat(time)
+    except ValueError:
+        return _normalize_unusual(text)
+    return time + text[19:] if match[1] else f"{time}{text[19:].rstrip('z')}Z"
+
+
+def _normalize_unusual(text: str) -> str | None:
+    match = _READABLE.fullmatch(text.strip())
     if match is None:
         return None
     date, minute, second, fraction, zone = match.groups()
     zone, shift = ("Z", None) if zone is None or zone in "Zz" else _read_offset(zone)
     if not zone:
         return None
-    digits = f".{fraction[:_MAX_DIGITS]}" if fraction else ""
-    time = f"{date}T{minute or '00:00'}:{second or '00'}"
+    fraction = f".{fraction[1:_MAX_FRACTION]}" if fraction else ""
+    time = f"{date}T{minute or '00:00'}{second or ':00'}"
     try:
-        if shift:
-            time = _shift(time, shift)
-        else:
-            datetime.fromisoformat(time)
+        time = _shift(time, shift or timedelta())
     except (ValueError, OverflowError):
-        time = _carry(time, shift, is_exact=not digits.strip(".0"))
-    return f"{time}{digits}{zone}" if time else None
+        time = _carry(time, shift, is_exact=not fraction.strip(".0"))
+    return f"{time}{fraction}{zone}" if time else None
 
 
 def _read_offset(text: str) -> tuple[str, timedelta | None]:

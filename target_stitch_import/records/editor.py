@@ -53,6 +53,11 @@ class RecordEditor:
     options: EditOptions
     normalized: Counter[str] = field(default_factory=Counter)
     """The date-times that have got another form, by column."""
+    has_decimals: bool = field(init=False)
+    """Whether numbers become strings, too."""
+
+    def __post_init__(self) -> None:
+        self.has_decimals = self.place.has_decimals()
 
     def edit(self, record: bytes) -> bytes:
         """Return a record as it may be posted; the same object if nothing is to be edited.
@@ -75,22 +80,26 @@ class RecordEditor:
         possible: a value can't be read, or stands in other columns, too.
         """
         texts = [*map(bytes, values)]
-        edited = set()
+        edited: list[bytes] = []
         for (column, permits_null), text in zip(columns, texts, strict=True):
             if text == b"null" and permits_null:
                 continue
             if text not in edited:
-                is_plain = text.startswith(b'"') and text.isascii()
-                read = normalize_datetime(text[1:-1].decode()) if is_plain else None
+                read = normalize_datetime(text[1:-1].decode("latin-1"))
                 if read is None:
                     return None
-                new = b'"%b"' % read.encode()
+                new = f'"{read}"'.encode()
                 if new == text:
                     continue
-                if not self.options.normalize or record.count(text) != texts.count(text):
+                before, _, behind = record.partition(text)
+                if text in behind:
+                    if record.count(text) != texts.count(text):
+                        return None
+                    behind = behind.replace(text, new)
+                if not self.options.normalize:
                     return None
-                record = record.replace(text, new)
-                edited.add(text)
+                record = before + new + behind
+                edited.append(text)
             self.normalized[column] += 1
         return record
 

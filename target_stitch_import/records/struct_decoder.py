@@ -93,7 +93,8 @@ def key_decoder(
 
     None if there is none.
     """
-    columns = place.columns if place else {}
+    places = place.columns if place else {}
+    columns = {name: column for name, column in places.items() if not column.is_decimal}
     names = {
         f"field_{index}": name
         for index, name in enumerate(dict.fromkeys([*key_properties, *columns]))

@@ -95,7 +95,7 @@ def datetime_type(place: Place) -> Any:
         NotExpressible: There is no such type.
     """
     parts = [place.is_datetime, bool(place.columns), bool(place.items)]
-    if sum(parts) != 1 or len(place.items) > 1 or place.is_decimal or place.other_column:
+    if sum(parts) != 1 or len(place.items) > 1 or place.other_column:
         raise NotExpressible
     if place.is_datetime:
         return msgspec.Raw

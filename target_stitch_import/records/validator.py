@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from functools import cached_property, partial
-from itertools import chain
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final
 
 import jsonschema_rs
@@ -68,9 +68,7 @@ class RecordValidator:
         place = find_places(schema if posted is None else posted, not_null=key_properties)
         self.editor = None if place is None else RecordEditor(place, options)
         """Edits the records; None if the schema has nothing to edit."""
-        self._datetimes: DatetimeCheck | None = None
-        if place is not None and not place.has_decimals():
-            self._datetimes = DatetimeCheck(place)
+        self._datetimes = None if place is None else DatetimeCheck(place)
         self._keys = tuple(key_properties)
         self._known = frozenset(schema["properties"])
         self._schema = schema
@@ -93,42 +91,45 @@ class RecordValidator:
         while not _accepts_all(self._quick_test, waiting, decoded):
             at = len(decoded)
             try:
-                checked[at] = self._judge(checked[at])
+                checked[at], struct = self._judge(checked[at])
             except InvalidRecordError as invalid:
                 error = invalid
                 del checked[at:]
                 break
-            decoded.append(None)
-        if self.editor is None or self._are_right(decoded):
+            decoded.append(struct)
+        if self.editor is None or self._datetimes is None:
             return checked, error
-        edited, unreadable = self._edit(self.editor, checked, decoded)
+        edited, unreadable = self._edit(self.editor, self._datetimes, checked, decoded)
         return edited, unreadable or error
 
-    def _are_right(self, decoded: list[object]) -> bool:
-        """Return True if nothing is to be edited in records that are ``decoded`` by quick tests."""
-        return self._datetimes is not None and all(decoded) and self._datetimes.accepts(decoded)
-
     def _edit(
-        self, editor: RecordEditor, checked: list[bytes], decoded: list[object]
+        self,
+        editor: RecordEditor,
+        datetimes: DatetimeCheck,
+        checked: list[bytes],
+        decoded: list[object],
     ) -> tuple[list[bytes], InvalidRecordError | None]:
-        """Edit records, up to the first one that has a value that can't be read."""
+        """Edit records, up to the first one that has a value that can't be read.
+
+        The quick tests, by which they are ``decoded``, have not judged date-times.
+        """
+        are_decoded = all(decoded)
+        are_right = are_decoded and datetimes.accepts(decoded)
+        if are_right and not editor.has_decimals:
+            return checked, None
         edited: list[bytes] = []
+        can_replace = are_decoded and not editor.has_decimals
+        values = datetimes.values(decoded) if can_replace else repeat(None)
         try:
-            if self._datetimes is None or not all(decoded):
-                for record, struct in zip(checked, decoded, strict=True):
-                    edited.append(self._edit_exactly(editor, record, struct))
-                return edited, None
-            values = self._datetimes.values(decoded)
-            for record, struct, (columns, texts) in zip(checked, decoded, values, strict=True):
-                done = editor.replace(record, columns, texts)
-                edited.append(done or self._edit_exactly(editor, record, struct))
+            for record, struct, found in zip(checked, decoded, values):  # noqa: B905 - it has no end
+                done = editor.replace(record, *found) if found else None
+                if done is None:
+                    is_judged = are_right or struct is None
+                    done = editor.edit(record if is_judged else self._judge_exactly(record))
+                edited.append(done)
         except InvalidRecordError as error:
             return edited, error
         return edited, None
-
-    def _edit_exactly(self, editor: RecordEditor, record: bytes, struct: object) -> bytes:
-        """Edit a record, which a quick test may have decoded: that does not judge date-times."""
-        return editor.edit(record if struct is None else self._judge_exactly(record))
 
     def key_values(self, record: bytes) -> dict[str, Any]:
         """Return what a record has in its key properties, to name it in a message."""
@@ -192,21 +193,22 @@ class RecordValidator:
 
         return accept
 
-    def _judge(self, record: bytes) -> bytes:
+    def _judge(self, record: bytes) -> tuple[bytes, object]:
         """Return a record that the current quick test does not accept as it may be posted.
 
-        Another quick test that accepts it is the first from here on.
+        Another quick test that accepts it is the first from here on, and what that returns comes
+        with the record; None with one that is judged exactly.
         """
         for test in chain([*self._made_tests], iter(self._next_quick_test, _accept_nothing)):
             try:
-                test(record)
+                decoded = test(record)
             except _IN_DOUBT:
                 continue
             self._quick_test = test
-            return record
+            return record, decoded
         if (rest := self.reserved.remove(record)) is not None:
             return self._judge(rest)
-        return self._judge_exactly(record)
+        return self._judge_exactly(record), None
 
     @cached_property
     def _exact_verdict(self) -> Callable[[Any], str | None]:
@@ -216,9 +218,8 @@ class RecordValidator:
         values = _decode_object(record)
         if reserved := [*filter(is_reserved, values)]:  # only the exact decoding could read it
             self.reserved.note(reserved)
-            return self._judge(
-                encode_exactly({k: v for k, v in values.items() if k not in reserved})
-            )
+            kept = {name: value for name, value in values.items() if name not in reserved}
+            return self._judge_exactly(encode_exactly(kept))
         for key in self._keys:
             if not _is_unusable_key(value := values.get(key)):
                 continue

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.limits import MAX_DATA_POINTS
 from target_stitch_import.records.validator import RecordValidator
+from target_stitch_import.schemas.posted import posted_schema
+from target_stitch_import.schemas.translate import to_draft4
 from tests.records.judging import SingleValidator
 
 PLAIN = {"properties": {"id": {"type": "integer"}, "x": {"type": ["null", "string"]}}}
@@ -90,7 +92,7 @@ class CountingValidator(RecordValidator):
 
     judged = 0
 
-    def _judge(self, record: bytes) -> bytes:
+    def _judge(self, record: bytes) -> tuple[bytes, object]:
         self.judged += 1
         return super()._judge(record)
 
@@ -154,3 +156,20 @@ def test_what_comes_behind_an_invalid_record_is_left_to_the_next_call() -> None:
     posted, error = validator.check(some[3:])
     assert posted == some[3:5]
     assert "lacks key property 'id'" in str(error)
+
+
+def test_decimals_that_become_strings_do_not_make_a_record_doubtful() -> None:
+    # given a schema with a date-time and a decimal that is posted as a string
+    declared = {
+        "d": {"type": "string", "format": "date-time"},
+        "x": {"type": "number", "multipleOf": 0.01},
+    }
+    schema = to_draft4({"properties": declared})
+    posted = posted_schema(schema, decimals=True)
+    for validate in (True, False):
+        validator = CountingValidator(schema, [], validate=validate, posted=posted)
+        # when right records come
+        made, error = validator.check([b'{"d": "2024-03-01T00:00:00Z", "x": 1.10}'] * 9)
+        # then they are edited, and none is judged by itself
+        assert (made, error) == ([b'{"d":"2024-03-01T00:00:00Z","x":"1.10"}'] * 9, None)
+        assert validator.judged == 0
