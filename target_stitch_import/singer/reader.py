@@ -90,7 +90,16 @@ class MessageReader(GenericSingerReader[Any]):
             struct: callbacks[str(struct.__struct_config__.tag)] for struct in get_args(Message)
         }
         counts: Counter[str] = Counter()
-        for lines in self._lines(file_input or self.default_input):
+        try:
+            self._process_lines(file_input or self.default_input, handlers, counts)
+        except MemoryError:
+            raise self._bad_line("or a line close behind needs more memory than there is") from None
+        return counts
+
+    def _process_lines(
+        self, source: IO[Any], handlers: dict[Any, Callable[[Any], None]], counts: Counter[str]
+    ) -> None:
+        for lines in self._lines(source):
             streams = 0
             for item in self._parse(lines):
                 if isinstance(item, Run):
@@ -106,7 +115,6 @@ class MessageReader(GenericSingerReader[Any]):
                         raise
                     counts[str(item.__struct_config__.tag)] += 1
             self._chunk_bytes = _wanted_bytes(lines, streams)
-        return counts
 
     def deserialize_json(self, line: bytes) -> Any:
         """Decode one line; None for a blank one.
