@@ -224,9 +224,7 @@ class MessageReader(GenericSingerReader[Any]):
             )
 
     def _bad_line(self, reason: str) -> InputError:
-        # What the decoder says may quote the line, with whatever is in it.
-        printable = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in reason)
-        error = InputError(f"it {printable:.{_MAX_REASON}}")
+        error = InputError(f"it {reason:.{_MAX_REASON}}")
         error.line = self.line
         return error
 
