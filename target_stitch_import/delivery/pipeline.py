@@ -6,6 +6,7 @@ All of it runs in the thread that reads the input.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -225,4 +226,4 @@ def _write_line(line: bytes) -> None:
 
 
 def _raise_blocked() -> NoReturn:
-    raise BlockingIOError("it takes no more for now")
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
