@@ -185,7 +185,11 @@ class TargetStitchImport(CommandTarget):
         position: int,
         table_name: str,
     ) -> None:
-        """Set a record aside that the service would refuse, or raise."""
+        """Set a record aside that the service would refuse, or raise; raise once the run is to end."""
+        if (signum := self._pipeline.signum) is not None:
+            text = "Line %d of the input was being judged when the run was asked to end."
+            self.logger.warning(text, line_number(position))
+            raise Terminated(signum)
         reason = str(error)
         if where := self._batch_files.describe(position):
             reason = f"{where}: {reason}"

@@ -6,13 +6,14 @@ All of it runs in the thread that reads the input.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from target_stitch_import.batches.body_limit import BodyLimit
 from target_stitch_import.batches.builder import BatchBuilder
@@ -208,8 +209,7 @@ class StateWriter:
     def __call__(self, value: bytes) -> None:
         """Write one STATE, as the tap's own bytes."""
         try:
-            sys.stdout.buffer.write(value + b"\n")
-            sys.stdout.buffer.flush()
+            _write_line(value + b"\n")
         except (OSError, ValueError, AttributeError) as error:
             if not self.lost:
                 self._logger.error("stdout is closed (%s); delivery goes on.", error)  # noqa: TRY400
@@ -217,3 +217,28 @@ class StateWriter:
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 # or the interpreter's last flush would fail, too
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write_line(line: bytes) -> None:
+    """Write a line to stdout; if that fails in its midst, and stdout is a file, none of it stays.
+
+    Whoever starts the next run takes the last line for the STATE.
+    """
+    sys.stdout.flush()
+    raw = getattr(
+        sys.stdout.buffer, "raw", sys.stdout.buffer
+    )  # without a buffer: how much is known
+    written = 0
+    try:
+        while written < len(line):
+            written += raw.write(line[written:]) or _raise_blocked()
+    except OSError:
+        with contextlib.suppress(OSError):  # it is no file
+            end = os.lseek(raw.fileno(), 0, os.SEEK_CUR)
+            if end == os.fstat(raw.fileno()).st_size:  # nobody else has written behind it
+                os.ftruncate(raw.fileno(), end - written)
+        raise
+
+
+def _raise_blocked() -> NoReturn:
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))

@@ -13,6 +13,7 @@ from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 
 from target_stitch_import.json_codec import encode_exactly, json_type
+from target_stitch_import.patterns import PATTERN_KEYWORDS, PatternTooSlowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,7 +34,10 @@ def exact_verdict(schema: Mapping[str, Any]) -> Callable[[Any], str | None]:
     validator = _ExactValidator(schema)
 
     def find_violation(record: Any) -> str | None:
-        error = best_match(validator.iter_errors(record))
+        try:
+            error = best_match(validator.iter_errors(record))
+        except PatternTooSlowError as slow:
+            return f"{slow} ({_JUDGED})"
         return None if error is None else _describe(error)
 
     return find_violation
@@ -78,5 +82,5 @@ def _check_multiple(
 
 
 _ExactValidator: type[Validator] = extend(  # type: ignore[no-untyped-call]
-    Draft4Validator, {"multipleOf": _check_multiple}
+    Draft4Validator, {"multipleOf": _check_multiple, **PATTERN_KEYWORDS}
 )

@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from target_stitch_import.reporting.metrics import top_streams
-from target_stitch_import.text import counted
+from target_stitch_import.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,8 +76,7 @@ def render(
     streams = metrics.streams
     shown, rest = top_streams(streams, max_streams, last_change)
     for name, counts in shown.items():
-        printable = "".join(each if each.isprintable() else "\ufffd" for each in name)
-        add(Text(printable, "cyan"), counts)
+        add(Text(printable(name), "cyan"), counts)
     if len(shown) < len(streams):
         add(Text(f"{len(streams) - len(shown):,} others", "dim"), rest)
     if len(streams) != 1:

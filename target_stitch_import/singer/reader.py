@@ -94,7 +94,18 @@ class MessageReader(GenericSingerReader[Any]):
             struct: callbacks[str(struct.__struct_config__.tag)] for struct in get_args(Message)
         }
         counts: Counter[str] = Counter()
-        for lines in self._lines(file_input or self.default_input):
+        try:
+            self._process_lines(file_input or self.default_input, handlers, counts)
+        except MemoryError:
+            raise self._bad_line("or a line close behind needs more memory than there is") from None
+        if not counts:
+            logger.warning("Nothing came from the tap, not one message. Look at its stderr.")
+        return counts
+
+    def _process_lines(
+        self, source: IO[Any], handlers: dict[Any, Callable[[Any], None]], counts: Counter[str]
+    ) -> None:
+        for lines in self._lines(source):
             streams = 0
             for item in self._parse(lines):
                 if isinstance(item, Run):
@@ -111,9 +122,6 @@ class MessageReader(GenericSingerReader[Any]):
                         raise
                     counts[str(item.__struct_config__.tag)] += 1
             self._chunk_bytes = _wanted_bytes(lines, streams)
-        if not counts:
-            logger.warning("Nothing came from the tap, not one message. Look at its stderr.")
-        return counts
 
     def deserialize_json(self, line: bytes) -> Any:
         """Decode one line; None for a blank one.
@@ -237,9 +245,7 @@ class MessageReader(GenericSingerReader[Any]):
             )
 
     def _bad_line(self, reason: str) -> InputError:
-        # What the decoder says may quote the line, with whatever is in it.
-        printable = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in reason)
-        error = InputError(f"it {printable:.{_MAX_REASON}}")
+        error = InputError(f"it {reason:.{_MAX_REASON}}")
         error.line = self.line
         return error
 

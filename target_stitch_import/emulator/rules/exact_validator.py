@@ -16,6 +16,7 @@ from referencing import Registry
 
 from target_stitch_import.emulator.rules.formats import FORMATS
 from target_stitch_import.emulator.storage import exact_json
+from target_stitch_import.patterns import PATTERN_KEYWORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -95,6 +96,7 @@ _ExactDraft4: Final = _extend(
         "format": _check_format,
         "multipleOf": _check_multiple,
         "oneOf": _check_one_of,
+        **PATTERN_KEYWORDS,
         "required": _check_required,
     },
     type_checker=Draft4Validator.TYPE_CHECKER.redefine_many(

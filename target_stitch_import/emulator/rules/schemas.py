@@ -21,6 +21,7 @@ from target_stitch_import.emulator.rules.formats import FORMATS
 from target_stitch_import.emulator.rules.responses import RefusedError
 from target_stitch_import.emulator.rules.violations import describe_record, describe_schema
 from target_stitch_import.emulator.storage import columns
+from target_stitch_import.patterns import PatternTooSlowError
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -58,6 +59,8 @@ class Schema:
             return
         try:
             errors = list(self.exact.iter_errors(record))
+        except PatternTooSlowError as slow:
+            raise RefusedError(responses.invalid_record(place, f"#: {slow}")) from None
         except Unresolvable as unresolvable:
             reason = f"unresolvable reference: [{unresolvable.ref}]"
             raise RefusedError(responses.invalid_schema(reason)) from None

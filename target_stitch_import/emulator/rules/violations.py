@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.emulator.rules.formats import describe
 from target_stitch_import.emulator.storage.exact_json import is_integer, type_name
+from target_stitch_import.patterns import unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -110,12 +110,9 @@ def _type_reason(wanted: str, found: Any) -> str:
 
 
 def _extraneous(record: Mapping[str, Any], schema: Any) -> list[str]:
-    patterns = schema.get("patternProperties", {})
+    named = schema.get("properties", {})
     return [
-        name
-        for name in record
-        if name not in schema.get("properties", {})
-        and not any(re.search(pattern, name) for pattern in patterns)
+        name for name in unmatched(record, schema.get("patternProperties", ())) if name not in named
     ]
 
 
