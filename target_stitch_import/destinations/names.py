@@ -1,0 +1,119 @@
+"""The names that a destination gives to tables and columns, and those that it rejects."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from target_stitch_import.limits import is_reserved
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from target_stitch_import.destinations.facts import ColumnType, Destination
+
+PRIMARY_KEY: Final = "__sdc_primary_key"
+"""The column that a table without keys gets."""
+ITEM: Final = "value"
+"""The column of a subtable's items that are no objects."""
+ONLY_NULL: Final = "a column that is only null is not created"
+
+_RULES: Final[Mapping[str, tuple[str, str]]] = {
+    "blanks to _": (" ", "_"),
+    "trim blanks": ("^ +| +$", ""),
+    "special characters to _": ("[^A-Za-z0-9_]", "_"),
+    "special characters removed": ("[^A-Za-z0-9_]", ""),
+    "special characters and blanks removed": ("[^A-Za-z0-9_]", ""),
+    "a leading digit to _": ("^[0-9]", "_"),
+    "_ before a leading digit": ("^(?=[0-9])", "_"),
+    "leading characters that are no letter removed": ("^[^A-Za-z]+", ""),
+    "trim leading characters that are not a-z A-Z 0-9 _": ("^[^A-Za-z0-9_]+", ""),
+    "characters that are not a-z A-Z 0-9 _ @ $ # to _": ("[^A-Za-z0-9_@$#]", "_"),
+    "characters that are not a-z A-Z 0-9 _ $ to _": ("[^A-Za-z0-9_$]", "_"),
+}
+"""By rule, what of a name is replaced, and by what; two more rules change its case."""
+_SUFFIX: Final = re.compile(
+    r".*__(?:st|it|bi|fl|do|de|bo|ti|nu|va|re|ar|dt|js|inst|lg|db)", re.DOTALL
+)
+
+
+def canonical_name(destination: Destination, *path: str) -> str:
+    """Return the name of a table, a column or, with the names above it, of a nested one."""
+    name = "__".join(path)
+    if not name.startswith(("_sdc", "__sdc")):
+        for rule in destination.name_rules:
+            if rule in ("lower case", "upper case"):
+                name = name.lower() if rule == "lower case" else name.upper()
+            else:
+                name = re.sub(*_RULES[rule], name)
+    return name
+
+
+def compared_name(destination: Destination, name: str) -> str:
+    """Return what is the same for two canonical names that are one."""
+    return name.lower() if destination.ignores_case else name
+
+
+def split_names(destination: Destination, name: str, types: Sequence[ColumnType]) -> list[str]:
+    """Return the names of the columns that one with values of several types is split into."""
+    if len(types) == 1:
+        return [name]
+    names = [f"{name}__{each.suffix}" for each in types]
+    if "upper case" in destination.name_rules:
+        names = list(map(str.upper, names))
+    return names if destination.renames_first else [name, *names[1:]]
+
+
+def source_key(destination: Destination, key: str) -> str:
+    """Return the name of a subtable's column for a key of the top table."""
+    return f"_sdc_source_key_{canonical_name(destination, key)}"
+
+
+def reject_table(destination: Destination, name: str) -> str | None:
+    """Return why all records of a table with a canonical name are rejected, or None."""
+    if not name:
+        return f"Table name has no character that {destination.label} permits"
+    if destination.max_table_name is not None and len(name) > destination.max_table_name:
+        return f"Table name {name} is too long for {destination.label}"
+    return None
+
+
+def reject_column(destination: Destination, *path: str) -> str | None:
+    """Return why the records that have a column are rejected because of its name, or None."""
+    name, own = canonical_name(destination, *path), "__".join(path)
+    if not name:
+        return f"Column name {own} has no character that {destination.label} permits"
+    if is_reserved(name):
+        return collision(name)
+    is_sensitive = not destination.ignores_case and name == own
+    for each in (name, own) if is_sensitive else (name.lower(), own.lower()):
+        if _SUFFIX.fullmatch(each) or each.startswith("_rjm"):
+            return f"column names from client should not include reserved datatype suffix on {own}"
+    return None
+
+
+def omit_column(destination: Destination, name: str) -> str | None:
+    """Return why a column with a canonical name is left out of its records, or None."""
+    if destination.max_column_name is not None and len(name) > destination.max_column_name:
+        return f"Column name {name} is too long for {destination.label}"
+    return None
+
+
+def collision(name: str) -> str:
+    """Return the reason for two columns that become one name."""
+    return f"Field collision on {name}"
+
+
+def table_collision(name: str) -> str:
+    """Return the reason for a table whose name another one has already become."""
+    return f"Table collision on {name}"
+
+
+def too_many_columns(destination: Destination) -> str:
+    """Return the reason for a table with too many columns."""
+    return f"too many columns for {destination.label}: more than {destination.max_columns:,}"
+
+
+def out_of_range(name: str, column_type: ColumnType) -> str:
+    """Return the reason for a record with a value outside the range of its column's type."""
+    return f"data on {name} falls outside the range supported for {column_type.name}"
