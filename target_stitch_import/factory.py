@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from target_stitch_import.batches.batch import Batch
     from target_stitch_import.delivery.dry_run import DryRun
     from target_stitch_import.delivery.workers import Client
+    from target_stitch_import.preview.tables import Preview
 
 
 def create_client(config: Mapping[str, Any], url: str, *, agent: str) -> ImportClient:
@@ -36,12 +37,14 @@ def create_pipeline(
     *,
     agent: str,
     dry_run: DryRun | None = None,
+    preview: Preview | None = None,
 ) -> Pipeline:
     """Return a pipeline to the service, or to ``dry_run`` if one is given.
 
     ``write_state`` gets the bytes of each STATE that may be written. ``set_aside`` gets a batch,
     the index of a record in it that the service has refused, and the reason; it puts the record
-    into the quarantine, or raises. ``agent`` is the user agent.
+    into the quarantine, or raises. ``agent`` is the user agent. ``preview`` reads what is
+    acknowledged.
     """
     # A request is given up after five timeouts, even if bytes of an answer still arrive.
     max_seconds = 5 * float(config["request_timeout_seconds"])
@@ -57,6 +60,7 @@ def create_pipeline(
         refusals=Refusals(set_aside, find_invalid, validates=config["validate_records"]),
         check_status=config["check_status"] and dry_run is None,
         metrics=dry_run.metrics if dry_run else None,
+        preview=preview,
     )
 
 

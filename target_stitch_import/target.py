@@ -58,6 +58,7 @@ class TargetStitchImport(CommandTarget):
             self._set_aside,
             agent=f"{self.name}/{self.plugin_version}",
             dry_run=self.dry_run,
+            preview=self.preview,
         )
         self.message_reader.wait = pipeline.wait
         return pipeline

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from target_stitch_import.delivery.refusals import Refusals
     from target_stitch_import.delivery.retry import Retry
+    from target_stitch_import.preview.tables import Preview
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 
@@ -61,6 +62,7 @@ class Pipeline:
         refusals: Refusals | None = None,
         check_status: bool = False,
         metrics: Metrics | None = None,
+        preview: Preview | None = None,
     ) -> None:
         """Post over the clients that ``connect`` returns; write STATEs with ``write_state``.
 
@@ -76,7 +78,7 @@ class Pipeline:
         self.delivery = DeliveryScheduler(
             self._workers,
             self._handle_acknowledged,
-            DeliveryOptions(create_retry, limit, refusals, self.metrics),
+            DeliveryOptions(create_retry, limit, refusals, self.metrics, preview),
             parallel=parallel,
             check_status=check_status,
         )

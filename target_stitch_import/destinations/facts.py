@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-
-from target_stitch_import.json_codec import decode_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,7 +126,7 @@ def _read(key: str, facts: Mapping[str, Any]) -> Destination:
     )
 
 
-_FILE: Final = decode_exactly(Path(__file__).with_name("destinations.json").read_bytes())
+_FILE: Final = json.loads(Path(__file__).with_name("destinations.json").read_bytes())
 SOURCE: Final = f"{_FILE['source']}, {_FILE['date']}"
 """Where the facts come from, and when they were read."""
 DESTINATIONS: Final = {key: _read(key, facts) for key, facts in _FILE["destinations"].items()}

@@ -20,8 +20,8 @@ def to_json(preview: Preview) -> dict[str, Any]:
     return {"destination": preview.destination.key, "tables": tables}
 
 
-def is_rejected(result: dict[str, Any]) -> bool:
-    """Return True if something of a result of ``to_json`` would be rejected."""
+def is_rejected(preview: Preview) -> bool:
+    """Return True if something would be rejected."""
     return any(
         table["rejected"]
         or table["rejected_rows"]
@@ -30,7 +30,7 @@ def is_rejected(result: dict[str, Any]) -> bool:
             for rows in (table, *table["subtables"])
             for column in rows["columns"]
         )
-        for table in result["tables"]
+        for table in to_json(preview)["tables"]
     )
 
 

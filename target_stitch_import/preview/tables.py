@@ -6,6 +6,7 @@ the 201, and What is billed.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -107,22 +108,23 @@ class Preview:
         self.tables: dict[str, Table] = {}
         self._warn = warn or (lambda _table, _reason: None)
 
-    def add(self, body: bytes) -> None:
-        """Read the records of a request body of batch or of push."""
+    def add(self, body: bytes) -> dict[str, int]:
+        """Read the records of a request body; return by stream how many rows of subtables they make."""
         decoded = decode_exactly(body)
         if isinstance(decoded, list) and isinstance(decoded[0], list):
             decoded = decode_transit(decoded)
-        if isinstance(decoded, dict):
-            table = self._table(decoded["table_name"], decoded["key_names"], decoded["schema"])
-            records = [each["data"] for each in decoded["messages"] if "data" in each]
-            for record in records:
-                self._add(table, record)
-            return
-        for message in decoded:
-            table = self._table(message["table_name"], message["key_names"], None)
-            self._add(table, message["data"])
+        one = decoded if isinstance(decoded, dict) else {}
+        sub_rows: Counter[str] = Counter()
+        for message in one.get("messages", decoded):
+            if "data" in message:  # or it activates a version
+                table = self._table({**one, **message})
+                before = table.sub_rows
+                self._add(table, message["data"])
+                sub_rows[table.top.path[0]] += table.sub_rows - before
+        return sub_rows
 
-    def _table(self, stream: str, keys: list[str], schema: Any) -> Table:
+    def _table(self, message: dict[str, Any]) -> Table:
+        stream, schema = message["table_name"], message.get("schema")
         if (table := self.tables.get(stream)) is None:
             destination = self.destination
             name = names.canonical_name(destination, stream)
@@ -134,8 +136,8 @@ class Preview:
             table = self.tables[stream] = Table(Rows((stream,), name, _NO_PLACE), rejected)
             if rejected:
                 self._warn(stream, rejected)
-        table.keys = keys
-        if schema is not None and schema != table.schema:
+        table.keys = message.get("key_names", [])
+        if schema is not table.schema and schema != table.schema:
             table.schema = schema
             table.top.place = Place(schema)
         return table

@@ -101,17 +101,20 @@ class Reporter:
             streams, MAX_SUMMARIES, lambda counts: (counts.quarantined, counts.size)
         )
         for name, counts in shown.items():
-            text = f"Stream {name!r}: {_describe(counts)}, {counts.seconds:,.1f} s."
+            text = f"Stream {name!r}: {_describe(counts)}, {_describe_billed(counts)}."
             if counts.normalized:
                 text = f"{text} {_describe_normalized(counts.normalized)}"
             self._log(text, "stream_summary", counts, counts.seconds, stream_name=name)
         if hidden := len(streams) - len(shown):
-            text = f"{counted(hidden, 'other stream')}: {_describe(rest)}, {rest.seconds:,.1f} s."
+            text = (
+                f"{counted(hidden, 'other stream')}: {_describe(rest)}, {_describe_billed(rest)}."
+            )
             self._log(text, "other_streams", rest, rest.seconds, streams=hidden)
         seconds = metrics.clock() - metrics.began
         self._log(
             f"Run {outcome}: {counted(len(streams), 'stream')}, {_describe(metrics.total)}, "
-            f"{counted(metrics.states, 'STATE')}, {seconds:,.1f} s.",
+            f"{counted(metrics.states, 'STATE')}, {seconds:,.1f} s, "
+            f"{counted(metrics.total.billed_rows, 'billable row')}.",
             "run_summary",
             metrics.total,
             seconds,
@@ -130,6 +133,8 @@ class Reporter:
             "retries": counts.retries,
             "quarantined": counts.quarantined,
             "normalized": counts.normalized.total(),
+            "billed_rows": counts.billed_rows,
+            "sub_rows": counts.sub_rows,
             "seconds": round(seconds, 3),
         }
         self._logger.info("%s", text, extra={"event_name": event, **fields, **more})
@@ -154,6 +159,11 @@ def _describe(counts: StreamCounts) -> str:
         f"{counted(counts.records, 'record')}, {counted(counts.size, 'byte')}, "
         f"{counted(counts.requests, 'request')}, {retries}, {counts.quarantined:,} quarantined"
     )
+
+
+def _describe_billed(counts: StreamCounts) -> str:
+    sub_rows = f" ({counts.sub_rows:,} of subtables)" if counts.sub_rows else ""
+    return f"{counts.seconds:,.1f} s, {counted(counts.billed_rows, 'billable row')}{sub_rows}"
 
 
 def _describe_normalized(columns: Counter[str]) -> str:

@@ -48,7 +48,7 @@ def read_table(
         definition = tables.find_table(connection, table)
         if definition is None:
             raise KeyError(table)
-        return _read_rows(connection, definition, system_columns)
+        return read_rows(connection, definition, system_columns=system_columns)
 
 
 @contextlib.contextmanager
@@ -62,9 +62,10 @@ def _open_snapshot(database: str | Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _read_rows(
-    connection: sqlite3.Connection, table: Table, system_columns: bool
+def read_rows(
+    connection: sqlite3.Connection, table: Table, *, system_columns: bool
 ) -> list[dict[str, Any]]:
+    """Return the rows of a table, as ``read_table`` does."""
     named = {name: each for name, each in table.columns.items() if each.physical is not None}
     system = list(SYSTEM_COLUMNS) if system_columns else []
     selected = [quote(column.physical or "") for column in named.values()] + system

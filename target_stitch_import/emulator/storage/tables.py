@@ -32,7 +32,12 @@ SYSTEM_COLUMNS: Final = {
 LAYOUT: Final = 2
 """The version of the layout of the database, its ``user_version``."""
 ROWID: Final = "_rowid_"
-REGISTRY_TABLES: Final = ("_sdc_tables", "_sdc_columns")
+REGISTRY_TABLES: Final = (
+    "_sdc_tables",
+    "_sdc_columns",
+    "_sdc_loaded_for",
+    "_sdc_destination",
+)
 
 _REGISTRY: Final = """
 CREATE TABLE IF NOT EXISTS _sdc_tables (
@@ -96,6 +101,26 @@ def create_registry(connection: sqlite3.Connection) -> None:
             "another version of the emulator wrote it; delete it, or name another file"
         )
     connection.executescript(f"{_REGISTRY}PRAGMA user_version = {LAYOUT};")
+
+
+def require_destination(connection: sqlite3.Connection, key: str | None) -> None:
+    """Note what the database is loaded for: a destination, or none.
+
+    Raises:
+        sqlite3.DatabaseError: it was loaded for another one.
+    """
+    if not table_names(connection) and key is not None:
+        connection.execute("CREATE TABLE IF NOT EXISTS _sdc_loaded_for (destination TEXT)")
+        connection.execute("INSERT INTO _sdc_loaded_for VALUES (?)", (key,))
+    is_noted = connection.execute(
+        "SELECT 1 FROM sqlite_master WHERE name = '_sdc_loaded_for'"
+    ).fetchone()
+    query = "SELECT destination FROM _sdc_loaded_for ORDER BY rowid DESC"
+    (found,) = connection.execute(query).fetchone() if is_noted else (None,)
+    if found != key and table_names(connection):
+        raise sqlite3.DatabaseError(
+            f"it was loaded for {found or 'no destination'}; delete it, or name another file"
+        )
 
 
 def table_names(connection: sqlite3.Connection) -> list[str]:
