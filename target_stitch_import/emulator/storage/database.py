@@ -143,7 +143,10 @@ class Database:
         )
 
     def _convert(self, load: Load) -> list[Load]:
-        return [load] if self._loader is None else self._loader.convert(load)
+        if self._loader is None:
+            return [load]
+        self._tables.clear()  # columns may get other names
+        return self._loader.convert(load)
 
     def _load_all(self, loads: Sequence[Load], received_at: str) -> tuple[int, int] | None:
         """Execute what was made of one load, as ``_load`` does, unless its first table is stopped."""

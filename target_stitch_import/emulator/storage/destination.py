@@ -15,25 +15,24 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from target_stitch_import.destinations import names
+from target_stitch_import.destinations.facts import DESTINATIONS
 from target_stitch_import.destinations.kinds import Place, family, narrowest_type
 from target_stitch_import.emulator.storage import table_changes, tables
 from target_stitch_import.emulator.storage.columns import ColumnType, merge_types
 from target_stitch_import.emulator.storage.loads import ActivateVersion, Load, Upsert
-from target_stitch_import.emulator.storage.reading import read_rows
+from target_stitch_import.emulator.storage.reading import open_snapshot, read_rows
 from target_stitch_import.limits import RESERVED_TABLE
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path as FilePath
 
     from target_stitch_import.destinations.facts import Destination
 
 Path = tuple[str, ...]
 Cell = tuple[Path, Any, Place]
 
-_REGISTRY: Final = """
-CREATE TABLE IF NOT EXISTS _sdc_destination (stream TEXT PRIMARY KEY, name TEXT, state TEXT)
-"""
 _TYPES: Final = {
     "integer": ColumnType.INTEGER,
     "number": ColumnType.NUMBER,
@@ -100,13 +99,34 @@ class _Record:
     rows: list[_Row]
 
 
+def destination_types(database: str | FilePath) -> dict[str, dict[str, str | None]]:
+    """Return the types of the columns of each table of a database that is loaded like a destination.
+
+    Raises:
+        FileNotFoundError: there is no database.
+    """
+    with open_snapshot(database) as connection:
+        return {name: types for name, _, types in describe_tables(connection)}
+
+
+def describe_tables(
+    connection: sqlite3.Connection,
+) -> list[tuple[str, str | None, dict[str, str | None]]]:
+    """Return the name of each table, that of the one whose subtable it is, and its columns' types.
+
+    Nothing, if it is not loaded like a destination.
+    """
+    key = tables.find_destination(connection)
+    return [] if key is None else list(Loader(DESTINATIONS[key], connection).describe())
+
+
 class Loader:
     """Turns a load into those of the destination's tables."""
 
     def __init__(self, destination: Destination, connection: sqlite3.Connection) -> None:
+        """Load into a database like a ``destination``."""
         self.destination = destination
         self._connection = connection
-        connection.execute(_REGISTRY)
 
     def convert(self, load: Load) -> list[Load]:
         """Return the loads of the destination's tables, the main one first, if it has one."""
@@ -135,17 +155,16 @@ class Loader:
         loads = self._build(load, stream, records, before) if is_loaded else []
         return [*loads, *self._reject(stream.sheets[0].name, rejected)]
 
-    def describe(self) -> dict[str, dict[str, str | None]]:
-        """Return the types of the columns of each table."""
-        found = {}
+    def describe(self) -> Iterator[tuple[str, str | None, dict[str, str | None]]]:
+        """Yield the name of each table, that of the one whose subtable it is, and its types."""
         for (text,) in self._connection.execute("SELECT state FROM _sdc_destination"):
             stream = msgspec.json.decode(text, type=Stream)
             for sheet in stream.sheets:
-                found[sheet.name] = self._own_types(stream, sheet) | {
+                types = self._own_types(stream, sheet) | {
                     name: self.destination.column_types(part.kinds[0])[part.narrowest].name
                     for name, part in self._parts(sheet)
                 }
-        return found
+                yield sheet.name, stream.sheets[0].name if sheet.depth else None, types
 
     # Streams
 
@@ -190,8 +209,7 @@ class Loader:
         reasons: list[str] = []
         waiting: list[tuple[Sheet, tuple[int, ...], Any, Place]]
         waiting = [(stream.sheets[0], (), record, place)]
-        while waiting:
-            sheet, levels, item, at = waiting.pop()
+        for sheet, levels, item, at in waiting:  # which grows
             cells = []
             for cell in self._sort_out(stream, sheet, item, at, reasons):
                 path, value, cell_place = cell

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def list_tables(database: str | Path) -> list[str]:
     """Return the names of all tables, as requests named them, oldest first."""
-    with _open_snapshot(database) as connection:
+    with open_snapshot(database) as connection:
         return tables.table_names(connection)
 
 
@@ -44,7 +44,7 @@ def read_table(
         FileNotFoundError: there is no database.
         KeyError: the database has no such table.
     """
-    with _open_snapshot(database) as connection:
+    with open_snapshot(database) as connection:
         definition = tables.find_table(connection, table)
         if definition is None:
             raise KeyError(table)
@@ -52,7 +52,12 @@ def read_table(
 
 
 @contextlib.contextmanager
-def _open_snapshot(database: str | Path) -> Iterator[sqlite3.Connection]:
+def open_snapshot(database: str | Path) -> Iterator[sqlite3.Connection]:
+    """Yield a connection that sees one state and writes nothing.
+
+    Raises:
+        FileNotFoundError: there is no database.
+    """
     if not Path(database).is_file():
         raise FileNotFoundError(database)
     with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:

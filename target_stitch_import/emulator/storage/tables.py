@@ -109,18 +109,28 @@ def require_destination(connection: sqlite3.Connection, key: str | None) -> None
     Raises:
         sqlite3.DatabaseError: it was loaded for another one.
     """
-    if not table_names(connection) and key is not None:
-        connection.execute("CREATE TABLE IF NOT EXISTS _sdc_loaded_for (destination TEXT)")
-        connection.execute("INSERT INTO _sdc_loaded_for VALUES (?)", (key,))
-    is_noted = connection.execute(
-        "SELECT 1 FROM sqlite_master WHERE name = '_sdc_loaded_for'"
-    ).fetchone()
-    query = "SELECT destination FROM _sdc_loaded_for ORDER BY rowid DESC"
-    (found,) = connection.execute(query).fetchone() if is_noted else (None,)
-    if found != key and table_names(connection):
-        raise sqlite3.DatabaseError(
-            f"it was loaded for {found or 'no destination'}; delete it, or name another file"
+    if key is not None and not table_names(connection):
+        connection.executescript(
+            "CREATE TABLE IF NOT EXISTS _sdc_loaded_for (destination TEXT);"
+            "CREATE TABLE IF NOT EXISTS _sdc_destination "
+            "(stream TEXT PRIMARY KEY, name TEXT, state TEXT);"
         )
+        connection.execute("INSERT INTO _sdc_loaded_for VALUES (?)", (key,))
+    found = find_destination(connection)
+    if found != key:
+        raise sqlite3.DatabaseError(
+            f"it was loaded like {found or 'no destination'}; delete it, or name another file"
+        )
+
+
+def find_destination(connection: sqlite3.Connection) -> str | None:
+    """Return the destination that the database is loaded like, or None."""
+    query = "SELECT 1 FROM sqlite_master WHERE name = '_sdc_loaded_for'"
+    if connection.execute(query).fetchone() is None:
+        return None
+    query = "SELECT destination FROM _sdc_loaded_for ORDER BY rowid DESC"
+    (found,) = connection.execute(query).fetchone()
+    return str(found)
 
 
 def table_names(connection: sqlite3.Connection) -> list[str]:
