@@ -56,8 +56,8 @@ def compared_name(destination: Destination, name: str) -> str:
 
 def split_names(destination: Destination, name: str, types: Sequence[ColumnType]) -> list[str]:
     """Return the names of the columns that one with values of several types is split into."""
-    if len(types) == 1:
-        return [name]
+    if len(types) < 2:  # noqa: PLR2004
+        return [name] * len(types)
     names = [f"{name}__{each.suffix}" for each in types]
     if "upper case" in destination.name_rules:
         names = list(map(str.upper, names))

@@ -22,32 +22,24 @@ def to_json(preview: Preview) -> dict[str, Any]:
 
 def is_rejected(preview: Preview) -> bool:
     """Return True if something would be rejected."""
-    return any(
-        table["rejected"]
-        or table["rejected_rows"]
-        or any(
-            column["rejected"] not in (None, names.ONLY_NULL)
-            for rows in (table, *table["subtables"])
-            for column in rows["columns"]
-        )
-        for table in to_json(preview)["tables"]
-    )
+    tables = to_json(preview)["tables"]
+    parts = [part for table in tables for part in (table, *table["subtables"])]
+    reasons = {column["rejected"] for part in parts for column in part["columns"]}
+    return bool(reasons - {None, names.ONLY_NULL}) or any(each["rejected_rows"] for each in tables)
 
 
 def _table(destination: Destination, stream: str, table: Table) -> dict[str, Any]:
-    columns = [] if table.keys else [_own(destination, names.PRIMARY_KEY, "string")]
-    columns += _columns(destination, table.top)
-    rejected = table.rejected
-    if destination.max_columns is not None and rejected is None:
-        created = {each["name"] for each in columns[not table.keys :] if not each["rejected"]}
-        if len(created) > destination.max_columns:
-            rejected = names.too_many_columns(destination)
+    columns, rejected = _columns(destination, table.top), table.rejected
+    created = {each["name"] for each in columns if not each["rejected"]}
+    if destination.max_columns is not None and len(created) > destination.max_columns:
+        rejected = rejected or names.too_many_columns(destination)
+    own = [] if table.keys else [_own(destination, None, names.PRIMARY_KEY, "string")]
     return {
         "stream": stream,
         "name": table.top.name,
         "rows": table.top.rows,
-        "billed_rows": table.billed_rows,
-        "columns": columns,
+        "billed_rows": table.top.rows + table.sub_rows,
+        "columns": own + columns,
         "subtables": [_subtable(destination, table, each) for each in table.subtables.values()],
         "rejected": rejected,
         "rejected_rows": table.top.rows if rejected else table.rejected_rows,
@@ -55,62 +47,44 @@ def _table(destination: Destination, stream: str, table: Table) -> dict[str, Any
 
 
 def _subtable(destination: Destination, table: Table, rows: Rows) -> dict[str, Any]:
-    columns = []
+    own = []
     for key in table.keys or [names.PRIMARY_KEY]:
         column = table.top.columns.get((key,))
-        types = column.types(destination) if column else []
-        kind = types[0].name if types else destination.column_types("string")[0].name
-        name = names.source_key(destination, key)
-        columns.append({"source": key, "name": name, "type": kind, "rejected": None})
-    levels = range(rows.depth)
-    columns += [_own(destination, f"_sdc_level_{level}_id", "integer") for level in levels]
-    columns += _columns(destination, rows)
-    return {"name": rows.name, "rows": rows.rows, "columns": columns}
+        kind, at = next(iter(column.kinds.values()), ("string", 0)) if column else ("string", 0)
+        own.append(_own(destination, key, names.source_key(destination, key), kind, at))
+    for level in range(rows.depth):
+        own.append(_own(destination, None, f"_sdc_level_{level}_id", "integer"))
+    return {"name": rows.name, "rows": rows.rows, "columns": own + _columns(destination, rows)}
 
 
-def _own(destination: Destination, name: str, kind: str) -> dict[str, Any]:
+def _own(
+    destination: Destination, source: str | None, name: str, kind: str, at: int = 0
+) -> dict[str, Any]:
     """Return a column that Stitch itself adds."""
-    kind_type = destination.column_types(kind)[0].name
-    return {"source": None, "name": name, "type": kind_type, "rejected": None}
+    kind_type = destination.column_types(kind)[at].name
+    return {"source": source, "name": name, "type": kind_type, "rejected": None}
 
 
 def _columns(destination: Destination, rows: Rows) -> list[dict[str, Any]]:
-    columns = []
+    found: list[tuple[Path, str, str | None, str | None]] = []
     for path, column in rows.columns.items():
         types = column.types(destination)
-        if not types:
-            if not column.rejected:  # an array, which is a subtable
-                continue
-            types = list(destination.column_types(column.shown or "string")[:1])
-        for name, each in zip(
-            names.split_names(destination, column.name, types), types, strict=True
-        ):
-            columns.append(
-                {
-                    "source": ".".join(path),
-                    "name": name,
-                    "type": each.name,
-                    "rejected": column.rejected,
-                }
-            )
+        if column.rejected and not types:  # otherwise, it is an array, which is a subtable
+            types = list(destination.column_types(column.first_kind)[:1])
+        parts = zip(names.split_names(destination, column.name, types), types, strict=True)
+        found += [(path, name, each.name, column.rejected) for name, each in parts]
     known = {path[:end] for path in rows.columns for end in range(1, len(path) + 1)}
     for path, place in {**dict(_leaves(destination, rows.place)), **rows.nulls}.items():
-        kinds = place.kinds
-        if not destination.nested:
-            kinds = [kind for kind in kinds if kind not in ("array", "object")]
-        if path not in known and (kinds or not place.kinds):
-            name = names.canonical_name(destination, *path)
-            columns.append(
-                {
-                    "source": ".".join(path),
-                    "name": name,
-                    "type": destination.column_types(kinds[0])[0].name if kinds else None,
-                    "rejected": names.reject_column(destination, *path)
-                    or names.omit_column(destination, name)
-                    or names.ONLY_NULL,
-                }
-            )
-    return columns
+        nested = () if destination.nested else ("array", "object")
+        kinds = [kind for kind in place.kinds if kind not in nested]
+        if path in known or (place.kinds and not kinds):
+            continue
+        name = names.canonical_name(destination, *path)
+        reason = names.reject_column(destination, *path) or names.omit_column(destination, name)
+        kind = destination.column_types(kinds[0])[0].name if kinds else None
+        found.append((path, name, kind, reason or names.ONLY_NULL))
+    keys = ("source", "name", "type", "rejected")
+    return [dict(zip(keys, (".".join(path), *each), strict=True)) for path, *each in found]
 
 
 def _leaves(
