@@ -113,21 +113,17 @@ def _read(key: str, facts: Mapping[str, Any]) -> Destination:
         for kind, given in facts["types"].items()
     }
     return Destination(
-        key,
-        facts.get("label", key),
-        facts["nested"],
-        tuple(facts["names"]),
-        facts["case"] == "insensitive",
-        facts["max_table_name"],
-        facts["max_column_name"],
-        facts["max_columns"],
-        types,
-        facts["rename_original_in_split"],
+        key=key,
+        label=facts.get("label", key),
+        nested=facts["nested"],
+        name_rules=facts["names"],
+        ignores_case=facts["case"] == "insensitive",
+        types=types,
+        renames_first=facts["rename_original_in_split"],
+        **{name: facts[name] for name in ("max_table_name", "max_column_name", "max_columns")},
     )
 
 
 _FILE: Final = json.loads(Path(__file__).with_name("destinations.json").read_bytes())
-SOURCE: Final = f"{_FILE['source']}, {_FILE['date']}"
-"""Where the facts come from, and when they were read."""
 DESTINATIONS: Final = {key: _read(key, facts) for key, facts in _FILE["destinations"].items()}
 ANY: Final = Destination()

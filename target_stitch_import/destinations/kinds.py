@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.destinations.facts import to_decimal, to_number, to_seconds
@@ -22,7 +23,6 @@ class Place:
         """Create the place of ``schemas``: none for a value whose type comes of itself."""
         self._schemas = list(_alternatives(schemas))
         self._properties: dict[str, Place] = {}
-        self._items: dict[int, Place] = {}
         self.kinds = list(dict.fromkeys(filter(None, map(_declared, self._types()))))
         """The kinds of values that the schema declares."""
 
@@ -41,20 +41,11 @@ class Place:
             place = self._properties[name] = Place(*found)
         return place
 
-    def item(self, index: int) -> Place:
-        """Return the place of an item of the arrays that are here."""
-        items = [each.get("items") for each in self._schemas]
-        index = min(index, max((len(each) for each in items if isinstance(each, list)), default=0))
-        if (place := self._items.get(index)) is None:
-            found = []
-            for each, schema in zip(items, self._schemas, strict=True):
-                if isinstance(each, list):
-                    one = each[index] if index < len(each) else schema.get("additionalItems")
-                    found.append(one)
-                else:
-                    found.append(each)
-            place = self._items[index] = Place(*found)
-        return place
+    @cached_property
+    def item(self) -> Place:
+        """The place of the items of the arrays that are here."""
+        items = [each.get(name) for each in self._schemas for name in ("items", "additionalItems")]
+        return Place(*(part for each in items for part in (each if type(each) is list else [each])))
 
     def kind(self, value: Any) -> str:
         """Return the kind of a value that is not null."""

@@ -16,6 +16,10 @@ PRIMARY_KEY: Final = "__sdc_primary_key"
 """The column that a table without keys gets."""
 ITEM: Final = "value"
 """The column of a subtable's items that are no objects."""
+COLLISION: Final = "Field collision on {}"
+TABLE_COLLISION: Final = "Table collision on {}"
+TOO_MANY_COLUMNS: Final = "too many columns for {}: more than {:,}"
+OUT_OF_RANGE: Final = "data on {} falls outside the range supported for {}"
 ONLY_NULL: Final = "a column that is only null is not created"
 
 _RULES: Final[Mapping[str, tuple[str, str]]] = {
@@ -84,7 +88,7 @@ def reject_column(destination: Destination, *path: str) -> str | None:
     if not name:
         return f"Column name {own} has no character that {destination.label} permits"
     if is_reserved(name):
-        return collision(name)
+        return COLLISION.format(name)
     is_sensitive = not destination.ignores_case and name == own
     for each in (name, own) if is_sensitive else (name.lower(), own.lower()):
         if _SUFFIX.fullmatch(each) or each.startswith("_rjm"):
@@ -97,23 +101,3 @@ def omit_column(destination: Destination, name: str) -> str | None:
     if destination.max_column_name is not None and len(name) > destination.max_column_name:
         return f"Column name {name} is too long for {destination.label}"
     return None
-
-
-def collision(name: str) -> str:
-    """Return the reason for two columns that become one name."""
-    return f"Field collision on {name}"
-
-
-def table_collision(name: str) -> str:
-    """Return the reason for a table whose name another one has already become."""
-    return f"Table collision on {name}"
-
-
-def too_many_columns(destination: Destination) -> str:
-    """Return the reason for a table with too many columns."""
-    return f"too many columns for {destination.label}: more than {destination.max_columns:,}"
-
-
-def out_of_range(name: str, column_type: ColumnType) -> str:
-    """Return the reason for a record with a value outside the range of its column's type."""
-    return f"data on {name} falls outside the range supported for {column_type.name}"

@@ -32,7 +32,9 @@ def _table(destination: Destination, stream: str, table: Table) -> dict[str, Any
     columns, rejected = _columns(destination, table.top), table.rejected
     created = {each["name"] for each in columns if not each["rejected"]}
     if destination.max_columns is not None and len(created) > destination.max_columns:
-        rejected = rejected or names.too_many_columns(destination)
+        rejected = rejected or names.TOO_MANY_COLUMNS.format(
+            destination.label, destination.max_columns
+        )
     own = [] if table.keys else [_own(destination, None, names.PRIMARY_KEY, "string")]
     return {
         "stream": stream,
@@ -52,8 +54,8 @@ def _subtable(destination: Destination, table: Table, rows: Rows) -> dict[str, A
         column = table.top.columns.get((key,))
         kind, at = next(iter(column.kinds.values()), ("string", 0)) if column else ("string", 0)
         own.append(_own(destination, key, names.source_key(destination, key), kind, at))
-    for level in range(rows.depth):
-        own.append(_own(destination, None, f"_sdc_level_{level}_id", "integer"))
+    levels = (f"_sdc_level_{level}_id" for level in range(rows.depth))
+    own += [_own(destination, None, level, "integer") for level in levels]
     return {"name": rows.name, "rows": rows.rows, "columns": own + _columns(destination, rows)}
 
 

@@ -120,7 +120,7 @@ class Preview:
             taken = {names.compared_name(destination, t.top.name) for t in self.tables.values()}
             rejected = names.reject_table(destination, name)
             if names.compared_name(destination, name) in taken:
-                rejected = names.table_collision(name)
+                rejected = names.TABLE_COLLISION.format(name)
             table = self.tables[stream] = Table(Rows((stream,), name, Place()), rejected)
             if rejected:
                 self._warn(stream, rejected)
@@ -145,7 +145,7 @@ class Preview:
                 elif self.destination.nested or not isinstance(value, list):
                     loaded.append((column, value, at))
                 elif (below := self._subtable(table, rows, path, column, at)) is not None:
-                    waiting += [(below, each, at.item(index)) for index, each in enumerate(value)]
+                    waiting += [(below, each, at.item) for each in value]
         for column, value, at in loaded:
             is_rejected |= not self._note(table, column, at.kind(value), value)
         return is_rejected
@@ -156,7 +156,7 @@ class Preview:
         at = narrowest_type(types, kind, value)
         place = len(types) - 1 if at is None else at
         if at is None:
-            self._reject(table, column, names.out_of_range(column.name, types[place]))
+            self._reject(table, column, names.OUT_OF_RANGE.format(column.name, types[place].name))
         suffix = family(self.destination, kind)
         first, before = column.kinds.get(suffix, (kind, place))
         column.kinds[suffix] = first, max(before, place)
@@ -175,7 +175,7 @@ class Preview:
             found.setdefault(column.compared, []).append((path, column, value, at))
         for same in found.values():
             for _, column, _, _ in same if len(same) > 1 else ():
-                self._reject(table, column, names.collision(column.name))
+                self._reject(table, column, names.COLLISION.format(column.name))
         return found.values()
 
     def _flatten(

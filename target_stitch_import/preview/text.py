@@ -15,8 +15,6 @@ from target_stitch_import.preview.result import to_json
 from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from target_stitch_import.preview.tables import Preview
 
 _WIDTH: Final = 200
@@ -36,32 +34,26 @@ def print_preview(preview: Preview, *, as_json: bool) -> None:
     console.print(Text(f"\nWhat would be there, in {destination}:"))
     for table in result["tables"]:
         keys = preview.tables[table["stream"]].keys
-        billed = counted(table["billed_rows"], "billable row")
-        _print_rows(console, table, f"{counted(table['rows'], 'row')}, {billed}", keys)
+        rows, billed = counted(table["rows"], "row"), counted(table["billed_rows"], "billable row")
+        _print_rows(console, table, f"{rows}, {billed}", keys)
         if table["rejected_rows"]:
+            text = f"  {counted(table['rejected_rows'], 'row')} rejected"
             reason = f": {table['rejected']}" if table["rejected"] else ""
-            rejected = counted(table["rejected_rows"], "row")
-            console.print(Text(_printable(f"  {rejected} rejected{reason}"), "red"))
+            console.print(Text(_printable(text + reason), "red"))
         for subtable in table["subtables"]:
-            _print_rows(console, subtable, counted(subtable["rows"], "row"))
+            _print_rows(console, subtable, counted(subtable["rows"], "row"), [])
     console.print()
 
 
-def _print_rows(
-    console: Console, rows: dict[str, Any], counts: str, keys: Sequence[str] = ()
-) -> None:
+def _print_rows(console: Console, rows: dict[str, Any], counts: str, keys: list[str]) -> None:
     console.print(Text(f"\n{_printable(rows['name'])}", "bold"), Text(counts, "dim"))
     grid = Table(box=None, show_header=False, padding=(0, 2))
     for column in rows["columns"]:
-        source, name, reason = column["source"], column["name"], column["rejected"]
-        notes = ["key"] if source in keys else []
-        notes += [f"from {source}"] if source not in (name, None) else []
-        mark = f"rejected: {reason}" if reason and reason != ONLY_NULL else reason or ""
-        cells = (name, column["type"] or "", ", ".join(notes), mark)
-        styles = ("", "cyan", "dim", "red")
-        grid.add_row(
-            *(Text(_printable(text), style) for text, style in zip(cells, styles, strict=True))
-        )
+        source, name, reason = column["source"], column["name"], column["rejected"] or ""
+        notes = ["key"] * (source in keys) + [f"from {source}"] * (source not in (name, None))
+        mark = f"rejected: {reason}" if reason not in ("", ONLY_NULL) else reason
+        cells = (name, ""), (column["type"] or "", "cyan"), (", ".join(notes), "dim"), (mark, "red")
+        grid.add_row(*(Text(_printable(text), style) for text, style in cells))
     console.print(grid)
 
 

@@ -181,7 +181,7 @@ class Loader:
         rejected = names.reject_table(self.destination, name)
         for (other,) in self._connection.execute("SELECT name FROM _sdc_destination"):
             if names.compared_name(self.destination, other) == compared:
-                rejected = names.table_collision(name)
+                rejected = names.TABLE_COLLISION.format(name)
         return Stream(rejected, list(load.keys), [Sheet([load.table], name)])
 
     def _save(self, table: str, stream: Stream) -> None:
@@ -193,7 +193,7 @@ class Loader:
         maximum = self.destination.max_columns
         if maximum is None or len(set(self._column_names(stream.sheets[0]).values())) <= maximum:
             return None
-        return names.too_many_columns(self.destination)
+        return names.TOO_MANY_COLUMNS.format(self.destination.label, maximum)
 
     def _rows(self, table: str) -> list[dict[str, Any]]:
         found = tables.find_table(self._connection, table)
@@ -217,7 +217,7 @@ class Loader:
                     cells.append(cell)
                 elif (below := self._find_sheet(stream, sheet, path)) is not None:
                     waiting += [
-                        (below, (*levels, index), each, cell_place.item(index))
+                        (below, (*levels, index), each, cell_place.item)
                         for index, each in enumerate(value)
                     ]
             rows.append((sheet, levels, cells))
@@ -239,7 +239,7 @@ class Loader:
             name, cell = same[0]
             reason = names.reject_column(self.destination, *cell[0])
             if len(same) > 1:
-                reasons.append(names.collision(name))
+                reasons.append(names.COLLISION.format(name))
             elif reason is not None:
                 reasons.append(reason)
             elif (reason := names.omit_column(self.destination, name)) is None:
@@ -279,7 +279,7 @@ class Loader:
             if narrowest is None:
                 narrowest = len(types) - 1
                 name = names.canonical_name(self.destination, *path)
-                reasons.append(names.out_of_range(name, types[narrowest]))
+                reasons.append(names.OUT_OF_RANGE.format(name, types[narrowest].name))
             suffix = family(self.destination, kind)
             sheet.note(path, suffix, kind, narrowest)
             row.cells.append((path, suffix, value))
