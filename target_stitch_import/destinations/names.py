@@ -24,7 +24,7 @@ ONLY_NULL: Final = "a column that is only null is not created"
 
 _RULES: Final[Mapping[str, tuple[str, str]]] = {
     "blanks to _": (" ", "_"),
-    "trim blanks": ("^ +| +$", ""),
+    "trim blanks": (r"\A +| +\Z", ""),
     "special characters to _": ("[^A-Za-z0-9_]", "_"),
     "special characters removed": ("[^A-Za-z0-9_]", ""),
     "special characters and blanks removed": ("[^A-Za-z0-9_]", ""),
@@ -75,22 +75,20 @@ def source_key(destination: Destination, key: str) -> str:
 
 def reject_table(destination: Destination, name: str) -> str | None:
     """Return why all records of a table with a canonical name are rejected, or None."""
-    if not name:
-        return f"Table name has no character that {destination.label} permits"
-    if destination.max_table_name is not None and len(name) > destination.max_table_name:
-        return f"Table name {name} is too long for {destination.label}"
-    return None
+    if name and len(name) <= (destination.max_table_name or len(name)):
+        return None
+    return f"Table name {name} is too {'long' if name else 'short'} for {destination.label}"
 
 
 def reject_column(destination: Destination, *path: str) -> str | None:
     """Return why the records that have a column are rejected because of its name, or None."""
     name, own = canonical_name(destination, *path), "__".join(path)
     if not name:
-        return f"Column name {own} has no character that {destination.label} permits"
+        return f"Column name {own} is too short for {destination.label}"
     if is_reserved(name):
         return COLLISION.format(name)
-    is_sensitive = not destination.ignores_case and name == own
-    for each in (name, own) if is_sensitive else (name.lower(), own.lower()):
+    folds = destination.ignores_case or any("case" in rule for rule in destination.name_rules)
+    for each in (name.lower(), own.lower()) if folds else (name, own):
         if _SUFFIX.fullmatch(each) or each.startswith("_rjm"):
             return f"column names from client should not include reserved datatype suffix on {own}"
     return None
@@ -98,6 +96,6 @@ def reject_column(destination: Destination, *path: str) -> str | None:
 
 def omit_column(destination: Destination, name: str) -> str | None:
     """Return why a column with a canonical name is left out of its records, or None."""
-    if destination.max_column_name is not None and len(name) > destination.max_column_name:
-        return f"Column name {name} is too long for {destination.label}"
-    return None
+    if len(name) <= (destination.max_column_name or len(name)):
+        return None
+    return f"Column name {name} is too long for {destination.label}"

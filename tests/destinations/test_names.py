@@ -174,6 +174,8 @@ def test_a_suffix_counts_as_the_destination_names_the_column() -> None:
     assert reject_column(DESTINATIONS["redshift"], "x__IT") is not None
     assert reject_column(DESTINATIONS["redshift"], "x__i t") is not None
     assert reject_column(DESTINATIONS["postgres"], "x__IT") is None
+    assert reject_column(DESTINATIONS["postgres"], "x y__IT") is None
+    assert reject_column(DESTINATIONS["postgres"], "x__i t") is not None
     assert reject_column(DESTINATIONS["microsoft-azure"], "x__IT") is not None
 
 

@@ -30,6 +30,7 @@ from target_stitch_import.emulator.storage.tables import (
     TABLE_VERSION,
     Table,
 )
+from target_stitch_import.limits import RESERVED_TABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,7 +156,8 @@ class Database:
             counts = self._load(load, received_at)
             if counts is None:
                 return None
-            added, replaced = added + counts[0], replaced + counts[1]
+            if self._loader is None or load.table != RESERVED_TABLE:
+                added, replaced = added + counts[0], replaced + counts[1]
         return added, replaced
 
     @contextlib.contextmanager
