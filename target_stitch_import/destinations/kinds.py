@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from target_stitch_import.destinations.facts import ColumnType, Destination
 
+_KINDS: Final = {bool: "boolean", dict: "object", list: "array"}
 _FORMATS: Final = {"date-time": "date-time", "singer.decimal": "decimal"}
 
 
@@ -25,6 +26,13 @@ class Place:
         self._properties: dict[str, Place] = {}
         self.kinds = list(dict.fromkeys(filter(None, map(_declared, self._types()))))
         """The kinds of values that the schema declares."""
+        number = next((kind for kind in ("number", "integer") if kind in self.kinds), None)
+        self._by_type = {
+            **_KINDS,
+            int: number or "integer",
+            Decimal: number or "number",
+            str: None if {"date-time", "decimal"} & set(self.kinds) else "string",
+        }
 
     @property
     def names(self) -> list[str]:
@@ -49,16 +57,11 @@ class Place:
 
     def kind(self, value: Any) -> str:
         """Return the kind of a value that is not null."""
-        if isinstance(value, str):
-            if "date-time" in self.kinds and to_seconds(value) is not None:
-                return "date-time"
-            is_decimal = "decimal" in self.kinds and to_decimal(value) is not None
-            return "decimal" if is_decimal else "string"
-        if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
-            if "number" in self.kinds or "integer" in self.kinds:
-                return "number" if "number" in self.kinds else "integer"
-            return "integer" if isinstance(value, int) else "number"
-        return {bool: "boolean", dict: "object"}.get(type(value), "array")
+        if (kind := self._by_type[type(value)]) is not None:
+            return kind
+        if "date-time" in self.kinds and to_seconds(value) is not None:
+            return "date-time"
+        return "decimal" if "decimal" in self.kinds and to_decimal(value) is not None else "string"
 
     def _types(self) -> Iterator[tuple[Any, Any]]:
         for each in self._schemas:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from target_stitch_import.batches.transit import decode_transit
 from target_stitch_import.destinations import names
+from target_stitch_import.destinations.facts import to_number
 from target_stitch_import.destinations.kinds import Place, family, narrowest_type
 from target_stitch_import.json_codec import decode_exactly
 from target_stitch_import.limits import MAX_DATA_POINTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from target_stitch_import.destinations.facts import ColumnType, Destination
 
@@ -41,6 +42,9 @@ class Column:
     """The first reason for which it, or a record that has it, is rejected."""
     kinds: dict[str, tuple[str, int]] = field(default_factory=dict)
     """By family, the first kind of its loaded values, and the place of the narrowest type for all."""
+
+    settled: set[str] = field(default_factory=set)
+    """The kinds of values of which no more is to be noted."""
 
     def types(self, destination: Destination) -> list[ColumnType]:
         """Return the types of the columns that it becomes."""
@@ -136,9 +140,9 @@ class Preview:
         is_rejected = False
         for rows, item, place in waiting:  # which grows
             rows.rows += 1
-            for same in self._fields(table, rows, item, place):
-                path, column, value, at = same[0]
-                if len(same) > 1 or column.is_rejecting:
+            fields, colliding = self._fields(table, rows, item, place)
+            for path, column, value, at in fields:
+                if column.is_rejecting or column.compared in colliding:
                     is_rejected = True
                 elif column.is_omitted:
                     continue
@@ -147,7 +151,8 @@ class Preview:
                 elif (below := self._subtable(table, rows, path, column, at)) is not None:
                     waiting += [(below, each, at.item) for each in value]
         for column, value, at in loaded:
-            is_rejected |= not self._note(table, column, at.kind(value), value)
+            if (kind := at.kind(value)) not in column.settled:
+                is_rejected |= not self._note(table, column, kind, value)
         return is_rejected
 
     def _note(self, table: Table, column: Column, kind: str, value: Any) -> bool:
@@ -160,11 +165,17 @@ class Preview:
         suffix = family(self.destination, kind)
         first, before = column.kinds.get(suffix, (kind, place))
         column.kinds[suffix] = first, max(before, place)
+        if to_number(kind, value) is None:  # no value of the kind is out of range
+            column.settled.add(kind)
         return at is not None
 
-    def _fields(self, table: Table, rows: Rows, item: Any, place: Place) -> Iterable[list[Field]]:
-        """Return the fields of a row that have a value, by the names that they become."""
-        found: dict[str, list[Field]] = {}
+    def _fields(
+        self, table: Table, rows: Rows, item: Any, place: Place
+    ) -> tuple[list[Field], set[str]]:
+        """Return the fields of a row that have a value, and the names that several become."""
+        fields: list[Field] = []
+        by_name: dict[str, Column] = {}
+        colliding: set[str] = set()
         is_object = isinstance(item, dict)
         record = item if is_object else {names.ITEM: item}
         for path, value, at in self._flatten(rows, record, place, is_object=is_object):
@@ -172,11 +183,13 @@ class Preview:
                 if len(rows.columns) > (self.destination.max_columns or MAX_DATA_POINTS):
                     continue
                 column = rows.columns[path] = self._column(table, rows, path, at.kind(value))
-            found.setdefault(column.compared, []).append((path, column, value, at))
-        for same in found.values():
-            for _, column, _, _ in same if len(same) > 1 else ():
+            fields.append((path, column, value, at))
+            if by_name.setdefault(column.compared, column) is not column:
+                colliding.add(column.compared)
+        for _, column, _, _ in fields if colliding else ():
+            if column.compared in colliding:
                 self._reject(table, column, names.COLLISION.format(column.name))
-        return found.values()
+        return fields, colliding
 
     def _flatten(
         self, rows: Rows, record: dict[str, Any], place: Place, path: Path = (), *, is_object: bool
