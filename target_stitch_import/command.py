@@ -25,7 +25,6 @@ from target_stitch_import.destinations.facts import ANY, DESTINATIONS
 from target_stitch_import.factory import create_client
 from target_stitch_import.preview import result
 from target_stitch_import.preview.tables import Preview
-from target_stitch_import.preview.text import print_preview
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
@@ -95,6 +94,8 @@ class CommandTarget(Target, abc.ABC):
             self.load(file_input)
         finally:
             if self.preview is not None:
+                from target_stitch_import.preview.text import print_preview  # noqa: PLC0415 - slow to import
+
                 print_preview(self.preview, as_json=as_json)
             for line in dry_run.summary():
                 self.logger.info("%s", line)
