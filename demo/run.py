@@ -69,7 +69,9 @@ class Demo:
             second = self.replicate(with_state=True)
             self.show_second(first, second, new, late)
 
-        print("\n5. A table that is not loaded yet: what it becomes in Redshift, before a row is sent")
+        print(
+            "\n5. A table that is not loaded yet: what it becomes in Redshift, before a row is sent"
+        )
         self.show_preview()
 
         print(
