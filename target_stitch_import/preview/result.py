@@ -95,7 +95,7 @@ def _leaves(
     """Yield the paths and places of the columns that a schema declares."""
     for name in place.names:
         at, here = place.field(name), (*path, name)
-        if not destination.nested and "object" in at.kinds and at.names:
+        if not destination.nested and at.names:
             yield from _leaves(destination, at, here)
         else:
             yield here, at
