@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 
     from target_stitch_import.emulator import Emulator
 
-NAMES = st.sampled_from(
-    ["id", "Id", "ID", "a b", "a_b", "AB", "1x", "x__it", "x__IT", "_rjm_a", "_sdc_x", "é", "n" * 70,
-     "m" * 130, "a", "a__b", "b", "value", "_SDC_sequence"]
+USUAL = st.sampled_from(["a", "A", "b", "c", "a b", "ab", "AB", "a_b"])
+ODD = st.sampled_from(
+    ["1x", "x__it", "x__IT", "_rjm_a", "_sdc_x", "é", "n" * 70, "m" * 130, "a__b", "value",
+     "_SDC_sequence"]
 )  # fmt: skip
+NAMES = st.integers(0, 9).flatmap(lambda n: USUAL if n else ODD)
 DATE_TIMES = ["2024-03-01T12:00:00Z", "0500-01-01T00:00:00Z", "9999-12-31T23:59:59.5Z"]
 LEAVES: list[dict[str, Any]] = [
     {"type": ["null", "integer"]},
@@ -43,7 +45,7 @@ LEAVES: list[dict[str, Any]] = [
     {"type": ["null", "integer", "string"]},
     {},
 ]
-integers: st.SearchStrategy[Any] = st.sampled_from([0, 1, -5, 2**31, 2**63 - 1, 2**63, 10**38])
+integers: st.SearchStrategy[Any] = st.sampled_from([0, 1, -5, 7, 2**31, 2**63 - 1, 2**63, 10**38])
 texts: st.SearchStrategy[Any] = st.sampled_from(["", "x", "12"])
 VALUES: list[st.SearchStrategy[Any]] = [
     integers,
@@ -60,26 +62,26 @@ VALUES: list[st.SearchStrategy[Any]] = [
 @st.composite
 def columns(draw: st.DrawFn, depth: int = 2) -> tuple[dict[str, Any], st.SearchStrategy[Any]]:
     """Draw the schema of a column, and a strategy for its values."""
-    if depth and draw(st.booleans()):
-        if draw(st.booleans()):
-            item, values = draw(columns(depth - 1))
-            array = st.lists(values, max_size=2) | st.none()
-            return {"type": ["null", "array"], "items": item}, array
+    what = draw(st.sampled_from(["leaf", "leaf", "array", "object"])) if depth else "leaf"
+    if what == "array":
+        item, values = draw(columns(depth - 1))
+        return {"type": ["null", "array"], "items": item}, st.lists(values, max_size=2)
+    if what == "object":
         fields = draw(st.dictionaries(NAMES, columns(depth - 1), max_size=3))
         some = st.fixed_dictionaries({}, optional={name: each[1] for name, each in fields.items()})
         properties = {name: each[0] for name, each in fields.items()}
         return {"type": ["null", "object"], "properties": properties}, some
-    place = draw(st.integers(0, len(LEAVES) - 1))
-    return LEAVES[place], VALUES[place] | st.none()
+    place = draw(st.integers(0, len(LEAVES) - 1) | st.integers(len(LEAVES) - 2, len(LEAVES) - 1))
+    return LEAVES[place], st.integers(0, 5).flatmap(lambda n: VALUES[place] if n else st.none())
 
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any]], list[str]]:
     """Draw the properties of a stream, its records and its keys."""
-    key = draw(st.sampled_from(["key", "Key ID", "k__it", None]))
-    fields = draw(st.dictionaries(NAMES, columns(), max_size=5))
+    key = draw(st.sampled_from(["key", "Key ID", None]))
+    fields = draw(st.dictionaries(NAMES, columns(), min_size=1, max_size=5))
     values = st.fixed_dictionaries({}, optional={name: each[1] for name, each in fields.items()})
-    found = draw(st.lists(values, min_size=1, max_size=4))
+    found = draw(st.lists(values, min_size=1, max_size=8))
     properties = {name: each[0] for name, each in fields.items()}
     if key is None:
         return properties, found, []
