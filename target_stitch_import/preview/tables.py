@@ -231,6 +231,7 @@ class Preview:
         return subtable
 
     def _reject(self, table: Table, column: Column, reason: str) -> None:
-        if column.rejected is None:
+        collides = reason == names.COLLISION.format(column.name) != column.rejected
+        if column.rejected is None or (collides and not column.is_rejecting):
             column.rejected = reason
             self._warn(table.top.path[0], reason)
