@@ -20,9 +20,12 @@ from singer_sdk.target_base import Target
 from target_stitch_import import console
 from target_stitch_import.config import access_check, settings
 from target_stitch_import.config import loading as configuration
-from target_stitch_import.delivery.dry_run import DryRun
+from target_stitch_import.delivery.dry_run import DryRun, WouldFailError
 from target_stitch_import.delivery.pipeline import Terminated
+from target_stitch_import.destinations.facts import ANY, DESTINATIONS
 from target_stitch_import.factory import create_client
+from target_stitch_import.preview import result
+from target_stitch_import.preview.tables import Preview
 from target_stitch_import.reporting import log_format
 from target_stitch_import.reporting.metrics import Metrics
 
@@ -62,27 +65,49 @@ class CommandTarget(Target, abc.ABC):
         except ValueError:
             errors = self._find_unreadable()
             raise ConfigValidationError("Config validation failed", errors=errors) from None
+        self.preview: Preview | None = None
+        destination = DESTINATIONS.get(self.config.get("destination"))
+        if dry_run is not None or destination is not None:
+            self.preview = Preview(destination or ANY, self._warn if dry_run is None else None)
+
+    def _warn(self, stream: str, reason: str) -> None:
+        text = "Stream %r: %s. What has it goes to _sdc_rejected, or is left out."
+        self.logger.warning(text, stream, reason)
 
     @abc.abstractmethod
     def load(self, file_input: IO[Any] | None = None) -> None:
         """Load the input; raise if that fails."""
 
     def load_dry_run(
-        self, file_input: IO[Any] | None, dry_run: DryRun, output: str | None = None
+        self,
+        file_input: IO[Any] | None,
+        dry_run: DryRun,
+        output: str | None = None,
+        *,
+        as_json: bool = False,
+        strict: bool = False,
     ) -> None:
-        """Do what ``load`` does except sending, log a summary, and raise if a real run would fail.
+        """Do what ``load`` does except sending, and raise if a real run would fail.
 
-        The request bodies are written to the file ``output``, if one is named.
+        It logs a summary, and prints the tables that would be there: to stderr, or as JSON to stdout.
+        The request bodies are written to the file ``output``, if one is named. With ``strict``, it
+        raises if something would be rejected by the destination, too.
         """
         if output is not None:
             dry_run.write_to(output, file_input or self.message_reader.default_input)
         try:
             self.load(file_input)
         finally:
+            if self.preview is not None:
+                from target_stitch_import.preview.text import print_preview  # noqa: PLC0415 - slow to import
+
+                print_preview(self.preview, as_json=as_json)
             for line in dry_run.summary():
                 self.logger.info("%s", line)
             dry_run.finish()
         dry_run.check_outcome(self.config)
+        if strict and self.preview is not None and result.is_rejected(self.preview):
+            raise WouldFailError("The destination would reject something, and --strict is set")
 
     def test(self, *, as_json: bool = False) -> bool:
         """Check the access to the service and print the result; return True if ``load`` could work."""
@@ -171,14 +196,14 @@ class CommandTarget(Target, abc.ABC):
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
-        """Return the SDK's command with ``--test``, ``--dry-run`` and ``--output``."""
+        """Return the SDK's command with ``--test``, ``--dry-run``, ``--output`` and ``--strict``."""
         # From the environment, so that it also holds while the settings are read.
         log_format.set_up(os.environ.get("TARGET_STITCH_IMPORT_LOG_FORMAT"))
         command = super().get_singer_command()
         command.help = console.HELP
         for param in command.params:
             if isinstance(param, click.Option) and param.name == "about_format":
-                param.help = "Specify output style for --about, or json for --test."
+                param.help = "Specify output style for --about, or json for --test and --dry-run."
         command.params += [
             click.Option(
                 ["--test"],
@@ -189,13 +214,18 @@ class CommandTarget(Target, abc.ABC):
             click.Option(
                 ["--dry-run"],
                 is_flag=True,
-                help="Read and check everything, and log what would be sent and what refused; nothing is "
-                "sent, no STATE is written, no token is needed.",
+                help="Read and check everything, and show what would be sent and refused, and the tables "
+                "that would be there; nothing is sent, no STATE is written, no token is needed.",
             ),
             click.Option(
                 ["--output"],
                 metavar="FILE",
                 help="With --dry-run: write the request bodies to FILE, one on each line.",
+            ),
+            click.Option(
+                ["--strict"],
+                is_flag=True,
+                help="With --dry-run: exit with 1 if the destination would reject something.",
             ),
         ]
         return command
@@ -207,6 +237,7 @@ class CommandTarget(Target, abc.ABC):
         test: bool = False,
         dry_run: bool = False,
         output: str | None = None,
+        strict: bool = False,
         about: bool = False,
         about_format: str | None = None,
         config: _ConfigInput | None = None,
@@ -219,12 +250,14 @@ class CommandTarget(Target, abc.ABC):
         console.shorten_prefix()
         cls.logger.addFilter(console.is_for_people)
         super(Target, cls).invoke(about=about, about_format=about_format)
-        if test and about_format not in (None, "json"):
-            raise click.UsageError(f"--test prints text or json, not {about_format}.")
+        as_json = about_format == "json"
+        if (test or dry_run) and not as_json and about_format is not None:
+            flag = "--test" if test else "--dry-run"
+            raise click.UsageError(f"{flag} prints text or json, not {about_format}.")
         if test and dry_run:
             raise click.UsageError("--test and --dry-run can't be used together.")
-        if output is not None and not dry_run:
-            raise click.UsageError("--output needs --dry-run.")
+        if (output is not None or strict) and not dry_run:
+            raise click.UsageError(f"{'--strict' if strict else '--output'} needs --dry-run.")
         values: Any = config.config if config else {}
         log_format.set_up(values.get("log_format"))
         cls.print_version(print_fn=lambda text: cls.logger.info("%s", text))
@@ -238,11 +271,13 @@ class CommandTarget(Target, abc.ABC):
             log_format.set_up(target.config["log_format"])
             metrics = target.metrics
             if test:
-                sys.exit(0 if target.test(as_json=about_format == "json") else 1)
+                sys.exit(0 if target.test(as_json=as_json) else 1)
             if target.dry_run is None:
                 target.load(file_input)
             else:
-                target.load_dry_run(file_input, target.dry_run, output)
+                target.load_dry_run(
+                    file_input, target.dry_run, output, as_json=as_json, strict=strict
+                )
         except ConfigValidationError as error:
             for reason in error.errors:
                 fields = _describe_failure(error, f"Setting {reason}", metrics)

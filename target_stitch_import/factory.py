@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from target_stitch_import.batches.batch import Batch
     from target_stitch_import.delivery.dry_run import DryRun
     from target_stitch_import.delivery.workers import Client
+    from target_stitch_import.preview.tables import Preview
     from target_stitch_import.reporting.metrics import Metrics
 
 
@@ -39,12 +40,14 @@ def create_pipeline(
     agent: str,
     metrics: Metrics,
     dry_run: DryRun | None = None,
+    preview: Preview | None = None,
 ) -> Pipeline:
     """Return a pipeline to the service, or to ``dry_run`` if one is given.
 
     ``write_state`` gets the bytes of each STATE that may be written. ``set_aside`` gets a batch,
     the index of a record in it that the service has refused, and the reason; it puts the record
-    into the quarantine, or raises. ``agent`` is the user agent, ``metrics`` counts.
+    into the quarantine, or raises. ``agent`` is the user agent, ``metrics`` counts. ``preview`` reads
+    what is acknowledged.
     """
     # A request is given up after five timeouts, even if bytes of an answer still arrive.
     max_seconds = 5 * float(config["request_timeout_seconds"])
@@ -63,6 +66,7 @@ def create_pipeline(
         check_status=config["check_status"] and dry_run is None,
         startup=Startup(float(config["startup_timeout_seconds"]), base_url(config)),
         metrics=metrics,
+        preview=preview,
     )
 
 

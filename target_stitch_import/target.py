@@ -65,6 +65,7 @@ class TargetStitchImport(CommandTarget):
             agent=f"{self.name}/{self.plugin_version}",
             metrics=self.metrics,
             dry_run=self.dry_run,
+            preview=self.preview,
         )
         self.message_reader.wait = pipeline.wait
         return pipeline

@@ -8,6 +8,7 @@ from singer_sdk import typing as th
 from singer_sdk.helpers.capabilities import TargetLoadMethods
 
 from target_stitch_import import limits
+from target_stitch_import.destinations.facts import DESTINATIONS
 
 MAX_SECONDS: Final = 7 * 24 * 3600  # a longer wait is a mistake
 
@@ -193,6 +194,15 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         title="Fail on quarantine",
         description="Whether a run that has set records aside ends with exit code 3 once all others "
         "are delivered.",
+    ),
+    th.Property(
+        "destination",
+        th.StringType,
+        allowed_values=list(DESTINATIONS),
+        title="Destination",
+        description="What Stitch loads into. It changes nothing of what is sent: --dry-run then shows "
+        "the tables that will be there, and a run warns of what is sure to be rejected and counts "
+        "the rows that Stitch bills.",
     ),
     th.Property(
         "sequence_source",

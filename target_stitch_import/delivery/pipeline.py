@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from target_stitch_import.delivery.refusals import Refusals
     from target_stitch_import.delivery.retry import Retry
     from target_stitch_import.delivery.startup import Startup
+    from target_stitch_import.preview.tables import Preview
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 
@@ -69,6 +70,7 @@ class Pipeline:
         check_status: bool = False,
         startup: Startup | None = None,
         metrics: Metrics | None = None,
+        preview: Preview | None = None,
     ) -> None:
         """Post over the clients that ``connect`` returns; write STATEs with ``write_state``.
 
@@ -84,7 +86,7 @@ class Pipeline:
         self.delivery = DeliveryScheduler(
             self._workers,
             self._handle_acknowledged,
-            DeliveryOptions(create_retry, limit, refusals, self.metrics),
+            DeliveryOptions(create_retry, limit, refusals, self.metrics, preview),
             parallel=parallel,
             check_status=check_status,
             startup=startup,

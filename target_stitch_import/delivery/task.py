@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from target_stitch_import.delivery.refusals import Refusals
     from target_stitch_import.delivery.retry import Retry
     from target_stitch_import.delivery.workers import WorkerPool
+    from target_stitch_import.preview.tables import Preview
     from target_stitch_import.reporting.metrics import Metrics
 
 logger = logging.getLogger("target-stitch-import")
@@ -35,6 +36,8 @@ class DeliveryOptions:
     """What is done about a refused record; None: it fails its batch."""
     metrics: Metrics
     """Counts requests, acknowledged records and records that are set aside."""
+    preview: Preview | None = None
+    """Reads what is acknowledged."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,8 @@ class DeliveryTask:
             metrics.acknowledged(batch.contents, len(batch.body))
             self.retry.log.end_outage()
             self._log_delivered(batch)
+            if self._options.preview is not None:
+                metrics.add_sub_rows(self._options.preview.add(batch.body))
             self._options.body_limit.handle_accepted(batch)
             self._replace_part([])
             if part.is_first_half:

@@ -38,10 +38,17 @@ class StreamCounts:
     """Records that were set aside, by this target or after the service's refusal."""
     normalized: Counter[str] = field(default_factory=Counter)
     """Date-times that are not sent in the form that the tap wrote: by column; of a run, by stream."""
+    sub_rows: int = 0
+    """Rows of subtables that the destination makes of what is acknowledged."""
     began: float | None = None
     """When the first post began, by the clock."""
     ended: float | None = None
     """When the last post was acknowledged, by the clock."""
+
+    @property
+    def billed_rows(self) -> int:
+        """Rows that Stitch bills."""
+        return self.records + self.sub_rows
 
     @property
     def seconds(self) -> float:
@@ -57,6 +64,8 @@ class StreamCounts:
             "retries": self.retries,
             "quarantined": self.quarantined,
             "normalized": self.normalized.total(),
+            "billed_rows": self.billed_rows,
+            "sub_rows": self.sub_rows,
         }
 
     def plus(self, other: StreamCounts) -> StreamCounts:
@@ -70,6 +79,7 @@ class StreamCounts:
             self.retries + other.retries,
             self.quarantined + other.quarantined,
             self.normalized + other.normalized,
+            self.sub_rows + other.sub_rows,
             min(began, default=None),
             max(ended, default=None),
         )
@@ -143,6 +153,12 @@ class Metrics:
             is_shown = column in counted or len(counted) < MAX_COLUMNS
             counted[column if is_shown else "others"] += values
             self.total.normalized[stream] += values
+
+    def add_sub_rows(self, sub_rows: Mapping[str, int]) -> None:
+        """Count rows of subtables, by stream."""
+        for stream, rows in sub_rows.items():
+            self._counts(stream).sub_rows += rows
+            self.total.sub_rows += rows
 
     def state_written(self) -> None:
         """Count a STATE."""

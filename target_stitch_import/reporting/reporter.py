@@ -117,12 +117,14 @@ class Reporter:
             streams, MAX_SUMMARIES, lambda counts: (counts.quarantined, counts.size)
         )
         for name, counts in shown.items():
-            text = f"Stream {name!r}: {_describe(counts)}, {counts.seconds:,.1f} s."
+            text = f"Stream {name!r}: {_describe(counts)}, {_describe_billed(counts)}."
             if counts.normalized:
                 text = f"{text} {_describe_normalized(counts.normalized)}"
             self._log(text, "stream_summary", counts, counts.seconds, stream_name=name)
         if hidden := len(streams) - len(shown):
-            text = f"{counted(hidden, 'other stream')}: {_describe(rest)}, {rest.seconds:,.1f} s."
+            text = (
+                f"{counted(hidden, 'other stream')}: {_describe(rest)}, {_describe_billed(rest)}."
+            )
             self._log(text, "other_streams", rest, rest.seconds, streams=hidden)
 
     def _log_run(self, outcome: str) -> None:
@@ -131,7 +133,8 @@ class Reporter:
         seconds = metrics.clock() - metrics.began
         self._log(
             f"{self._describe_end(outcome)}: {counted(len(streams), 'stream')}, {_describe(metrics.total)}, "
-            f"{counted(metrics.states, 'STATE')}, {seconds:,.1f} s.",
+            f"{counted(metrics.states, 'STATE')}, {seconds:,.1f} s, "
+            f"{counted(metrics.total.billed_rows, 'billable row')}.",
             "run_summary",
             metrics.total,
             seconds,
@@ -177,6 +180,11 @@ def _describe(counts: StreamCounts) -> str:
         f"{counted(counts.records, 'record')}, {counted(counts.size, 'byte')}, "
         f"{counted(counts.requests, 'request')}, {retries}, {counts.quarantined:,} quarantined"
     )
+
+
+def _describe_billed(counts: StreamCounts) -> str:
+    sub_rows = f" ({counts.sub_rows:,} of subtables)" if counts.sub_rows else ""
+    return f"{counts.seconds:,.1f} s, {counted(counts.billed_rows, 'billable row')}{sub_rows}"
 
 
 def _describe_normalized(columns: Counter[str]) -> str:

@@ -25,6 +25,7 @@ from target_stitch_import.json_codec import (
 from target_stitch_import.singer.lines import BYTE_ORDER_MARK, LineTooLongError, split_lines
 from target_stitch_import.singer.messages import Message, RecordMessage
 from target_stitch_import.singer.runs import Run, split_into_runs
+from target_stitch_import.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -245,7 +246,8 @@ class MessageReader(GenericSingerReader[Any]):
             )
 
     def _bad_line(self, reason: str) -> InputError:
-        error = InputError(f"it {reason:.{_MAX_REASON}}")
+        # What the decoder says may quote the line, with whatever is in it.
+        error = InputError(f"it {printable(reason):.{_MAX_REASON}}")
         error.line = self.line
         return error
 

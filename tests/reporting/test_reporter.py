@@ -114,11 +114,17 @@ def test_the_end_has_an_event_for_each_stream_and_one_for_all(kept: _Kept) -> No
         pipeline.metrics.set_aside("orders")
     # when it is over, then each is reported
     assert kept.messages == [
-        "Stream 'empty': 0 records, 0 bytes, 0 requests, 0 retries, 0 quarantined, 0.0 s.",
-        "Stream 'orders': 1 record, 70 bytes, 2 requests, 1 retry, 1 quarantined, 2.5 s.",
+        (
+            "Stream 'empty': 0 records, 0 bytes, 0 requests, 0 retries, 0 quarantined, 0.0 s, "
+            "0 billable rows."
+        ),
+        (
+            "Stream 'orders': 1 record, 70 bytes, 2 requests, 1 retry, 1 quarantined, 2.5 s, "
+            "1 billable row."
+        ),
         (
             "Completed, 1 record set aside in bad.singer: 2 streams, 1 record, 70 bytes, 2 requests, 1 retry, 1 quarantined, "
-            "0 STATEs, 2.5 s."
+            "0 STATEs, 2.5 s, 1 billable row."
         ),
     ]
     assert [record.event_name for record in kept.records] == [

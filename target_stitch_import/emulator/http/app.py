@@ -120,7 +120,7 @@ def create_app(
         logged.stored = len(outcome.stopped) < len(loads)
         logged.stopped = list(dict.fromkeys(load.table for load in outcome.stopped))
         logged.rows_added, logged.rows_replaced = outcome.added, outcome.replaced
-        tables.count_loads(loads)
+        tables.count_loads(outcome.executed)
         return responses.BATCH_ACCEPTED
 
     def batch(body: bytes, logged: LoggedRequest) -> ApiResponse:
