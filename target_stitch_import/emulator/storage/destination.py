@@ -131,7 +131,7 @@ class Loader:
     def convert(self, load: Load) -> list[Load]:
         """Return the loads of the destination's tables, the main one first, if it has one."""
         stream = self._find_stream(load)
-        before = {sheet.name: self._column_names(sheet) for sheet in stream.sheets}
+        before = {tuple(sheet.path): self._column_names(sheet) for sheet in stream.sheets}
         place = Place(load.schema)
         records: list[_Record | ActivateVersion] = []
         rejected: list[tuple[Upsert, str]] = []
@@ -329,14 +329,14 @@ class Loader:
         load: Load,
         stream: Stream,
         records: Sequence[_Record | ActivateVersion],
-        before: Mapping[str, Mapping[tuple[Path, str], str]],
+        before: Mapping[Path, Mapping[tuple[Path, str], str]],
     ) -> list[Load]:
-        messages: dict[str, list[Upsert | ActivateVersion]] = {
-            sheet.name: [] for sheet in stream.sheets
+        messages: dict[Path, list[Upsert | ActivateVersion]] = {
+            tuple(sheet.path): [] for sheet in stream.sheets
         }
-        column_names = {sheet.name: self._column_names(sheet) for sheet in stream.sheets}
+        column_names = {tuple(sheet.path): self._column_names(sheet) for sheet in stream.sheets}
         for sheet in stream.sheets:
-            self._rename(sheet, before.get(sheet.name, {}), column_names[sheet.name])
+            self._rename(sheet, before.get(tuple(sheet.path), {}), column_names[tuple(sheet.path)])
         for record in records:
             if isinstance(record, ActivateVersion):
                 for each in messages.values():
@@ -348,13 +348,15 @@ class Loader:
                 own |= {f"_sdc_level_{n}_id": level for n, level in enumerate(row.levels)}
                 if not row.sheet.depth:
                     own = {} if stream.keys else keys
-                known = column_names[row.sheet.name]
+                known = column_names[tuple(row.sheet.path)]
                 data = own | {known[path, suffix]: value for path, suffix, value in row.cells}
                 message = record.message
-                messages[row.sheet.name].append(
+                messages[tuple(row.sheet.path)].append(
                     Upsert(message.sequence, data, message.time_extracted)
                 )
-        return [self._load(load, stream, sheet, messages[sheet.name]) for sheet in stream.sheets]
+        return [
+            self._load(load, stream, sheet, messages[tuple(sheet.path)]) for sheet in stream.sheets
+        ]
 
     def _key_values(self, stream: Stream, record: _Record) -> dict[str, Any]:
         if not stream.keys:
