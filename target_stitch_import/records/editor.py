@@ -91,14 +91,10 @@ class RecordEditor:
                 new = f'"{read}"'.encode()
                 if new == text:
                     continue
-                before, _, behind = record.partition(text)
-                if text in behind:
-                    if record.count(text) != texts.count(text):
-                        return None
-                    behind = behind.replace(text, new)
-                if not self.options.normalize:
+                parts = record.split(text)
+                if len(parts) - 1 != texts.count(text) or not self.options.normalize:
                     return None
-                record = before + new + behind
+                record = new.join(parts)
                 edited.append(text)
             self.normalized[column] += 1
         return record
