@@ -12,7 +12,7 @@ from target_stitch_import.delivery.quarantine import Quarantine
 from target_stitch_import.delivery.refusals import Refusals
 from target_stitch_import.delivery.retry import Retry, RetryLog
 from target_stitch_import.delivery.startup import Startup
-from target_stitch_import.records.checking import find_invalid
+from target_stitch_import.records.validator import find_invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from functools import cached_property, partial
-from itertools import chain, repeat
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import jsonschema_rs
@@ -113,20 +113,15 @@ class RecordValidator:
 
         The quick tests, by which they are ``decoded``, have not judged date-times.
         """
-        are_decoded = all(decoded)
-        are_right = are_decoded and datetimes.accepts(decoded)
-        if are_right and not editor.has_decimals:
+        structs = [*filter(None, decoded)]
+        if len(structs) == len(decoded) and not editor.has_decimals and datetimes.accepts(structs):
             return checked, None
+        are_judged = datetimes.are_strings(structs)
         edited: list[bytes] = []
-        can_replace = are_decoded and not editor.has_decimals
-        values = datetimes.values(decoded) if can_replace else repeat(None)
         try:
-            for record, struct, found in zip(checked, decoded, values):  # noqa: B905 - it has no end
-                done = editor.replace(record, *found) if found else None
-                if done is None:
-                    is_judged = are_right or struct is None
-                    done = editor.edit(record if is_judged else self._judge_exactly(record))
-                edited.append(done)
+            for record, struct in zip(checked, decoded, strict=True):
+                is_judged = are_judged or struct is None
+                edited.append(editor.edit(record if is_judged else self._judge_exactly(record)))
         except InvalidRecordError as error:
             return edited, error
         return edited, None
@@ -236,6 +231,22 @@ class RecordValidator:
                 f"has {points:,} data points, and the service takes at most {MAX_DATA_POINTS:,}"
             )
         return record
+
+
+def find_invalid(
+    schema: Mapping[str, Any], key_properties: Sequence[str], records: Mapping[int, bytes]
+) -> dict[int, str]:
+    """Return what is wrong with each record that is invalid by a draft 4 ``schema``, by its index."""
+    validator = RecordValidator(schema, key_properties, validate=True)
+    indices, waiting = [*records], [*records.values()]
+    invalid: dict[int, str] = {}
+    start = 0
+    while start < len(waiting):
+        checked, error = validator.check(waiting[start:])
+        start += len(checked) + 1
+        if error is not None:
+            invalid[indices[start - 1]] = str(error)
+    return invalid
 
 
 def _accepts_all(test: QuickTest, records: Iterator[bytes], decoded: list[object]) -> bool:
