@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _DATETIME: Final = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2}(?:\.[0-9]{1,9})?)"
-    r"(?:[Zz]|([+-])([0-9]{2}):?([0-9]{2}))"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})((?:\.[0-9]{1,9})?)"
+    r"(?:[Zz]|([+-][0-9]{2}):?([0-9]{2}))"
 )
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 _DIGITS: Final = re.compile(r"(?:precision 1\.\.)?([0-9]+)(?: digits)?")
 
 
@@ -84,19 +85,16 @@ def to_decimal(value: Any) -> Decimal | None:
 
 
 def to_seconds(text: str) -> Decimal | None:
-    """Return a date-time in seconds since the year 1 in UTC; None if it is none."""
+    """Return a date-time in seconds since 1970 in UTC; None if it is none."""
     if (match := _DATETIME.fullmatch(text)) is None:
         return None
-    year, month, day, hours, minutes, seconds, sign, zone_hours, zone_minutes = match.groups()
+    time, fraction, hours, minutes = match.groups()
     try:
-        # The year 0, which Python lacks, is a leap year like the year 4.
-        days = dt.date(int(year) or 4, int(month), int(day)).toordinal()
-    except ValueError:
+        since = dt.datetime.fromisoformat(f"{time}+00:00") - _EPOCH
+    except ValueError:  # no calendar has it
         return None
-    days -= 0 if int(year) else 4 * 365 + 1
-    zone = (int(zone_hours) * 60 + int(zone_minutes)) * 60 if sign else 0
-    whole = days * 86_400 + int(hours) * 3_600 + int(minutes) * 60
-    return whole + Decimal(seconds) - (zone if sign == "+" else -zone)
+    offset = int(hours or 0) * 3_600 + int(f"{(hours or '+')[0]}{minutes or 0}") * 60
+    return since // dt.timedelta(seconds=1) - offset + Decimal(fraction or 0)
 
 
 def _read_type(kind: str, facts: Mapping[str, Any]) -> ColumnType:

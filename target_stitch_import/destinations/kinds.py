@@ -17,13 +17,13 @@ _KINDS: Final = {bool: "boolean", dict: "object", list: "array"}
 _FORMATS: Final = {"date-time": "date-time", "singer.decimal": "decimal"}
 
 
-class Place:
-    """A place in the records of a table, and what the posted schema says of it."""
+class FieldSchema:
+    """What the posted schema of a table says of a field, or of all fields of a record."""
 
     def __init__(self, *schemas: Any) -> None:
-        """Create the place of ``schemas``: none for a value whose type comes of itself."""
+        """Combine all ``schemas`` of a field: none if the types come of the values alone."""
         self._schemas = list(_alternatives(schemas))
-        self._properties: dict[str, Place] = {}
+        self._properties: dict[str, FieldSchema] = {}
         self.kinds = list(dict.fromkeys(filter(None, map(_declared, self._types()))))
         """The kinds of values that the schema declares."""
         number = next((kind for kind in ("number", "integer") if kind in self.kinds), None)
@@ -36,24 +36,26 @@ class Place:
 
     @property
     def names(self) -> list[str]:
-        """The declared fields of the objects that are here."""
+        """The declared fields of its objects."""
         return [name for each in self._schemas for name in _mapping(each.get("properties"))]
 
-    def field(self, name: str) -> Place:
-        """Return the place of a field of the objects that are here."""
-        if (place := self._properties.get(name)) is None:
+    def field(self, name: str) -> FieldSchema:
+        """Return the schema of a field of its objects."""
+        if (schema := self._properties.get(name)) is None:
             found = [
                 _mapping(each.get("properties")).get(name, each.get("additionalProperties"))
                 for each in self._schemas
             ]
-            place = self._properties[name] = Place(*found)
-        return place
+            schema = self._properties[name] = FieldSchema(*found)
+        return schema
 
     @cached_property
-    def item(self) -> Place:
-        """The place of the items of the arrays that are here."""
+    def item(self) -> FieldSchema:
+        """The schema of the items of its arrays."""
         items = [each.get(name) for each in self._schemas for name in ("items", "additionalItems")]
-        return Place(*(part for each in items for part in (each if type(each) is list else [each])))
+        return FieldSchema(
+            *(part for each in items for part in (each if type(each) is list else [each]))
+        )
 
     def kind(self, value: Any) -> str:
         """Return the kind of a value that is not null."""

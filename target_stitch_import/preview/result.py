@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from target_stitch_import.destinations.facts import Destination
-    from target_stitch_import.destinations.kinds import Place
+    from target_stitch_import.destinations.kinds import FieldSchema
     from target_stitch_import.preview.tables import Path, Preview, Rows, Table
 
 
@@ -90,8 +90,8 @@ def _columns(destination: Destination, rows: Rows) -> list[dict[str, Any]]:
 
 
 def _leaves(
-    destination: Destination, place: Place, path: Path = ()
-) -> Iterator[tuple[Path, Place]]:
+    destination: Destination, place: FieldSchema, path: Path = ()
+) -> Iterator[tuple[Path, FieldSchema]]:
     """Yield the paths and places of the columns that a schema declares."""
     for name in place.names:
         at, here = place.field(name), (*path, name)

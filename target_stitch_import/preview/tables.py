@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from target_stitch_import.batches.transit import decode_transit
 from target_stitch_import.destinations import names
 from target_stitch_import.destinations.facts import to_number
-from target_stitch_import.destinations.kinds import Place, family, narrowest_type
+from target_stitch_import.destinations.kinds import FieldSchema, family, narrowest_type
 from target_stitch_import.json_codec import decode_exactly
 from target_stitch_import.limits import MAX_DATA_POINTS
 
@@ -51,7 +51,7 @@ class Column:
         return [destination.column_types(kind)[at] for kind, at in self.kinds.values()]
 
 
-Field = tuple[Path, Column, Any, Place]
+Field = tuple[Path, Column, Any, FieldSchema]
 
 
 @dataclass
@@ -61,13 +61,13 @@ class Rows:
     path: Path
     """The name of the stream, and those of the arrays in it."""
     name: str
-    place: Place
+    place: FieldSchema
     """What the newest schema says of the rows."""
     depth: int = 0
     """How many arrays the rows are in."""
     rows: int = 0
     columns: dict[Path, Column] = field(default_factory=dict)
-    nulls: dict[Path, Place] = field(default_factory=dict)
+    nulls: dict[Path, FieldSchema] = field(default_factory=dict)
     """The fields that were null, and their places."""
 
 
@@ -125,18 +125,18 @@ class Preview:
             rejected = names.reject_table(destination, name)
             if names.compared_name(destination, name) in taken:
                 rejected = names.TABLE_COLLISION.format(name)
-            table = self.tables[stream] = Table(Rows((stream,), name, Place()), rejected)
+            table = self.tables[stream] = Table(Rows((stream,), name, FieldSchema()), rejected)
             if rejected:
                 self._warn(stream, rejected)
         table.keys = message.get("key_names", [])
         if schema is not table.schema and schema != table.schema:
-            table.schema, table.top.place = schema, Place(schema)
+            table.schema, table.top.place = schema, FieldSchema(schema)
         return table
 
     def _add(self, table: Table, record: dict[str, Any]) -> bool:
         """Read a record; return True if it is rejected."""
-        loaded: list[tuple[Column, Any, Place]] = []
-        waiting: list[tuple[Rows, Any, Place]] = [(table.top, record, table.top.place)]
+        loaded: list[tuple[Column, Any, FieldSchema]] = []
+        waiting: list[tuple[Rows, Any, FieldSchema]] = [(table.top, record, table.top.place)]
         is_rejected = False
         for rows, item, place in waiting:  # which grows
             rows.rows += 1
@@ -170,7 +170,7 @@ class Preview:
         return at is not None
 
     def _fields(
-        self, table: Table, rows: Rows, item: Any, place: Place
+        self, table: Table, rows: Rows, item: Any, place: FieldSchema
     ) -> tuple[list[Field], set[str]]:
         """Return the fields of a row that have a value, and the names that several become."""
         fields: list[Field] = []
@@ -192,8 +192,14 @@ class Preview:
         return fields, colliding
 
     def _flatten(
-        self, rows: Rows, record: dict[str, Any], place: Place, path: Path = (), *, is_object: bool
-    ) -> Iterator[tuple[Path, Any, Place]]:
+        self,
+        rows: Rows,
+        record: dict[str, Any],
+        place: FieldSchema,
+        path: Path = (),
+        *,
+        is_object: bool,
+    ) -> Iterator[tuple[Path, Any, FieldSchema]]:
         for name, value in record.items():
             at = place.field(name) if is_object else place
             here = (*path, name)
@@ -218,7 +224,7 @@ class Preview:
         return column
 
     def _subtable(
-        self, table: Table, rows: Rows, path: Path, column: Column, place: Place
+        self, table: Table, rows: Rows, path: Path, column: Column, place: FieldSchema
     ) -> Rows | None:
         whole = (*rows.path, *path)
         if (subtable := table.subtables.get(whole)) is None:

@@ -12,7 +12,7 @@ from rich.text import Text
 from target_stitch_import.destinations.names import ONLY_NULL
 from target_stitch_import.json_codec import encode_exactly
 from target_stitch_import.preview.result import to_json
-from target_stitch_import.text import counted
+from target_stitch_import.text import counted, printable
 
 if TYPE_CHECKING:
     from target_stitch_import.preview.tables import Preview
@@ -39,23 +39,19 @@ def print_preview(preview: Preview, *, as_json: bool) -> None:
         if table["rejected_rows"]:
             text = f"  {counted(table['rejected_rows'], 'row')} rejected"
             reason = f": {table['rejected']}" if table["rejected"] else ""
-            console.print(Text(_printable(text + reason), "red"))
+            console.print(Text(printable(text + reason), "red"))
         for subtable in table["subtables"]:
             _print_rows(console, subtable, counted(subtable["rows"], "row"), [])
     console.print()
 
 
 def _print_rows(console: Console, rows: dict[str, Any], counts: str, keys: list[str]) -> None:
-    console.print(Text(f"\n{_printable(rows['name'])}", "bold"), Text(counts, "dim"))
+    console.print(Text(f"\n{printable(rows['name'])}", "bold"), Text(counts, "dim"))
     grid = Table(box=None, show_header=False, padding=(0, 2))
     for column in rows["columns"]:
         source, name, reason = column["source"], column["name"], column["rejected"] or ""
         notes = ["key"] * (source in keys) + [f"from {source}"] * (source not in (name, None))
         mark = f"rejected: {reason}" if reason not in ("", ONLY_NULL) else reason
         cells = (name, ""), (column["type"] or "", "cyan"), (", ".join(notes), "dim"), (mark, "red")
-        grid.add_row(*(Text(_printable(text), style) for text, style in cells))
+        grid.add_row(*(Text(printable(text), style) for text, style in cells))
     console.print(grid)
-
-
-def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() else "\ufffd" for each in text)

@@ -16,7 +16,7 @@ import msgspec
 
 from target_stitch_import.destinations import names
 from target_stitch_import.destinations.facts import DESTINATIONS
-from target_stitch_import.destinations.kinds import Place, family, narrowest_type
+from target_stitch_import.destinations.kinds import FieldSchema, family, narrowest_type
 from target_stitch_import.emulator.storage import table_changes, tables
 from target_stitch_import.emulator.storage.columns import ColumnType, merge_types
 from target_stitch_import.emulator.storage.loads import ActivateVersion, Load, Upsert
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from target_stitch_import.destinations.facts import Destination
 
 Path = tuple[str, ...]
-Cell = tuple[Path, Any, Place]
+Cell = tuple[Path, Any, FieldSchema]
 
 _TYPES: Final = {
     "integer": ColumnType.INTEGER,
@@ -52,7 +52,7 @@ class Part(msgspec.Struct):
 
     kinds: list[str]
     narrowest: int
-    """Place of the narrowest type that holds all of them."""
+    """FieldSchema of the narrowest type that holds all of them."""
 
 
 class Sheet(msgspec.Struct):
@@ -132,7 +132,7 @@ class Loader:
         """Return the loads of the destination's tables, the main one first, if it has one."""
         stream = self._find_stream(load)
         before = {tuple(sheet.path): self._column_names(sheet) for sheet in stream.sheets}
-        place = Place(load.schema)
+        place = FieldSchema(load.schema)
         records: list[_Record | ActivateVersion] = []
         rejected: list[tuple[Upsert, str]] = []
         for message in load.messages:
@@ -202,12 +202,12 @@ class Loader:
     # Records
 
     def _read_record(
-        self, stream: Stream, record: Mapping[str, Any], place: Place
+        self, stream: Stream, record: Mapping[str, Any], place: FieldSchema
     ) -> tuple[list[_Row], list[str]]:
         """Return the rows of a record, and the reasons for which it is rejected."""
         rows: list[tuple[Sheet, tuple[int, ...], list[Cell]]] = []
         reasons: list[str] = []
-        waiting: list[tuple[Sheet, tuple[int, ...], Any, Place]]
+        waiting: list[tuple[Sheet, tuple[int, ...], Any, FieldSchema]]
         waiting = [(stream.sheets[0], (), record, place)]
         for sheet, levels, item, at in waiting:  # which grows
             cells = []
@@ -224,7 +224,7 @@ class Loader:
         return [self._note(*row, reasons) for row in rows], reasons
 
     def _sort_out(
-        self, stream: Stream, sheet: Sheet, item: Any, place: Place, reasons: list[str]
+        self, stream: Stream, sheet: Sheet, item: Any, place: FieldSchema, reasons: list[str]
     ) -> Iterator[Cell]:
         """Yield the fields of a row that get a column, and add why others reject the record."""
         found: dict[str, list[tuple[str, Cell]]] = {}
@@ -247,7 +247,7 @@ class Loader:
             elif not sheet.depth and len(cell[0]) == 1 and cell[0][0] in stream.keys:
                 reasons.append(reason)
 
-    def _flatten(self, fields: Any, place: Place, above: Path) -> Iterator[Cell]:
+    def _flatten(self, fields: Any, place: FieldSchema, above: Path) -> Iterator[Cell]:
         if not isinstance(fields, dict):
             return
         for name, value in fields.items():
