@@ -13,9 +13,9 @@ import requests
 from target_stitch_import.destinations.facts import DESTINATIONS
 from target_stitch_import.emulator import list_tables, running_emulator
 from target_stitch_import.emulator.storage.database import Database
-from target_stitch_import.emulator.storage.destination import destination_types
 from tests.emulator.client import Api, batch, upsert
 from tests.emulator.page.page_data import get_state, get_table
+from tests.support.destinations import destination_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

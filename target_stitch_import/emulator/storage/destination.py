@@ -18,71 +18,24 @@ from target_stitch_import.destinations import names
 from target_stitch_import.destinations.facts import DESTINATIONS
 from target_stitch_import.destinations.kinds import FieldSchema, family, narrowest_type
 from target_stitch_import.emulator.storage import table_changes, tables
-from target_stitch_import.emulator.storage.columns import ColumnType, merge_types
+from target_stitch_import.emulator.storage.columns import ColumnType
 from target_stitch_import.emulator.storage.loads import ActivateVersion, Load, Upsert
-from target_stitch_import.emulator.storage.reading import open_snapshot, read_rows
+from target_stitch_import.emulator.storage.reading import read_rows
+from target_stitch_import.emulator.storage.sheets import Path, Sheet, Stream
 from target_stitch_import.limits import RESERVED_TABLE
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path as FilePath
 
     from target_stitch_import.destinations.facts import Destination
 
-Path = tuple[str, ...]
 Cell = tuple[Path, Any, FieldSchema]
 
-_TYPES: Final = {
-    "integer": ColumnType.INTEGER,
-    "number": ColumnType.NUMBER,
-    "boolean": ColumnType.BOOLEAN,
-    "decimal": ColumnType.DECIMAL,
-    "object": ColumnType.JSON,
-    "array": ColumnType.JSON,
-}
 _REJECTED_AT: Final = "_sdc_rejected_at"
 _NO_VERSION: Final = -1
 """A version that no row has: to activate it deletes all."""
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
-
-
-class Part(msgspec.Struct):
-    """What the values of a column have been that have one type's suffix."""
-
-    kinds: list[str]
-    narrowest: int
-    """FieldSchema of the narrowest type that holds all of them."""
-
-
-class Sheet(msgspec.Struct):
-    """A table or subtable of the destination."""
-
-    path: list[str]
-    """The posted table, and the arrays that the rows are in."""
-    name: str
-    depth: int = 0
-    columns: list[tuple[list[str], dict[str, Part]]] = []
-    """For each column the path of its field, and its parts by suffix, the first one first."""
-
-    def note(self, path: Path, suffix: str, kind: str, narrowest: int) -> None:
-        """Note a value."""
-        parts = next((parts for each, parts in self.columns if tuple(each) == path), None)
-        if parts is None:
-            parts = {}
-            self.columns.append((list(path), parts))
-        part = parts.setdefault(suffix, Part([], narrowest))
-        part.narrowest = max(part.narrowest, narrowest)
-        if kind not in part.kinds:
-            part.kinds.append(kind)
-
-
-class Stream(msgspec.Struct):
-    """A posted table."""
-
-    rejected: str | None
-    keys: list[str]
-    sheets: list[Sheet]
 
 
 @dataclasses.dataclass
@@ -97,16 +50,6 @@ class _Row:
 class _Record:
     message: Upsert
     rows: list[_Row]
-
-
-def destination_types(database: str | FilePath) -> dict[str, dict[str, str | None]]:
-    """Return the types of the columns of each table of a database that is loaded like a destination.
-
-    Raises:
-        FileNotFoundError: there is no database.
-    """
-    with open_snapshot(database) as connection:
-        return {name: types for name, _, types in describe_tables(connection)}
 
 
 def describe_tables(
@@ -131,7 +74,7 @@ class Loader:
     def convert(self, load: Load) -> list[Load]:
         """Return the loads of the destination's tables, the main one first, if it has one."""
         stream = self._find_stream(load)
-        before = {tuple(sheet.path): self._column_names(sheet) for sheet in stream.sheets}
+        before = {sheet.path: sheet.column_names(self.destination) for sheet in stream.sheets}
         place = FieldSchema(load.schema)
         records: list[_Record | ActivateVersion] = []
         rejected: list[tuple[Upsert, str]] = []
@@ -157,12 +100,12 @@ class Loader:
 
     def describe(self) -> Iterator[tuple[str, str | None, dict[str, str | None]]]:
         """Yield the name of each table, that of the one whose subtable it is, and its types."""
-        for (text,) in self._connection.execute("SELECT state FROM _sdc_destination"):
-            stream = msgspec.json.decode(text, type=Stream)
+        for (state,) in self._connection.execute("SELECT state FROM _sdc_destination"):
+            stream = msgspec.msgpack.decode(state, type=Stream)
             for sheet in stream.sheets:
-                types = self._own_types(stream, sheet) | {
-                    name: self.destination.column_types(part.kinds[0])[part.narrowest].name
-                    for name, part in self._parts(sheet)
+                types = stream.own_types(self.destination, sheet) | {
+                    name: part.type_name(self.destination)
+                    for name, part in sheet.parts(self.destination)
                 }
                 yield sheet.name, stream.sheets[0].name if sheet.depth else None, types
 
@@ -173,7 +116,7 @@ class Loader:
             "SELECT state FROM _sdc_destination WHERE stream = ?", (load.table,)
         ).fetchone()
         if found is not None:
-            stream = msgspec.json.decode(found[0], type=Stream)
+            stream = msgspec.msgpack.decode(found[0], type=Stream)
             stream.keys = list(load.keys)
             return stream
         name = names.canonical_name(self.destination, load.table)
@@ -182,16 +125,18 @@ class Loader:
         for (other,) in self._connection.execute("SELECT name FROM _sdc_destination"):
             if names.compared_name(self.destination, other) == compared:
                 rejected = names.TABLE_COLLISION.format(name)
-        return Stream(rejected, list(load.keys), [Sheet([load.table], name)])
+        return Stream(rejected, list(load.keys), [Sheet((load.table,), name)])
 
     def _save(self, table: str, stream: Stream) -> None:
-        state = msgspec.json.encode(stream).decode()
-        row = (table, stream.sheets[0].name, state)
+        row = (table, stream.sheets[0].name, msgspec.msgpack.encode(stream))
         self._connection.execute("INSERT OR REPLACE INTO _sdc_destination VALUES (?, ?, ?)", row)
 
     def _count_columns(self, stream: Stream) -> str | None:
         maximum = self.destination.max_columns
-        if maximum is None or len(set(self._column_names(stream.sheets[0]).values())) <= maximum:
+        if (
+            maximum is None
+            or len(set(stream.sheets[0].column_names(self.destination).values())) <= maximum
+        ):
             return None
         return names.TOO_MANY_COLUMNS.format(self.destination.label, maximum)
 
@@ -258,7 +203,7 @@ class Loader:
                 yield path, value, at
 
     def _find_sheet(self, stream: Stream, sheet: Sheet, path: Path) -> Sheet | None:
-        whole = [*sheet.path, *path]
+        whole = (*sheet.path, *path)
         for each in stream.sheets:
             if each.path == whole:
                 return each
@@ -285,43 +230,6 @@ class Loader:
             row.cells.append((path, suffix, value))
         return row
 
-    # Columns
-
-    def _parts(self, sheet: Sheet) -> Iterator[tuple[str, Part]]:
-        """Yield the names of the columns, each with what its values are."""
-        by_key = self._column_names(sheet)
-        for path, parts in sheet.columns:
-            for suffix, part in parts.items():
-                yield by_key[tuple(path), suffix], part
-
-    def _column_names(self, sheet: Sheet) -> dict[tuple[Path, str], str]:
-        """Return the name of the column of each field and suffix."""
-        found = {}
-        for path, parts in sheet.columns:
-            name = names.canonical_name(self.destination, *path)
-            types = [
-                self.destination.column_types(part.kinds[0])[part.narrowest]
-                for part in parts.values()
-            ]
-            split = names.split_names(self.destination, name, types)
-            found.update({(tuple(path), suffix): each for suffix, each in zip(parts, split)})  # noqa: B905
-        return found
-
-    def _own_types(self, stream: Stream, sheet: Sheet) -> dict[str, str | None]:
-        """Return the types of the columns that Stitch itself adds."""
-        text, integer = (self.destination.column_types(kind)[0] for kind in ("string", "integer"))
-        if not sheet.depth:
-            return {} if stream.keys else {names.PRIMARY_KEY: text.name}
-        own: dict[str, str | None] = {}
-        columns = {tuple(path): parts for path, parts in stream.sheets[0].columns}
-        for key in stream.keys or [names.PRIMARY_KEY]:
-            parts = list(columns.get((key,), {}).values())
-            kind = parts[0].kinds[0] if parts else "string"
-            place = parts[0].narrowest if parts else 0
-            key_type = self.destination.column_types(kind)[place]
-            own[names.source_key(self.destination, key)] = key_type.name
-        return own | {f"_sdc_level_{level}_id": integer.name for level in range(sheet.depth)}
-
     # Loads
 
     def _build(
@@ -332,11 +240,11 @@ class Loader:
         before: Mapping[Path, Mapping[tuple[Path, str], str]],
     ) -> list[Load]:
         messages: dict[Path, list[Upsert | ActivateVersion]] = {
-            tuple(sheet.path): [] for sheet in stream.sheets
+            sheet.path: [] for sheet in stream.sheets
         }
-        column_names = {tuple(sheet.path): self._column_names(sheet) for sheet in stream.sheets}
+        column_names = {sheet.path: sheet.column_names(self.destination) for sheet in stream.sheets}
         for sheet in stream.sheets:
-            self._rename(sheet, before.get(tuple(sheet.path), {}), column_names[tuple(sheet.path)])
+            self._rename(sheet, before.get(sheet.path, {}), column_names[sheet.path])
         for record in records:
             if isinstance(record, ActivateVersion):
                 for each in messages.values():
@@ -348,15 +256,13 @@ class Loader:
                 own |= {f"_sdc_level_{n}_id": level for n, level in enumerate(row.levels)}
                 if not row.sheet.depth:
                     own = {} if stream.keys else keys
-                known = column_names[tuple(row.sheet.path)]
+                known = column_names[row.sheet.path]
                 data = own | {known[path, suffix]: value for path, suffix, value in row.cells}
                 message = record.message
-                messages[tuple(row.sheet.path)].append(
+                messages[row.sheet.path].append(
                     Upsert(message.sequence, data, message.time_extracted)
                 )
-        return [
-            self._load(load, stream, sheet, messages[tuple(sheet.path)]) for sheet in stream.sheets
-        ]
+        return [self._load(load, stream, sheet, messages[sheet.path]) for sheet in stream.sheets]
 
     def _key_values(self, stream: Stream, record: _Record) -> dict[str, Any]:
         if not stream.keys:
@@ -371,20 +277,16 @@ class Loader:
         messages: list[Upsert | ActivateVersion],
     ) -> Load:
         types: dict[str, ColumnType | None] = {}
-        key_types = self._key_types(stream.sheets[0])
-        own = self._own_types(stream, sheet)
+        key_types = stream.sheets[0].key_types()
+        own = stream.own_types(self.destination, sheet)
+        sources = {names.source_key(self.destination, key): key for key in stream.keys}
         for name in own:
-            source = next(
-                (key for key in stream.keys if names.source_key(self.destination, key) == name),
-                None,
-            )
             plain = ColumnType.INTEGER if name.startswith("_sdc_level_") else ColumnType.STRING
-            types[name] = key_types.get(source, plain) if source else plain
-        for name, part in self._parts(sheet):
-            types[name] = merge_types(_TYPES.get(kind, ColumnType.STRING) for kind in part.kinds)
+            types[name] = key_types.get(sources[name], plain) if name in sources else plain
+        types |= sheet.storage_types(self.destination)
         keys = list(own)
         if not sheet.depth:
-            first = self._first_names(sheet)
+            first = sheet.first_names(self.destination)
             keys = [
                 first.get(key, names.canonical_name(self.destination, key)) for key in stream.keys
             ]
@@ -397,25 +299,6 @@ class Loader:
             messages=messages,
             raw_fields=lambda: [_raw_fields(message) for message in messages],
         )
-
-    def _first_names(self, sheet: Sheet) -> dict[str, str]:
-        """Return the name of the first column of each field of the records."""
-        first: dict[str, str] = {}
-        for (path, _), name in self._column_names(sheet).items():
-            if len(path) == 1:
-                first.setdefault(path[0], name)
-        return first
-
-    def _key_types(self, sheet: Sheet) -> dict[str, ColumnType]:
-        return {
-            path[0]: merge_types(
-                _TYPES.get(kind, ColumnType.STRING)
-                for part in parts.values()
-                for kind in part.kinds
-            )
-            for path, parts in sheet.columns
-            if len(path) == 1
-        }
 
     def _rename(
         self,

@@ -113,7 +113,7 @@ def require_destination(connection: sqlite3.Connection, key: str | None) -> None
         connection.executescript(
             "CREATE TABLE IF NOT EXISTS _sdc_loaded_for (destination TEXT);"
             "CREATE TABLE IF NOT EXISTS _sdc_destination "
-            "(stream TEXT PRIMARY KEY, name TEXT, state TEXT);"
+            "(stream TEXT PRIMARY KEY, name TEXT, state BLOB);"
         )
         connection.execute("INSERT INTO _sdc_loaded_for VALUES (?)", (key,))
     found = find_destination(connection)
