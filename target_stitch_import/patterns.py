@@ -15,7 +15,6 @@ import signal
 import subprocess
 import sys
 import threading
-from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,11 +46,11 @@ class PatternTooSlowError(ValueError):
     """A pattern takes too long for a value."""
 
 
-@lru_cache(maxsize=10_000)
-def pattern_test(pattern: str) -> Callable[[object], bool]:
+def pattern_test(pattern: str, process: PatternProcess) -> Callable[[object], bool]:
     """Return a test whether a value is no string, or one in which a pattern is found.
 
-    The test raises ``PatternTooSlowError`` if that takes more than ``MAX_SECONDS``.
+    The ``process`` searches where that may take long. The test raises ``PatternTooSlowError`` if it
+    takes more than ``MAX_SECONDS``.
     """
     search = re.compile(pattern).search
     longest = _longest_quick_text(pattern)
@@ -61,7 +60,7 @@ def pattern_test(pattern: str) -> Callable[[object], bool]:
             return True
         if len(value) <= longest:
             return search(value) is not None
-        return pattern_process().search(pattern, value)
+        return process.search(pattern, value)
 
     return fits
 
@@ -115,7 +114,7 @@ def _exclude_each_other(parts: list[Any]) -> bool:
 
 
 class PatternProcess:
-    """Searches in another process, which is started when it is needed."""
+    """Searches in another process, which is started when it is needed; for all schemas of a run."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -154,6 +153,7 @@ class PatternProcess:
                 stdout=subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for this process alone
             )
+            atexit.register(self.close)
         process = self._process
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - for mypy
         with contextlib.suppress(BrokenPipeError):
@@ -166,20 +166,13 @@ class PatternProcess:
         process, self._process = self._process, None
         if process is None:
             return None
+        atexit.unregister(self.close)
         process.kill()
         with contextlib.suppress(BrokenPipeError), process:  # closes its pipes
             pass
         return process.returncode
 
     close = _end
-
-
-@cache
-def pattern_process() -> PatternProcess:
-    """Return the one that is shared by all that this process judges."""
-    process = PatternProcess()
-    atexit.register(process.close)
-    return process
 
 
 def _too_slow(pattern: str, text: str) -> PatternTooSlowError:
@@ -189,45 +182,56 @@ def _too_slow(pattern: str, text: str) -> PatternTooSlowError:
     )
 
 
-def _check_pattern(
-    _validator: Any, pattern: str, instance: Any, _schema: Any
-) -> Iterator[ValidationError]:
-    if not pattern_test(pattern)(instance):
-        yield ValidationError("the pattern is not found")
-
-
-def _check_pattern_properties(
-    validator: Any, patterns: Mapping[str, Any], instance: Any, _schema: Any
-) -> Iterator[ValidationError]:
-    if not validator.is_type(instance, "object"):
-        return
-    for pattern, subschema in patterns.items():
-        for name in filter(pattern_test(pattern), instance):
-            yield from validator.descend(instance[name], subschema, path=name, schema_path=pattern)
-
-
-def _check_additional_properties(
-    validator: Any, additional: Any, instance: Any, schema: Mapping[str, Any]
-) -> Iterator[ValidationError]:
-    if (patterns := schema.get("patternProperties")) and validator.is_type(instance, "object"):
-        instance = unmatched(instance, patterns)
-        schema = {word: part for word, part in schema.items() if word != "patternProperties"}
-    yield from Draft4Validator.VALIDATORS["additionalProperties"](
-        validator, additional, instance, schema
-    )
-
-
-def unmatched(instance: Mapping[str, Any], patterns: Iterable[str]) -> dict[str, Any]:
-    """Return the properties of an object whose names have none of the patterns."""
-    tests = [*map(pattern_test, patterns)]
+def pattern_keywords(process: PatternProcess) -> dict[str, Callable[..., Any]]:
+    """Return the keywords of draft 4 that search for patterns, for a validator of ``jsonschema``."""
+    keywords = _Keywords(process)
     return {
-        name: value for name, value in instance.items() if not any(test(name) for test in tests)
+        "additionalProperties": keywords.check_additional_properties,
+        "pattern": keywords.check_pattern,
+        "patternProperties": keywords.check_pattern_properties,
     }
 
 
-PATTERN_KEYWORDS: Final = {
-    "additionalProperties": _check_additional_properties,
-    "pattern": _check_pattern,
-    "patternProperties": _check_pattern_properties,
-}
-"""For ``jsonschema``: the keywords of draft 4 that search for patterns."""
+class _Keywords:
+    """What one validator keeps of its patterns."""
+
+    def __init__(self, process: PatternProcess) -> None:
+        self._process = process
+        self._tests: dict[str, Callable[[object], bool]] = {}
+
+    def check_pattern(
+        self, _validator: Any, pattern: str, instance: Any, _schema: Any
+    ) -> Iterator[ValidationError]:
+        if not self._is_found(pattern, instance):
+            yield ValidationError("the pattern is not found")
+
+    def check_pattern_properties(
+        self, validator: Any, patterns: Mapping[str, Any], instance: Any, _schema: Any
+    ) -> Iterator[ValidationError]:
+        if not validator.is_type(instance, "object"):
+            return
+        for pattern, part in patterns.items():
+            for name in [name for name in instance if self._is_found(pattern, name)]:
+                yield from validator.descend(instance[name], part, path=name, schema_path=pattern)
+
+    def check_additional_properties(
+        self, validator: Any, additional: Any, instance: Any, schema: Mapping[str, Any]
+    ) -> Iterator[ValidationError]:
+        patterns = schema.get("patternProperties")
+        if patterns and validator.is_type(instance, "object"):
+            instance = {
+                name: value
+                for name, value in instance.items()
+                if not any(self._is_found(pattern, name) for pattern in patterns)
+            }
+            schema = {word: part for word, part in schema.items() if word != "patternProperties"}
+        check = Draft4Validator.VALIDATORS["additionalProperties"]
+        for error in check(validator, additional, instance, schema):
+            if additional is False:
+                error.instance = instance  # without what the patterns permit
+            yield error
+
+    def _is_found(self, pattern: str, value: object) -> bool:
+        if (test := self._tests.get(pattern)) is None:
+            test = self._tests[pattern] = pattern_test(pattern, self._process)
+        return test(value)

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from target_stitch_import import patterns
-from target_stitch_import.patterns import PatternTooSlowError, pattern_test
+from target_stitch_import.patterns import PatternProcess, PatternTooSlowError, pattern_test
 from target_stitch_import.records.exact_verdict import exact_verdict
 
+PROCESS = PatternProcess()
 FOREVER = "^(a+)+$", "a" * 60 + "!"
 
 PATTERNS = st.recursive(
@@ -49,10 +49,10 @@ def test_a_pattern_that_takes_long_is_given_up(pattern: str, text: str) -> None:
     # when a value is tested for which re would take minutes, or years
     # then that ends, and says which pattern it is
     with pytest.raises(PatternTooSlowError, match="can't be judged within a second") as raised:
-        pattern_test(pattern)(text)
+        pattern_test(pattern, PROCESS)(text)
     assert repr(pattern) in str(raised.value)
     # and the next value has its verdict
-    assert pattern_test("^(b+)+$")("b" * 30)
+    assert pattern_test("^(b+)+$", PROCESS)("b" * 30)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -61,8 +61,8 @@ def test_what_is_found_is_what_re_finds(pattern: str, text: str) -> None:
     # given any pattern, and a text that is short enough for re to end
     # then this process and the other one find what re finds
     found = re.search(pattern, text) is not None
-    assert pattern_test(pattern)(text) is found
-    assert patterns.pattern_process().search(pattern, text) is found
+    assert pattern_test(pattern, PROCESS)(text) is found
+    assert PROCESS.search(pattern, text) is found
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ def test_what_is_found_is_what_re_finds(pattern: str, text: str) -> None:
 )
 def test_an_ordinary_pattern_needs_no_other_process(pattern: str, length: int) -> None:
     # given a system that starts no process
-    with mock.patch.object(patterns, "pattern_process", side_effect=AssertionError):
+    with mock.patch.object(PROCESS, "search", side_effect=AssertionError):
         # then ordinary patterns are tested, in values as long as this
-        assert pattern_test(pattern)("\0" * length) is False
+        assert pattern_test(pattern, PROCESS)("\0" * length) is False
 
 
 def test_other_values_than_text_have_every_pattern() -> None:
-    assert pattern_test("^a$")(5)
-    assert pattern_test("^a$")(None)
+    assert pattern_test("^a$", PROCESS)(5)
+    assert pattern_test("^a$", PROCESS)(None)
 
 
 @pytest.mark.parametrize(
@@ -117,17 +117,17 @@ def test_a_search_that_is_interrupted_leaves_no_answer_behind() -> None:
         with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - so that it ends in the block
             timer.start()
             while True:
-                patterns.pattern_process().search("(a+)+$", "a" * 22 + "!")
+                PROCESS.search("(a+)+$", "a" * 22 + "!")
     finally:
         timer.join()
         signal.signal(signal.SIGINT, before)
     # then the next search has its own answer
-    assert patterns.pattern_process().search("(b+)+$", "b" * 30)
+    assert PROCESS.search("(b+)+$", "b" * 30)
 
 
 def test_a_process_that_fails_is_no_verdict() -> None:
     # given a Python that can't run
-    process = patterns.PatternProcess()
+    process = PatternProcess()
     with (
         mock.patch.object(sys, "executable", "/bin/false"),
         pytest.raises(ChildProcessError),

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.emulator.rules.formats import describe
 from target_stitch_import.emulator.storage.exact_json import is_integer, type_name
-from target_stitch_import.patterns import unmatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -91,9 +90,11 @@ def _describe(error: ValidationError) -> list[str]:
         nested = [_describe_all(pointer, list(errors)) for _, errors in branches]
         return [f"{pointer}: {reason}", *itertools.chain.from_iterable(nested)]
     if error.validator == "additionalProperties":
+        schema: Any = error.schema
         return [
             f"{pointer}: extraneous key [{name}] is not permitted"
-            for name in _extraneous(found, error.schema)
+            for name in found
+            if name not in schema.get("properties", {})
         ]
     reason = _REASONS[str(error.validator)](error)
     return [f"{pointer}: {reason}"]
@@ -107,13 +108,6 @@ def _type_reason(wanted: str, found: Any) -> str:
     if wanted == "null":
         return f"expected: null, found: {type_name(found)}"
     return f"expected type: {_TYPE_NAMES[wanted]}, found: {type_name(found)}"
-
-
-def _extraneous(record: Mapping[str, Any], schema: Any) -> list[str]:
-    named = schema.get("properties", {})
-    return [
-        name for name in unmatched(record, schema.get("patternProperties", ())) if name not in named
-    ]
 
 
 def _bound_reason(error: ValidationError, exclusive: str, than: str, or_equal: str) -> str:
