@@ -1,7 +1,8 @@
-"""Tests values by regular expressions that others wrote, each within a second.
+"""Judges values within a second, whatever the tap and its schema are.
 
 Python's ``re`` tries one way after the other, and holds the process meanwhile: some patterns take years
 for a short text. Where that may be so, another process searches, and the system ends it in time.
+The library ``jsonschema`` compares each item of an array with all others; here each is a text in a set.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ import signal
 import subprocess
 import sys
 import threading
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from jsonschema import Draft4Validator, ValidationError
 
 if sys.version_info >= (3, 11):
@@ -30,6 +34,9 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    TestFor = Callable[[str], Callable[[object], bool]]
+    """Returns the test for a pattern."""
+
 MAX_SECONDS: Final = 1.0
 """Seconds of processor time that a search may take."""
 
@@ -40,6 +47,11 @@ _MAX_LENGTH: Final = 1 << 26  # characters; no message of a tap has more
 
 _REPEATS: Final = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
 _LINE_STARTS: Final = (codes.AT_BEGINNING, codes.AT_BEGINNING_STRING)
+
+
+_EXACT: Final = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[0-9-][0-9.eE+-]*')  # a string or a number of JSON
+_encode: Final = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
 
 
 class PatternTooSlowError(ValueError):
@@ -182,56 +194,63 @@ def _too_slow(pattern: str, text: str) -> PatternTooSlowError:
     )
 
 
-def pattern_keywords(process: PatternProcess) -> dict[str, Callable[..., Any]]:
-    """Return the keywords of draft 4 that search for patterns, for a validator of ``jsonschema``."""
-    keywords = _Keywords(process)
+def quick_keywords(process: PatternProcess) -> dict[str, Callable[..., Any]]:
+    """Return the keywords of draft 4 that ``jsonschema`` itself may take too long for."""
+    test_for = cache(partial(pattern_test, process=process))
     return {
-        "additionalProperties": keywords.check_additional_properties,
-        "pattern": keywords.check_pattern,
-        "patternProperties": keywords.check_pattern_properties,
+        "additionalProperties": partial(_check_additional_properties, test_for),
+        "pattern": partial(_check_pattern, test_for),
+        "patternProperties": partial(_check_pattern_properties, test_for),
+        "uniqueItems": _check_unique_items,
     }
 
 
-class _Keywords:
-    """What one validator keeps of its patterns."""
+def _check_pattern(
+    test_for: TestFor, _validator: Any, pattern: str, instance: Any, _schema: Any
+) -> Iterator[ValidationError]:
+    if not test_for(pattern)(instance):
+        yield ValidationError("the pattern is not found")
 
-    def __init__(self, process: PatternProcess) -> None:
-        self._process = process
-        self._tests: dict[str, Callable[[object], bool]] = {}
 
-    def check_pattern(
-        self, _validator: Any, pattern: str, instance: Any, _schema: Any
-    ) -> Iterator[ValidationError]:
-        if not self._is_found(pattern, instance):
-            yield ValidationError("the pattern is not found")
-
-    def check_pattern_properties(
-        self, validator: Any, patterns: Mapping[str, Any], instance: Any, _schema: Any
-    ) -> Iterator[ValidationError]:
-        if not validator.is_type(instance, "object"):
-            return
+def _check_pattern_properties(
+    test_for: TestFor, validator: Any, patterns: Mapping[str, Any], instance: Any, _schema: Any
+) -> Iterator[ValidationError]:
+    if validator.is_type(instance, "object"):
         for pattern, part in patterns.items():
-            for name in [name for name in instance if self._is_found(pattern, name)]:
+            for name in filter(test_for(pattern), instance):
                 yield from validator.descend(instance[name], part, path=name, schema_path=pattern)
 
-    def check_additional_properties(
-        self, validator: Any, additional: Any, instance: Any, schema: Mapping[str, Any]
-    ) -> Iterator[ValidationError]:
-        patterns = schema.get("patternProperties")
-        if patterns and validator.is_type(instance, "object"):
-            instance = {
-                name: value
-                for name, value in instance.items()
-                if not any(self._is_found(pattern, name) for pattern in patterns)
-            }
-            schema = {word: part for word, part in schema.items() if word != "patternProperties"}
-        check = Draft4Validator.VALIDATORS["additionalProperties"]
-        for error in check(validator, additional, instance, schema):
-            if additional is False:
-                error.instance = instance  # without what the patterns permit
-            yield error
 
-    def _is_found(self, pattern: str, value: object) -> bool:
-        if (test := self._tests.get(pattern)) is None:
-            test = self._tests[pattern] = pattern_test(pattern, self._process)
-        return test(value)
+def _check_additional_properties(
+    test_for: TestFor, validator: Any, additional: Any, instance: Any, schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    patterns = schema.get("patternProperties")
+    if patterns and validator.is_type(instance, "object"):
+        instance = {
+            name: value
+            for name, value in instance.items()
+            if not any(test_for(pattern)(name) for pattern in patterns)
+        }
+        schema = {word: part for word, part in schema.items() if word != "patternProperties"}
+    check = Draft4Validator.VALIDATORS["additionalProperties"]
+    for error in check(validator, additional, instance, schema):
+        if additional is False:
+            error.instance = instance  # without what the patterns permit
+        yield error
+
+
+def _check_unique_items(
+    validator: Any, unique: bool, instance: Any, _schema: Any
+) -> Iterator[ValidationError]:
+    if unique and validator.is_type(instance, "array"):
+        texts = [_TOKEN.sub(_canonical_token, _encode(item).decode()) for item in instance]
+        if len({*texts}) < len(texts):
+            yield ValidationError("items are equal")
+
+
+def _canonical_token(match: re.Match[str]) -> str:
+    """Return a number in the form that all equal ones have; a string as it is."""
+    if match[0].startswith('"'):
+        return match[0]
+    number = Decimal(match[0])
+    return str(number.normalize(_EXACT)) if number else "0"

@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 import threading
+from decimal import Decimal
 from unittest import mock
 
 import pytest
@@ -107,6 +108,42 @@ def test_properties_without_a_pattern_are_additional_ones() -> None:
     assert "#/x1: expected: integer" in str(exact_verdict(schema)({"x1": "a"}))
     assert "'y' was unexpected" in str(exact_verdict(schema)({"x1": 5, "y": 1}))
     assert exact_verdict({**schema, "type": ["object", "string"]})("a text") is None
+
+
+@pytest.mark.parametrize(
+    ("items", "are_unique"),
+    [
+        ([{"a": n, "b": [n]} for n in range(20_000)], True),
+        ([*({"a": n * (2**61 - 1)} for n in range(20_000)), {"a": 2**61 - 1}], False),
+        ([1, True, "1", "True", [1], {"1": 1}, None, "None", [], {}, "", 0, False], True),
+        ([{"a": 1, "b": 2}, {"b": 2, "a": Decimal("1.0")}], False),
+        ([[Decimal("1E+9999999")], [Decimal("10E+9999998")]], False),
+        ([Decimal("1E-9999999"), Decimal("1E+9999999"), 0], True),
+        ([0, Decimal("-0.00")], False),
+        ([10**30, 10**30 + 1], True),
+        (['a"1', 'a"1.0', "1.0", "1", "\\"], True),
+    ],
+)
+def test_equal_items_are_found_in_an_array_of_any_length(
+    items: list[object], are_unique: bool
+) -> None:
+    # given items that can't be sorted, or whose hashes are all the same
+    # when they are judged, then in one pass: to compare each with all others takes minutes
+    broken = exact_verdict({"uniqueItems": True})(items)
+    assert (broken is None) is are_unique
+    assert exact_verdict({"uniqueItems": False})(items) is None
+
+
+@pytest.mark.parametrize(
+    ("levels", "verdict"), [(700, "breaks uniqueItems"), (5_000, "nested too deeply to be judged")]
+)
+def test_items_may_be_nested_deeply(levels: int, verdict: str) -> None:
+    # given two equal items of many levels
+    deep: object = 1
+    for _ in range(levels):
+        deep = {"a": deep}
+    # then they are found, or it is said why not
+    assert verdict in str(exact_verdict({"uniqueItems": True})([deep, 1, deep]))
 
 
 def test_a_search_that_is_interrupted_leaves_no_answer_behind() -> None:

@@ -13,7 +13,7 @@ from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 
 from target_stitch_import.json_codec import encode_exactly, json_type
-from target_stitch_import.patterns import PatternProcess, PatternTooSlowError, pattern_keywords
+from target_stitch_import.patterns import PatternProcess, PatternTooSlowError, quick_keywords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -36,7 +36,7 @@ def exact_verdict(
 
     The ``process`` searches for patterns that may take long.
     """
-    keywords = {"multipleOf": _check_multiple, **pattern_keywords(process or PatternProcess())}
+    keywords = {"multipleOf": _check_multiple, **quick_keywords(process or PatternProcess())}
     validator: Validator = extend(Draft4Validator, keywords)(schema)  # type: ignore[no-untyped-call]
 
     def find_violation(record: Any) -> str | None:
@@ -44,6 +44,8 @@ def exact_verdict(
             error = best_match(validator.iter_errors(record))
         except PatternTooSlowError as slow:
             return f"{slow} ({_JUDGED})"
+        except RecursionError:
+            return "it is nested too deeply to be judged"
         return None if error is None else _describe(error)
 
     return find_violation

@@ -16,7 +16,7 @@ from referencing import Registry
 
 from target_stitch_import.emulator.rules.formats import FORMATS
 from target_stitch_import.emulator.storage import exact_json
-from target_stitch_import.patterns import PatternProcess, pattern_keywords
+from target_stitch_import.patterns import PatternProcess, quick_keywords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -104,7 +104,7 @@ def exact_validator(schema: Mapping[str, Any], process: PatternProcess) -> Valid
         "format": _check_format,
         "multipleOf": _check_multiple,
         "oneOf": _check_one_of,
-        **pattern_keywords(process),
+        **quick_keywords(process),
         "required": _check_required,
     }
     extended = _extend(Draft4Validator, validators=keywords, type_checker=_TYPES)
