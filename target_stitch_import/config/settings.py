@@ -18,13 +18,11 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.StringType(min_length=1),
         required=True,
         secret=True,
-        title="Access token",
         description="Import API access token of the Stitch integration.",
     ),
     th.Property(
         "client_id",
         th.IntegerType,
-        title="Client ID",
         description="Client ID of the Stitch account, for `endpoint: push` and `--test` only: "
         "the number between client and pipeline in the address of the Stitch app.",
     ),
@@ -33,13 +31,11 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.StringType,
         allowed_values=sorted(limits.REGIONS, reverse=True),
         default="us",
-        title="Region",
         description="Region of the Stitch account: us (North America) or eu (Europe).",
     ),
     th.Property(
         "api_url",
         th.StringType,
-        title="API URL",
         description="Base URL to use instead of the region's: https, or http to a loopback "
         "address (the emulator).",
     ),
@@ -48,7 +44,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.StringType,
         allowed_values=["batch", "push"],
         default="batch",
-        title="Endpoint",
         description="batch sends each table's records with their schema; push sends records of "
         "several tables in one request, needs key properties, and lets Stitch infer types from "
         "values.",
@@ -58,7 +53,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.StringType,
         allowed_values=["json", "transit"],
         default="json",
-        title="Format of push",
         description="Format of push bodies. transit sends decimals exactly, and strings of the "
         "format date-time as instants.",
     ),
@@ -66,14 +60,12 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "batch_size_rows",
         th.IntegerType(minimum=1, maximum=limits.MAX_BATCH_ROWS),
         default=limits.DEFAULT_BATCH_ROWS,
-        title="Batch size in rows",
         description=f"The most records in one request, up to {limits.MAX_BATCH_ROWS:,}.",
     ),
     th.Property(
         "max_batch_bytes",
         th.IntegerType(minimum=1_000, maximum=limits.MAX_BATCH_BYTES),
         default=limits.DEFAULT_BATCH_BYTES,
-        title="Batch size in bytes",
         description="Request bodies are smaller than this number of bytes, which is at most "
         f"{limits.MAX_BATCH_BYTES:,}; a single larger record is sent alone.",
     ),
@@ -81,7 +73,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "max_batch_age_seconds",
         th.NumberType(exclusive_minimum=0, maximum=MAX_SECONDS),
         default=30,
-        title="Batch age",
         description="Seconds after which a batch is sent although it is not full, even while the "
         "tap writes nothing; a STATE waits no longer than this for the records before it to be "
         "sent.",
@@ -90,7 +81,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "max_parallel_requests",
         th.IntegerType(minimum=1, maximum=64),
         default=4,
-        title="Parallel requests",
         description="The most requests at a time; when the service is slower than the tap, the "
         "tap has to wait.",
     ),
@@ -98,7 +88,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "request_timeout_seconds",
         th.NumberType(exclusive_minimum=0, maximum=MAX_SECONDS),
         default=60,
-        title="Request timeout",
         description="Seconds to wait for the service to connect or to send something, after "
         "which a request is retried.",
     ),
@@ -106,7 +95,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "startup_timeout_seconds",
         th.NumberType(exclusive_minimum=0, maximum=MAX_SECONDS),
         default=60,
-        title="Startup timeout",
         description="Seconds after which the run fails if the service has not answered once: a "
         "wrong address, most often. The status check and the batches share them.",
     ),
@@ -114,14 +102,12 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "max_retry_seconds",
         th.NumberType(minimum=0, maximum=MAX_SECONDS),
         default=900,
-        title="Retry budget",
         description="Seconds for which a batch is retried before the run fails.",
     ),
     th.Property(
         "validate_records",
         th.BooleanType,
         default=True,
-        title="Validate records",
         description="Whether to validate each record against its schema before it is sent; the "
         "service refuses a whole batch for one invalid record.",
     ),
@@ -130,7 +116,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.StringType,
         allowed_values=["all", "types"],
         default="all",
-        title="Schema checks",
         description="What of a schema is checked and posted: all of it, or only what says of which "
         "type a value is. types leaves out what no destination uses: maxLength, pattern, enum, "
         "minimum and the like.",
@@ -139,7 +124,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "normalize_datetimes",
         th.BooleanType,
         default=True,
-        title="Normalize date-times",
         description="Whether a value of the format date-time that the service would refuse, and "
         "whose meaning is clear, gets the form that it takes: 2024-03-01 12:00 becomes "
         "2024-03-01T12:00:00Z. Otherwise such a value is invalid.",
@@ -149,7 +133,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.StringType,
         allowed_values=["invalid", "null"],
         default="invalid",
-        title="On an invalid date-time",
         description="What becomes of a value of the format date-time that can't be read "
         "(0000-00-00): invalid makes its record invalid; null sends null instead, where the schema "
         "permits it.",
@@ -159,7 +142,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.StringType,
         allowed_values=["number", "singer.decimal"],
         default="number",
-        title="Decimals",
         description="How a decimal column (a number with multipleOf, precision or scale) is posted: "
         "number as the tap wrote it, which Stitch loads as a double; singer.decimal as a string of "
         "its digits, which Stitch loads as a decimal. For `endpoint: batch`.",
@@ -169,21 +151,18 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.StringType,
         allowed_values=["fail", "quarantine"],
         default="fail",
-        title="On an invalid record",
         description="What to do with a record that is invalid, or that the service has refused: "
         "fail ends the run, quarantine writes the record to quarantine_path and goes on.",
     ),
     th.Property(
         "quarantine_path",
         th.StringType(min_length=1),
-        title="Quarantine file",
         description="File that invalid records are appended to, as Singer messages that can be "
         "loaded once the cause is corrected. Required with `on_invalid_record: quarantine`.",
     ),
     th.Property(
         "max_quarantined",
         th.IntegerType(minimum=0),
-        title="Most records in quarantine",
         description="The most records that one run may write to the quarantine file before it "
         "fails; no limit by default.",
     ),
@@ -191,7 +170,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "fail_on_quarantine",
         th.BooleanType,
         default=False,
-        title="Fail on quarantine",
         description="Whether a run that has set records aside ends with exit code 3 once all others "
         "are delivered.",
     ),
@@ -199,7 +177,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "destination",
         th.StringType,
         allowed_values=list(DESTINATIONS),
-        title="Destination",
         description="What Stitch loads into. It changes nothing of what is sent: --dry-run then shows "
         "the tables that will be there, and a run warns of what is sure to be rejected and counts "
         "the rows that Stitch bills.",
@@ -209,7 +186,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.StringType,
         allowed_values=["time_extracted", "replication_key", "received_at"],
         default="time_extracted",
-        title="Sequence source",
         description="Where sequences come from, which decide which of two versions of a row is "
         "newer: time_extracted is the tap's time of the record, or the time of receipt if there "
         "is none; replication_key is the record's value of the first bookmark property, a "
@@ -219,7 +195,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "check_status",
         th.BooleanType,
         default=True,
-        title="Check the status first",
         description="Whether to ask the service if it is up before the first batch is sent, and "
         "to wait while it is down.",
     ),
@@ -228,7 +203,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.StringType,
         allowed_values=[TargetLoadMethods.UPSERT.value, TargetLoadMethods.APPEND_ONLY.value],
         default=TargetLoadMethods.UPSERT.value,
-        title="Load method",
         description="upsert replaces the row with the same key; append-only sends no keys, so "
         "that every record becomes a new row.",
     ),
@@ -236,7 +210,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "process_activate_version_messages",
         th.BooleanType,
         default=True,
-        title="Process ACTIVATE_VERSION messages",
         description="Whether ACTIVATE_VERSION messages of the tap are applied: Stitch then hides "
         "all other versions of the table's rows.",
     ),
@@ -245,14 +218,12 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         th.StringType,
         allowed_values=["text", "json"],
         default="text",
-        title="Log format",
         description="What the log on stderr is written as: text for people, or json with an object "
         "for each line.",
     ),
     th.Property(
         "metrics_path",
         th.StringType(min_length=1),
-        title="Metrics file",
         description="File that the numbers of the run are written to at its end, in the format "
         "OpenMetrics. Its name is the label `pipeline`.",
     ),

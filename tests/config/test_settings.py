@@ -322,5 +322,4 @@ def test_every_setting_is_described_and_only_the_token_is_secret() -> None:
     properties = settings.SETTINGS["properties"]
     for name in (*DEFAULTS, "token", "client_id", "api_url"):
         assert properties[name]["description"], name
-        assert properties[name]["title"], name
         assert bool(properties[name].get("secret")) == (name == "token")

@@ -47,7 +47,6 @@ def as_meltano_setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "kind": "options" if "enum" in schema else kind,
-        "label": schema["title"],
         "description": schema["description"],
         "sensitive": schema.get("secret", False),
         "options": schema.get("enum", []),
@@ -56,10 +55,12 @@ def as_meltano_setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_declared(setting: dict[str, Any]) -> dict[str, Any]:
-    """What a definition says of a setting, with what it leaves out."""
+    """What a definition says of a setting, with what it leaves out, and without its label."""
     optional = {"sensitive": False, "value": None}
     options = [each["value"] for each in setting.get("options", [])]
-    return {**optional, **setting, "options": options}
+    declared = {**optional, **setting, "options": options}
+    assert declared.pop("label"), setting
+    return declared
 
 
 def check_settings(definition: dict[str, Any]) -> None:
