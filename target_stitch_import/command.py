@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import copy
+import logging
 import os
 import sys
 from functools import partial
@@ -11,15 +12,13 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import click
 from dotenv import find_dotenv, load_dotenv
-from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
 from target_stitch_import import console
-from target_stitch_import.config import access_check, settings
-from target_stitch_import.config import loading as configuration
+from target_stitch_import.config import access_check, loading, settings
 from target_stitch_import.delivery.dry_run import DryRun, WouldFailError
 from target_stitch_import.delivery.pipeline import Terminated
 from target_stitch_import.destinations.facts import ANY, DESTINATIONS
@@ -30,6 +29,8 @@ from target_stitch_import.reporting import log_format
 from target_stitch_import.reporting.metrics import Metrics
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.plugin_base import _ConfigInput
 
@@ -50,7 +51,14 @@ class CommandTarget(Target, abc.ABC):
         TargetCapabilities.VALIDATE_RECORDS,
     ]
 
-    def __init__(self, *, dry_run: DryRun | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        config: Mapping[str, Any] | None = None,
+        parse_env_config: bool = False,
+        dry_run: DryRun | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Read the settings. ``dry_run`` is used instead of the service; the rest is the SDK's.
 
         Raises:
@@ -59,12 +67,12 @@ class CommandTarget(Target, abc.ABC):
         self.dry_run = dry_run
         self.metrics = dry_run.metrics if dry_run else Metrics()
         """The numbers of the run so far."""
-        self._environment = os.environ if kwargs.get("parse_env_config") else {}
-        try:
-            super().__init__(**kwargs)
-        except ValueError:
-            errors = self._find_unreadable()
-            raise ConfigValidationError("Config validation failed", errors=errors) from None
+        self.append_builtin_config(self.config_jsonschema)
+        environment = os.environ if parse_env_config else {}
+        values, self._environment_errors = loading.read_environment(
+            environment, self._env_var_prefix, self.config_jsonschema, self.logger
+        )
+        super().__init__(config={**(config or {}), **values}, **kwargs)
         self.preview: Preview | None = None
         destination = DESTINATIONS.get(self.config.get("destination"))
         if dry_run is not None or destination is not None:
@@ -127,58 +135,50 @@ class CommandTarget(Target, abc.ABC):
         other = config_jsonschema["properties"]["stream_maps"]["properties"]["__else__"]
         other["anyOf"] = [part for part in other["anyOf"] if isinstance(part, dict)]
 
-    @property
-    def _env_var_config(self) -> dict[str, Any]:
-        # The SDK looks for a .env file above the place where it is installed, and prefers its values
-        # to those of the environment.
-        if path := find_dotenv(usecwd=True):
-            self.logger.info("Settings that are not in the environment are read from %s.", path)
-            try:
-                load_dotenv(path)
-            except (OSError, UnicodeDecodeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-                message = f".env: {path} can't be read: {reason}"
-                raise ConfigValidationError("Config validation failed", errors=[message]) from None
-        self.append_builtin_config(self.config_jsonschema)
-        return parse_environment_config(
-            self.config_jsonschema, self._env_var_prefix, dotenv_path=os.devnull
-        )
-
-    def _find_unreadable(self) -> list[str]:
-        return configuration.find_unreadable(
-            self._environment, self._env_var_prefix, self.config_jsonschema
-        )
-
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         schema = self.config_jsonschema
-        self.append_builtin_config(schema)
-        errors = self._find_unreadable()
-        errors += configuration.find_unknown(
-            self._environment, self._env_var_prefix, schema, self.logger
+        errors = self._environment_errors + loading.prepare_config(
+            self._config, schema, self.logger
         )
-        errors += configuration.prepare_config(self._config, schema, self.logger)
         if self.dry_run is not None:
             schema = {**schema, "required": []}  # a dry run needs no token
-        validator = JSONSchemaValidator(schema)
-        describe = partial(configuration.describe_error, prefix=self._env_var_prefix)
-        errors += map(describe, validator.iter_errors(self._config))
+        describe = partial(loading.describe_error, prefix=self._env_var_prefix)
+        errors += map(describe, JSONSchemaValidator(schema).iter_errors(self._config))
         if errors and raise_errors:
             raise ConfigValidationError("Config validation failed", errors=errors)
         return errors
 
     @classmethod
     def cb_config(cls, ctx: Any, param: Any, value: tuple[str, ...]) -> _ConfigInput:
-        """Read the config files; end with one line if one can't be read."""
+        """Read the config files and, for ``ENV``, a ``.env`` file; set up the log as they say."""
         merged = super().cb_config(ctx, param, ())
+        errors = []
         for path in value:
             try:
                 read = super().cb_config(ctx, param, (path,))
-            except (OSError, ValueError, TypeError, RecursionError) as error:
-                reason = configuration.describe_unreadable(path, error)
-                cls.logger.critical("Config %s can't be read: %s", path, reason)
-                sys.exit(1)
-            merged.config |= read.config
-            merged.parse_env |= read.parse_env
+            except (OSError, ValueError, TypeError, RecursionError) as error:  # noqa: PERF203 - few
+                reason = loading.describe_unreadable(path, error)
+                errors.append(f"Config {path} can't be read: {reason}")
+            else:
+                merged.config |= read.config
+                merged.parse_env |= read.parse_env
+        # The SDK looks for one above the place where it is installed, and prefers its values to
+        # those of the environment.
+        path = find_dotenv(usecwd=True) if merged.parse_env else ""
+        try:
+            if path:
+                load_dotenv(path)
+        except (OSError, UnicodeDecodeError) as error:
+            cause = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            errors.append(f"Setting .env: {path} can't be read: {cause}")
+        variable = f"{cls._env_var_prefix}LOG_FORMAT"
+        log_format.set_up(os.environ.get(variable) or merged.config.get("log_format"))
+        for text in errors:
+            cls.logger.critical("%s", text)
+        if errors:
+            sys.exit(1)
+        if path:
+            cls.logger.info("Settings that are not in the environment are read from %s.", path)
         return merged
 
     @classmethod
@@ -197,37 +197,15 @@ class CommandTarget(Target, abc.ABC):
     @classmethod
     def get_singer_command(cls) -> click.Command:
         """Return the SDK's command with ``--test``, ``--dry-run``, ``--output`` and ``--strict``."""
-        # From the environment, so that it also holds while the settings are read.
-        log_format.set_up(os.environ.get("TARGET_STITCH_IMPORT_LOG_FORMAT"))
         command = super().get_singer_command()
         command.help = console.HELP
         for param in command.params:
             if isinstance(param, click.Option) and param.name == "about_format":
                 param.help = "Specify output style for --about, or json for --test and --dry-run."
-        command.params += [
-            click.Option(
-                ["--test"],
-                is_flag=True,
-                help="Check the status, the credentials, the region and the client ID, and exit; "
-                "nothing is read or loaded.",
-            ),
-            click.Option(
-                ["--dry-run"],
-                is_flag=True,
-                help="Read and check everything, and show what would be sent and refused, and the tables "
-                "that would be there; nothing is sent, no STATE is written, no token is needed.",
-            ),
-            click.Option(
-                ["--output"],
-                metavar="FILE",
-                help="With --dry-run: write the request bodies to FILE, one on each line.",
-            ),
-            click.Option(
-                ["--strict"],
-                is_flag=True,
-                help="With --dry-run: exit with 1 if the destination would reject something.",
-            ),
-        ]
+        for flag, text in console.FLAGS.items():
+            command.params.append(click.Option([flag], is_flag=True, help=text))
+        text = "With --dry-run: write the request bodies to FILE, one on each line."
+        command.params.append(click.Option(["--output"], metavar="FILE", help=text))
         return command
 
     @classmethod
@@ -247,8 +225,6 @@ class CommandTarget(Target, abc.ABC):
 
         With ``test`` or ``dry_run``, exit with 0 if it could be loaded.
         """
-        console.shorten_prefix()
-        cls.logger.addFilter(console.is_for_people)
         super(Target, cls).invoke(about=about, about_format=about_format)
         as_json = about_format == "json"
         if (test or dry_run) and not as_json and about_format is not None:
@@ -258,17 +234,14 @@ class CommandTarget(Target, abc.ABC):
             raise click.UsageError("--test and --dry-run can't be used together.")
         if (output is not None or strict) and not dry_run:
             raise click.UsageError(f"{'--strict' if strict else '--output'} needs --dry-run.")
-        values: Any = config.config if config else {}
-        log_format.set_up(values.get("log_format"))
         cls.print_version(print_fn=lambda text: cls.logger.info("%s", text))
         metrics = Metrics()
         try:
             target = cls(
                 dry_run=DryRun() if dry_run else None,
-                config=values,
+                config=config.config if config else None,
                 parse_env_config=bool(config and config.parse_env),
             )
-            log_format.set_up(target.config["log_format"])
             metrics = target.metrics
             if test:
                 sys.exit(0 if target.test(as_json=as_json) else 1)
@@ -278,28 +251,25 @@ class CommandTarget(Target, abc.ABC):
                 target.load_dry_run(
                     file_input, target.dry_run, output, as_json=as_json, strict=strict
                 )
-        except ConfigValidationError as error:
-            for reason in error.errors:
-                fields = _describe_failure(error, f"Setting {reason}", metrics)
-                cls.logger.critical("Setting %s", reason, extra=fields)
-            sys.exit(1)
-        except Terminated as ended:
-            cls.logger.warning("%s.", ended, extra=_describe_failure(ended, str(ended), metrics))
-            sys.exit(ended.exit_code)
-        except Exception as error:
-            reason = str(error) or type(error).__name__
-            cls.logger.critical("%s", reason, extra=_describe_failure(error, reason, metrics))
-            cls.logger.debug("Where it happened:", exc_info=True)
-            sys.exit(getattr(error, "exit_code", 1))
+        except Exception as error:  # noqa: BLE001 - each is logged
+            sys.exit(_log_failure(cls.logger, error, metrics))
 
 
-def _describe_failure(error: Exception, reason: str, metrics: Metrics) -> dict[str, Any]:
-    """Return the fields of the log event of a run that failed."""
-    return {
-        "event_name": "run_failed",
-        "stream_name": getattr(error, "stream", None),
-        "status": getattr(error, "status", None),
-        "reason": reason,
-        "retryable": getattr(error, "retryable", False),
-        **metrics.total.fields(),
-    }
+def _log_failure(logger: logging.Logger, error: Exception, metrics: Metrics) -> int:
+    """Log why a run failed; return its exit code."""
+    reasons = [str(error) or type(error).__name__]
+    if isinstance(error, ConfigValidationError):
+        reasons = [f"Setting {reason}" for reason in error.errors]
+    level = logging.WARNING if isinstance(error, Terminated) else logging.CRITICAL
+    for reason in reasons:
+        fields = {
+            "event_name": "run_failed",
+            "stream_name": getattr(error, "stream", None),
+            "status": getattr(error, "status", None),
+            "reason": reason,
+            "retryable": getattr(error, "retryable", False),
+            **metrics.total.fields(),
+        }
+        logger.log(level, "%s", reason, extra=fields)
+    logger.debug("Where it happened:", exc_info=error)
+    return getattr(error, "exit_code", 1)

@@ -1,13 +1,9 @@
-"""What the command writes for people: the log on a terminal, ``--help`` and ``--about``."""
+"""What the command writes of itself: ``--help`` and ``--about``."""
 
 from __future__ import annotations
 
 import json
-import logging
-import sys
 from typing import TYPE_CHECKING, Any, Final
-
-from singer_sdk.logging import ConsoleFormatter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,22 +31,13 @@ Settings are listed by --about. Documentation:
   https://github.com/target-stitch-import/target-stitch-import/tree/main/docs
 """
 
-
-def is_for_people(record: logging.LogRecord) -> bool:
-    """Return False for what the SDK logs of its own steps."""
-    return record.levelno > logging.INFO or record.module != "plugin_base"
-
-
-def shorten_prefix() -> None:
-    """Have what is logged to a terminal begin with time and level alone."""
-    for handler in logging.getLogger().handlers:
-        is_default = isinstance(handler.formatter, ConsoleFormatter)
-        is_stderr = isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr
-        if is_default and is_stderr and sys.stderr.isatty():
-            handler.setFormatter(
-                logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
-            )
-            handler.addFilter(lambda record: record.name != "singer_sdk.metrics")
+FLAGS: Final = {
+    "--test": "Check the status, the credentials, the region and the client ID, and exit; nothing is "
+    "read or loaded.",
+    "--dry-run": "Read and check everything, and show what would be sent and refused, and the tables "
+    "that would be there; nothing is sent, no STATE is written, no token is needed.",
+    "--strict": "With --dry-run: exit with 1 if the destination would reject something.",
+}
 
 
 def describe_settings(schema: Mapping[str, Any], prefix: str) -> str:

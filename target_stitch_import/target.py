@@ -169,14 +169,14 @@ class TargetStitchImport(CommandTarget):
 
     # Quarantine
 
-    def _set_aside(self, batch: Batch, index: int, reason: str) -> None:
+    def _set_aside(self, batch: Batch, index: int, reason: str, status: int | None) -> None:
         """Set a record aside that the service has refused, or raise which one it is."""
         where = self._batch_files.describe(batch.positions[index])
         reason = f"{reason.rstrip('.')}.{describe_record(batch, index, where)}"
         message = as_singer(batch, index) if self._quarantine is not None else None
         if message is None or self._quarantine is None:
             raise RejectedError(reason)
-        self._quarantine.add(*message, reason, line_number(batch.positions[index]))
+        self._quarantine.add(*message, reason, line_number(batch.positions[index]), status)
 
     def _refuse(
         self,

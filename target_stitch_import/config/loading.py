@@ -28,7 +28,7 @@ _VENDOR_SETTINGS: Final = {
 }
 
 _BOOLEANS: Final = ("true", "1", "yes", "on", "false", "0", "no", "off")
-"""The SDK would read any text but the first four as false."""
+"""The first half is true. The SDK would read any other text as false."""
 
 _UNSUPPORTED: Final = {
     ("load_method", "overwrite"): (
@@ -99,29 +99,44 @@ def prepare_config(
     return errors + _find_errors(config, logger)
 
 
-def find_unknown(
+def read_environment(
     environment: Mapping[str, str], prefix: str, schema: Mapping[str, Any], logger: logging.Logger
-) -> list[str]:
-    """Return which variables with the ``prefix`` seem to be settings with a typo, a line each.
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings of variables with the ``prefix``, and what is wrong with others, a line each.
 
-    Others that are unknown are logged. Meltano's own begin with a further underscore.
+    Unknown ones that are no typo are logged. Meltano's own begin with a further underscore.
     """
+    config: dict[str, Any] = {}
     errors = []
-    objects = (
-        f"{name}_" for name, each in schema["properties"].items() if "object" in each["type"]
-    )
-    no_settings = (*_NO_SETTINGS, "_", *objects)
-    for variable in environment:
+    types = {name: each["type"] for name, each in schema["properties"].items()}
+    no_settings = (*_NO_SETTINGS, "_", *(f"{name}_" for name in types if "object" in types[name]))
+    for variable, text in environment.items():
         name = variable.removeprefix(prefix).lower()
-        if not variable.startswith(prefix) or name in schema["properties"]:
+        if not variable.startswith(prefix) or (name not in types and name.startswith(no_settings)):
             continue
-        if name.startswith(no_settings):
-            continue
-        if near := _find_near(name, schema):
-            errors.append(f"{variable} does not exist; did you mean {prefix}{near.upper()}?")
-        else:
-            logger.warning("Setting %s is not known and is ignored.", variable)
-    return errors
+        try:
+            if name in types:
+                config[name] = _parse(text, types[name])
+            elif near := _find_near(name, schema):
+                errors.append(f"{variable} does not exist; did you mean {prefix}{near.upper()}?")
+            else:
+                logger.warning("Setting %s is not known and is ignored.", variable)
+        except json.JSONDecodeError as error:
+            errors.append(f"{variable} must be a JSON object: {_describe_json(error)}")
+        except ValueError:
+            errors.append(f"{variable} must be {_KINDS[types[name][0]]}, not {text!r:.100}")
+    return config, errors
+
+
+def _parse(text: str, types: list[str]) -> Any:
+    """Return the value of a setting of some types; raise ValueError if it is none."""
+    if "integer" in types:
+        return int(text)
+    if "object" in types:
+        return json.loads(text)
+    if "boolean" in types:
+        return _BOOLEANS.index(text.lower()) < len(_BOOLEANS) / 2
+    return text
 
 
 def _find_near(name: str, schema: Mapping[str, Any]) -> str | None:
@@ -175,29 +190,6 @@ def _find_push_errors(config: Mapping[str, Any], logger: logging.Logger) -> list
         errors.append(
             "load_method: 'append-only' needs endpoint 'batch', as push needs key properties"
         )
-    return errors
-
-
-def find_unreadable(
-    environment: Mapping[str, str], prefix: str, schema: Mapping[str, Any]
-) -> list[str]:
-    """Return which settings are not of their type in the environment, a line each."""
-    errors = []
-    for name, setting in schema["properties"].items():
-        variable = prefix + name.upper()
-        if (text := environment.get(variable)) is None:
-            continue
-        try:
-            if "integer" in setting["type"]:
-                int(text)
-            elif "object" in setting["type"]:
-                json.loads(text)
-            elif "boolean" in setting["type"]:
-                _BOOLEANS.index(text.lower())
-        except json.JSONDecodeError as error:
-            errors.append(f"{variable} must be a JSON object: {_describe_json(error)}")
-        except ValueError:
-            errors.append(f"{variable} must be {_KINDS[setting['type'][0]]}, not {text!r:.100}")
     return errors
 
 

@@ -89,7 +89,14 @@ class DryRun:
 
     # Instead of the quarantine
 
-    def add(self, schema: SchemaMessage, record: RecordMessage, reason: str, line: int) -> None:  # noqa: ARG002
+    def add(
+        self,
+        schema: SchemaMessage,
+        record: RecordMessage,  # noqa: ARG002
+        reason: str,
+        line: int,
+        status: int | None = None,  # noqa: ARG002
+    ) -> None:
         """Count a record that would be refused."""
         self._refused[schema.stream] += 1
         self._first_refused.setdefault(schema.stream, f"line {line:,}: {reason}")

@@ -21,6 +21,7 @@ from target_stitch_import.delivery.checkpoint import Checkpoint
 from target_stitch_import.delivery.scheduler import DeliveryScheduler
 from target_stitch_import.delivery.task import DeliveryOptions
 from target_stitch_import.delivery.workers import Client, WorkerPool
+from target_stitch_import.reporting.log_format import log_at_once
 from target_stitch_import.reporting.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Terminated(Exception):  # noqa: N818 - it is no error
     retryable = True
 
     def __init__(self, signum: int, *, lost: str = "all that came before it is delivered") -> None:
-        super().__init__(f"Ended by signal {signum}: {lost}")
+        super().__init__(f"Ended by signal {signum}: {lost.rstrip('.')}.")
         self.exit_code = 128 + signum
 
 
@@ -178,8 +179,15 @@ class Pipeline:
         signal.setitimer(signal.ITIMER_REAL, *timer)
 
     def _abort(self, signum: int) -> None:
-        self.before_abort()
-        os._exit(128 + signum)
+        text = (
+            f"Stopped at once after signal {signum}, before all was delivered. What the service has "
+            "not acknowledged comes again: run it again from the last STATE."
+        )
+        try:
+            self.before_abort()
+            log_at_once(text, event_name="run_failed", reason=text, retryable=True)
+        finally:
+            os._exit(128 + signum)
 
     def _handle_acknowledged(self, number: int) -> None:
         self.checkpoint.acknowledge(number)

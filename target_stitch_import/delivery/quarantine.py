@@ -59,8 +59,17 @@ class Quarantine:
         self._failure: QuarantineError | None = None
         self._check()
 
-    def add(self, schema: SchemaMessage, record: RecordMessage, reason: str, line: int) -> None:
+    def add(
+        self,
+        schema: SchemaMessage,
+        record: RecordMessage,
+        reason: str,
+        line: int,
+        status: int | None = None,
+    ) -> None:
         """Set a record aside; ``schema`` declares its stream, ``line`` is its line in the input.
+
+        ``status`` is the HTTP status of the service's refusal, if it was that.
 
         A record without ``time_extracted`` gets the time of now. So it replaces no newer row when it
         is loaded later.
@@ -85,6 +94,7 @@ class Quarantine:
             fields = {
                 "event_name": "set_aside",
                 "stream_name": record.stream,
+                "status": status,
                 "reason": reason,
                 "retryable": False,
                 "line": line,

@@ -37,7 +37,7 @@ class Refusals:
 
     def __init__(
         self,
-        set_aside: Callable[[Batch, int, str], None],
+        set_aside: Callable[[Batch, int, str, int | None], None],
         find_invalid: FindInvalid,
         *,
         validates: bool,
@@ -45,7 +45,8 @@ class Refusals:
         """Set refused records aside.
 
         Args:
-            set_aside: Called with a batch, a refused record's index and the reason; may raise.
+            set_aside: Called with a batch, a refused record's index, the reason and, if the service
+                has refused it, the HTTP status; may raise.
             find_invalid: Called with a schema, its key properties, and records by index; returns
                 what is wrong with each invalid one. That is the check.
             validates: Whether the records of all tables are checked before they are in a batch.

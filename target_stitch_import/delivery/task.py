@@ -191,7 +191,7 @@ class DeliveryTask:
             text = f"{str(error).rstrip('.')}.{splitting.describe_record(batch, index)}"
             raise errors.RejectedError(text) from error
         (record,) = splitting.each_alone(batch, [index])
-        self._set_aside(record, str(error), refusals)
+        self._set_aside(record, str(error), refusals, error.status)
         if isinstance(error, errors.RejectedRecordError):
             refusals.count(record, error)
         rest = splitting.without_messages(batch, [index])
@@ -201,8 +201,10 @@ class DeliveryTask:
         self._has_refused = True
         self._replace_part(_parts_like(part, rest))
 
-    def _set_aside(self, record: Batch, reason: str, refusals: Refusals) -> None:
-        refusals.set_aside(record, 0, reason)
+    def _set_aside(
+        self, record: Batch, reason: str, refusals: Refusals, status: int | None = None
+    ) -> None:
+        refusals.set_aside(record, 0, reason, status)
         self._options.metrics.set_aside(splitting.table_name_at(record, 0))
 
     def _replace_part(self, parts: list[_Part]) -> None:

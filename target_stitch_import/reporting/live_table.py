@@ -12,7 +12,6 @@ import contextlib
 import io
 import logging
 import os
-import select
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +20,7 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
+from target_stitch_import.reporting.log_format import write_at_once
 from target_stitch_import.reporting.metrics import top_streams
 from target_stitch_import.text import counted, printable
 
@@ -180,14 +180,13 @@ class LiveTable:
                 self._write(ERASE + table)
 
     def abort(self) -> None:
-        """Erase the table, from a signal handler: without a lock, a buffer, or a wait.
+        """Erase the table, from a signal handler."""
+        if self._is_in_foreground():
+            write_at_once(self._terminal, ERASE)
 
-        A terminal that is stopped takes nothing, and must not delay the end.
-        """
-        with contextlib.suppress(OSError, ValueError):
-            descriptor = self._terminal.fileno()
-            if self._is_in_foreground() and select.select([], [descriptor], [], 0)[1]:
-                os.write(descriptor, ERASE.encode())
+    def fileno(self) -> int:
+        """Return the terminal's descriptor."""
+        return int(self._terminal.fileno())
 
     def draw(self) -> None:
         """Draw the table with the numbers of now; nothing if the run is in the background."""

@@ -104,7 +104,7 @@ class Aside:
         self.reasons: list[str] = []
         self._most = most
 
-    def __call__(self, batch: Batch, index: int, reason: str) -> None:
+    def __call__(self, batch: Batch, index: int, reason: str, _status: int | None) -> None:
         """Set one aside."""
         if len(self.ids) >= self._most:
             raise QuarantineError("too many")

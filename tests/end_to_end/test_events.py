@@ -141,8 +141,22 @@ def test_a_record_that_is_set_aside_is_an_event(service: Service, tmp_path: Path
     (aside,) = events(run, "set_aside")
     assert (aside["stream_name"], aside["line"], aside["retryable"]) == ("orders", 8, False)
     assert "record of stream 'orders'" in aside["reason"]
-    assert aside["quarantine_path"] == str(path)
+    assert (aside["quarantine_path"], aside["status"]) == (str(path), None)
     assert [event["quarantined"] for event in events(run, "run_summary")] == [2]
+
+
+def test_a_record_that_the_service_refuses_is_an_event_with_its_status(
+    service: Service, tmp_path: Path
+) -> None:
+    # given a service that refuses the first record
+    answers(service, (422, b'{"message": "Record 0 did not conform to schema: #/id: no"}', {}))
+    settings = {"on_invalid_record": "quarantine", "quarantine_path": str(tmp_path / "q.singer")}
+    # when a tap is loaded
+    run = piped(service.config(log_format="json", **settings), tmp_path, GOOD)
+    # then the event has the HTTP status
+    assert run.exit_code == 0, run.stderr
+    (aside,) = events(run, "set_aside")
+    assert (aside["status"], aside["line"], aside["retryable"]) == (422, 2, False)
 
 
 def test_wrong_settings_are_events_too(service: Service, tmp_path: Path) -> None:

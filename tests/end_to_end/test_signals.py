@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import signal
 import threading
@@ -170,7 +171,7 @@ def test_a_signal_behind_the_end_of_the_input_counts_too(tmp_path: Path) -> None
 
 
 def test_a_signal_that_follows_another_does_not_cut_it_short(tmp_path: Path) -> None:
-    # given a service that answers late
+    # given a service that answers late, and a batch that is sent once the STATE behind it is read
     may_answer = threading.Event()
 
     def answer(_: Request) -> ServiceResponse:
@@ -179,7 +180,7 @@ def test_a_signal_that_follows_another_does_not_cut_it_short(tmp_path: Path) -> 
 
     with (
         running_service(answer) as service,
-        fed(service, tmp_path, LINES, batch_size_rows=1) as process,
+        fed(service, tmp_path, LINES, max_batch_age_seconds=0.3) as process,
     ):
         wait_for(lambda: service.requests)
         # when Ctrl-C is followed by SIGTERM and by another Ctrl-C at once, and by SIGTERM much later
@@ -216,11 +217,38 @@ def test_the_same_signal_again_stops_at_once(signum: int, exit_code: int, tmp_pa
         # when it comes again after two seconds
         threading.Event().wait(2.2)
         process.send_signal(signum)
-        # then the run ends before the first one's time is over
+        # then the run ends before the first one's time is over, and says what that means
         code, stdout, stderr = ended(process)
         over.set()
     assert (code, stdout) == (exit_code, b"")
     assert "Ended by signal" not in stderr
+    assert stderr.splitlines()[-1].endswith(
+        f"Stopped at once after signal {signum}, before all was delivered. What the service has not "
+        "acknowledged comes again: run it again from the last STATE."
+    )
+
+
+def test_a_run_that_is_stopped_at_once_is_an_event(tmp_path: Path) -> None:
+    # given a service that takes nothing, and a log as JSON
+    with (
+        running_service(lambda _: BUSY) as service,
+        fed(service, tmp_path, LINES, log_format="json", batch_size_rows=1) as process,
+    ):
+        wait_for(lambda: service.requests)
+        process.terminate()
+        _read_until(process, b"A signal asks to end")
+        # when the signal comes twice
+        threading.Event().wait(2.2)
+        process.terminate()
+        code, _, stderr = ended(process)
+    # then the last line is an object with the ID of the run
+    last = json.loads(stderr.splitlines()[-1])
+    assert (code, last["extra"]["event_name"], last["extra"]["retryable"]) == (
+        143,
+        "run_failed",
+        True,
+    )
+    assert last["extra"]["run_id"]
 
 
 def test_a_stdout_that_nobody_reads_does_not_hold_it_up(service: Service, tmp_path: Path) -> None:
