@@ -25,6 +25,7 @@ the token, and of a record only its key values.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from singer_sdk.exceptions import (
     InvalidJSONSchema,
@@ -42,8 +43,6 @@ class TargetStitchImportError(Exception):
     """The exit code of a run that ends with it: 1 needs a person, 75 may pass by itself."""
     stream: str | None = None
     """The stream or table that it is about, where that is known."""
-    status: int | None = None
-    """The HTTP status of the answer that it is about."""
 
     @property
     def retryable(self) -> bool:
@@ -59,7 +58,7 @@ class InputError(TargetStitchImportError, InvalidInputLine):
 
     def __str__(self) -> str:
         """Return the reason, after the line's number where that is known."""
-        reason = str(self.args[0]) if self.args else type(self).__name__
+        reason = Exception.__str__(self) or type(self).__name__
         return reason if self.line is None else f"Line {self.line} of the input: {reason}"
 
 
@@ -93,10 +92,16 @@ class SetAsideError(QuarantineError):
 
 
 class DeliveryError(TargetStitchImportError):
-    """A request failed."""
+    """A request failed.
 
-    is_answer = True
-    """False if nothing came from the Import API: no answer, or some other server's page."""
+    ``status`` is the HTTP status of the answer. ``is_answer`` is false if nothing came from the Import
+    API: no answer, or some other server's page.
+    """
+
+    def __init__(self, reason: str, *, status: int | None = None, is_answer: bool = True) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.is_answer = is_answer
 
 
 class TransientError(DeliveryError):
@@ -104,8 +109,8 @@ class TransientError(DeliveryError):
 
     exit_code = os.EX_TEMPFAIL
 
-    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, *, retry_after: float | None = None, **answer: Any) -> None:
+        super().__init__(reason, **answer)
         self.retry_after = retry_after
 
 

@@ -55,7 +55,13 @@ _encode: Final = msgspec.json.Encoder(decimal_format="number", order="sorted").e
 
 
 class PatternTooSlowError(ValueError):
-    """A pattern takes too long for a value."""
+    """A pattern takes too long for a text."""
+
+    def __init__(self, pattern: str, text: str) -> None:
+        super().__init__(
+            f"pattern {pattern!r:.200} can't be judged within a second in a text of "
+            f"{len(text):,} characters"
+        )
 
 
 def pattern_test(pattern: str, process: PatternProcess) -> Callable[[object], bool]:
@@ -103,7 +109,7 @@ def _ways(items: Iterable[tuple[Any, Any]], length: int) -> float:
             times = min(most, max(length, least))
             total += times * each + math.log(2) if each else math.log1p(times - least)
         else:
-            total += each + (0.0 if _exclude_each_other(parts) else math.log(len(parts)))
+            total += each + math.log(len(parts) or 1)
     return total
 
 
@@ -114,15 +120,6 @@ def _parts(argument: Any) -> Iterator[Any]:
     elif isinstance(argument, (list, tuple)):
         for each in argument:
             yield from _parts(each)
-
-
-def _exclude_each_other(parts: list[Any]) -> bool:
-    """Return True if no two parts can match at one place, as each begins with another character."""
-    starts = [part[0] for part in parts if len(part)]
-    literals = [chr(value) for code, value in starts if code is codes.LITERAL]
-    # More than one letter outside of ASCII may be the same one, where upper and lower case are.
-    letters = {each.lower() for each in literals if each.isascii()}
-    return len(parts) <= 1 or len(letters) == len(parts)
 
 
 class PatternProcess:
@@ -143,18 +140,18 @@ class PatternProcess:
         """
         with self._lock:
             if (pattern, text) == self._too_slow:
-                raise _too_slow(pattern, text)
+                raise PatternTooSlowError(pattern, text)
             try:
                 answer = self._ask(pattern, text)
             except BaseException:  # else its answer would be taken for the next one
-                self._end()
+                self.close()
                 raise
             if answer:
                 return answer == b"1"
-            if self._end() != -signal.SIGPROF:
+            if self.close() != -signal.SIGPROF:
                 raise ChildProcessError(f"the process that searches for {pattern!r} has failed")
             self._too_slow = pattern, text
-            raise _too_slow(pattern, text)
+            raise PatternTooSlowError(pattern, text)
 
     def _ask(self, pattern: str, text: str) -> bytes:
         if self._process is None:
@@ -173,7 +170,7 @@ class PatternProcess:
             process.stdin.flush()
         return process.stdout.read(1)
 
-    def _end(self) -> int | None:
+    def close(self) -> int | None:
         """End the process, if there is one, and return its exit code."""
         process, self._process = self._process, None
         if process is None:
@@ -183,15 +180,6 @@ class PatternProcess:
         with contextlib.suppress(BrokenPipeError), process:  # closes its pipes
             pass
         return process.returncode
-
-    close = _end
-
-
-def _too_slow(pattern: str, text: str) -> PatternTooSlowError:
-    return PatternTooSlowError(
-        f"pattern {pattern!r:.200} can't be judged within a second in a text of "
-        f"{len(text):,} characters"
-    )
 
 
 def quick_keywords(process: PatternProcess) -> dict[str, Callable[..., Any]]:

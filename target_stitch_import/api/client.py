@@ -110,17 +110,11 @@ class ImportClient:
         try:
             response = self._send("GET", STATUS)
         except TransientError as error:
-            failure = DeliveryError(str(error))
-            failure.is_answer = error.is_answer
-            raise failure from None
+            raise DeliveryError(str(error), is_answer=error.is_answer) from None
         if response.code == 503:  # noqa: PLR2004
-            failure = TransientError(response.summary, retry_after=response.retry_after)
-            failure.status = response.code
-            raise failure
+            raise TransientError(response.summary, status=503, retry_after=response.retry_after)
         if response.code != 200 or response.status != "OK":  # noqa: PLR2004
-            failure = DeliveryError(response.summary)
-            failure.is_answer = not response.is_of_another_page
-            raise failure
+            raise DeliveryError(response.summary, is_answer=not response.is_of_another_page)
 
     def post(self, body: bytes) -> None:
         """Post a body once.
@@ -129,14 +123,7 @@ class ImportClient:
             TransientError: Another try may help.
             AccessError, RejectedError: Another try would not help.
         """
-        response = self._send("POST", self._endpoint, body)
-        try:
-            require_accepted(response, may_be_empty=self._endpoint.may_be_empty)
-        except DeliveryError as error:
-            error.status = response.code
-            if isinstance(error, TransientError):
-                error.is_answer = not response.is_of_another_page
-            raise
+        self._post(self._endpoint, body)
 
     def validate(self, body: bytes) -> None:
         """Have the access and a push body checked; nothing of it is kept.
@@ -145,7 +132,15 @@ class ImportClient:
             TransientError: The service does not say.
             AccessError, RejectedError: It would not accept this body from this client.
         """
-        require_accepted(self._send("POST", VALIDATE, body))
+        self._post(VALIDATE, body)
+
+    def _post(self, endpoint: Endpoint, body: bytes) -> None:
+        response = self._send("POST", endpoint, body)
+        try:
+            require_accepted(response, may_be_empty=endpoint.may_be_empty)
+        except DeliveryError as error:
+            error.status, error.is_answer = response.code, not response.is_of_another_page
+            raise
 
     def _send(self, method: str, endpoint: Endpoint, body: bytes | None = None) -> ApiResponse:
         try:
@@ -193,9 +188,7 @@ class ImportClient:
         reason = self._auth.hide(" ".join(f"{type(cause).__name__}: {cause}".split()))
         if isinstance(cause, ssl.SSLCertVerificationError):
             return AccessError(f"{self._api_url} is not trusted: {reason}", setting="api_url")
-        failure = TransientError(reason)
-        failure.is_answer = False
-        return failure
+        return TransientError(reason, is_answer=False)
 
     def _read(self, response: requests.Response) -> tuple[bytes, bool]:
         """Return what can be read of a body, as it comes, and whether that is all of it.

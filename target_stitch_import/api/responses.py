@@ -58,7 +58,7 @@ class ApiResponse:
     @property
     def is_of_another_page(self) -> bool:
         """True if some other server seems to have answered: with success, and without JSON."""
-        return self.code < 400 and not self.is_object  # noqa: PLR2004
+        return self.code < 300 and not self.is_object  # noqa: PLR2004
 
 
 def parse_response(
