@@ -65,8 +65,7 @@ class CommandTarget(Target, abc.ABC):
             ConfigValidationError: A setting is missing or wrong.
         """
         self.dry_run = dry_run
-        self.metrics = dry_run.metrics if dry_run else Metrics()
-        """The numbers of the run so far."""
+        self.metrics = dry_run.metrics if dry_run else Metrics()  # the numbers of the run so far
         self.append_builtin_config(self.config_jsonschema)
         environment = os.environ if parse_env_config else {}
         values, self._environment_errors = loading.read_environment(

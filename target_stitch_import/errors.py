@@ -1,25 +1,8 @@
 """The exceptions that end a run or an attempt, grouped by what a user can do about them.
 
-::
-
-    TargetStitchImportError
-    ├── InputError               correct the tap, or the data that it reads
-    │   ├── RecordBeforeSchemaError
-    │   ├── InvalidSchemaError
-    │   └── InvalidRecordError
-    │       └── MissingKeyError
-    ├── QuarantineError          check the quarantine file, or why so many records go there
-    │   └── SetAsideError        all is done, but some records are in the quarantine
-    └── DeliveryError            check the service, or the access to it
-        ├── TransientError       a retry may help; ends the run when the retries are used up
-        ├── AccessError          check the token, the region, the client ID or the integration
-        └── RejectedError        the service refused the request
-            ├── RejectedRecordError
-            ├── RepeatedRefusalError
-            └── TooLargeError
-
-A message is one line: what happened, to which stream and line, and what to do. It never contains
-the token, and of a record only its key values.
+An ``InputError`` is about the tap or its data, a ``QuarantineError`` about the quarantine file, a
+``DeliveryError`` about the service or the access to it. A message is one line: what happened, to which
+stream and line, and what to do. It never contains the token, and of a record only its key values.
 """
 
 from __future__ import annotations
@@ -41,8 +24,7 @@ class TargetStitchImportError(Exception):
 
     exit_code = 1
     """The exit code of a run that ends with it: 1 needs a person, 75 may pass by itself."""
-    stream: str | None = None
-    """The stream or table that it is about, where that is known."""
+    stream: str | None = None  # the stream or table that it is about, where that is known
 
     @property
     def retryable(self) -> bool:
@@ -53,8 +35,7 @@ class TargetStitchImportError(Exception):
 class InputError(TargetStitchImportError, InvalidInputLine):
     """A line of the input is invalid."""
 
-    line: int | None = None
-    """The line's number, from 1; None until the reader sets it."""
+    line: int | None = None  # the line's number, from 1; None until the reader sets it
 
     def __str__(self) -> str:
         """Return the reason, after the line's number where that is known."""

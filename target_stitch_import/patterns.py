@@ -34,11 +34,9 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    TestFor = Callable[[str], Callable[[object], bool]]
-    """Returns the test for a pattern."""
+    TestFor = Callable[[str], Callable[[object], bool]]  # returns the test for a pattern
 
-MAX_SECONDS: Final = 1.0
-"""Seconds of processor time that a search may take."""
+MAX_SECONDS: Final = 1.0  # seconds of processor time that a search may take
 
 _MAX_WAYS: Final = math.log(1_000_000)
 """Logarithm of the ways that ``re`` tries in about a tenth of a second."""

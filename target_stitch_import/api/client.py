@@ -23,8 +23,7 @@ from target_stitch_import.api.connections import Adapter
 from target_stitch_import.api.responses import ApiResponse, parse_response, require_accepted
 from target_stitch_import.errors import AccessError, DeliveryError, TransientError
 
-MAX_RESPONSE_BYTES: Final = 1 << 16
-"""A response is not read further than this."""
+MAX_RESPONSE_BYTES: Final = 1 << 16  # a response is not read further than this
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,7 @@ class Endpoint:
 
     path: str
     content_type: str = "application/json"
-    may_be_empty: bool = False
-    """Whether a 201 without a body is a success."""
+    may_be_empty: bool = False  # whether a 201 without a body is a success
 
 
 STATUS: Final = Endpoint("/v2/import/status")

@@ -25,8 +25,7 @@ else:
 class _Lines(io.BufferedReader):
     """What a server sends. Its lines are those of heads and of the framing of chunks."""
 
-    deadline: float = math.inf
-    """The ``time.monotonic()`` after which no line is read."""
+    deadline: float = math.inf  # the ``time.monotonic()`` after which no line is read
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """Return the next line; ``http.client`` would take a missing one for the last."""

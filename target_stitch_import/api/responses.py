@@ -5,12 +5,13 @@ Import API reference, section Answers that are not success.
 
 from __future__ import annotations
 
-import email.utils
 import json
 import re
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 from target_stitch_import import errors
 
@@ -33,22 +34,15 @@ _COLUMN: Final = re.compile(r"Record .*?(?:#/([^/]+?)(?:/\S*)?: |missing key pro
 class ApiResponse:
     """What a response says, without the token."""
 
-    code: int
-    """The HTTP status."""
-    is_object: bool
-    """True if the body is a JSON object."""
-    is_complete: bool
-    """True if the body was read to its end."""
-    is_empty: bool
-    """True if the headers say that there is no body, and there is none."""
-    refuses_pushed: bool
-    """True if it says what is wrong with a record of a push body, though not with which."""
+    code: int  # the HTTP status
+    is_object: bool  # True if the body is a JSON object
+    is_complete: bool  # True if the body was read to its end
+    is_empty: bool  # True if the headers say that there is no body, and there is none
+    refuses_pushed: bool  # True if it is about a record of a push body, and does not say which
     status: str
-    message: str
-    """One line for people."""
+    message: str  # one line for people
     location: str
-    retry_after: float | None
-    """Seconds that the service asks to wait."""
+    retry_after: float | None  # seconds that the service asks to wait
 
     @property
     def summary(self) -> str:
@@ -221,10 +215,7 @@ def _advise_on_access(response: ApiResponse) -> tuple[str, str]:
 
 def _parse_retry_after(value: str) -> float | None:
     """Return the seconds that a Retry-After asks for, given as seconds or as a date."""
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):
+        return Retry().parse_retry_after(value)
+    except (InvalidHeader, ValueError, OverflowError):
         return None

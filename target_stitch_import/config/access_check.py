@@ -31,12 +31,9 @@ _TICKS: Final = {OK: "✓", FAILED: "✗", NOT_CHECKED: "\N{EN DASH}"}
 class Check:
     """The result of one check."""
 
-    name: str
-    """``status``, ``credentials``, ``region`` or ``client_id``."""
-    result: str
-    """``ok``, ``failed`` or ``not checked``."""
-    message: str
-    """What is so, and what to do."""
+    name: str  # ``status``, ``credentials``, ``region`` or ``client_id``
+    result: str  # ``ok``, ``failed`` or ``not checked``
+    message: str  # what is so, and what to do
 
 
 def check_access(

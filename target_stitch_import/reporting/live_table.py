@@ -31,15 +31,9 @@ if TYPE_CHECKING:
 
     from target_stitch_import.reporting.metrics import Metrics, StreamCounts
 
-MAX_STREAMS: Final = 8
-"""Streams in the table: those that were posted or acknowledged last; the others share a line."""
-
-MAX_STREAMS_AT_END: Final = 100
-"""Streams in the table that stays at the end."""
-
-QUIET_SECONDS: Final = 5.0
-"""Seconds without an acknowledgement after which the table names who is waited for."""
-
+MAX_STREAMS: Final = 8  # in the table: those that changed last; the others share a line
+MAX_STREAMS_AT_END: Final = 100  # in the table that stays at the end
+QUIET_SECONDS: Final = 5.0  # without an acknowledgement until the table names who is waited for
 ERASE: Final = "\x1b[J"  # from the cursor on
 
 _COLUMNS: Final[tuple[tuple[str, int, Callable[[StreamCounts], str]], ...]] = (
@@ -62,13 +56,19 @@ def render(
     columns = [column for column in _COLUMNS if width >= column[1]]
     if end is not None:
         columns.append(("time", 0, lambda counts: _period(counts.seconds)))
-    rows: list[tuple[Text, list[str], str | None]] = []
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("stream")
+    for heading, _, _ in columns:
+        table.add_column(heading, justify="right", no_wrap=True)
 
-    def add(label: Text, counts: StreamCounts, style: str | None = None) -> None:
+    def add(name: str, style: str, counts: StreamCounts) -> None:
+        # What is cut is the name: the numbers stay whole.
+        label = Text(no_wrap=True, overflow="ellipsis")
         if end is not None:
-            mark = ("!", "yellow") if counts.quarantined else (end, "green")
-            label = Text.assemble(mark, " ", label)
-        rows.append((label, [text(counts) for _, _, text in columns], style))
+            label.append(*(("! ", "yellow") if counts.quarantined else (f"{end} ", "green")))
+        label.append(printable(name), style)
+        row_style = "bold" if counts is metrics.total else None
+        table.add_row(label, *(text(counts) for _, _, text in columns), style=row_style)
 
     def last_change(counts: StreamCounts) -> tuple[float, int]:
         return max(counts.began or 0.0, counts.ended or 0.0), counts.size
@@ -76,24 +76,11 @@ def render(
     streams = metrics.streams
     shown, rest = top_streams(streams, max_streams, last_change)
     for name, counts in shown.items():
-        add(Text(printable(name), "cyan"), counts)
+        add(name, "cyan", counts)
     if len(shown) < len(streams):
-        add(Text(f"{len(streams) - len(shown):,} others", "dim"), rest)
+        add(f"{len(streams) - len(shown):,} others", "dim", rest)
     if len(streams) != 1:
-        add(Text("all"), metrics.total, "bold")
-    headings = [heading for heading, _, _ in columns]
-    widths = [
-        max(map(len, texts)) for texts in zip(headings, *(row[1] for row in rows), strict=True)
-    ]
-    widest = max(len("stream"), *(row[0].cell_len for row in rows))
-    # What is cut is the name: the numbers stay whole.
-    stream_width = max(1, min(widest, width - sum(2 + each for each in widths)))
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("stream", width=stream_width, no_wrap=True, overflow="ellipsis")
-    for heading, column_width in zip(headings, widths, strict=True):
-        table.add_column(heading, width=column_width, justify="right", no_wrap=True)
-    for label, texts, style in rows:
-        table.add_row(label, *texts, style=style)
+        add("all", "", metrics.total)
     return Group(table, _render_run(metrics, width)) if end is None else table
 
 
@@ -134,12 +121,9 @@ def _period(seconds: float) -> str:
 
 def _draw(content: RenderableType, width: int) -> str:
     """Return what a terminal of ``width`` columns shows."""
-    console = Console(
-        file=io.StringIO(), width=width, force_terminal=True, highlight=False, markup=False
-    )
-    with console.capture() as capture:
-        console.print(content)
-    return capture.get()
+    file = io.StringIO()
+    Console(file=file, width=width, force_terminal=True, highlight=False).print(content)
+    return file.getvalue()
 
 
 class LiveTable:

@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from singer_sdk.logging import ConsoleFormatter, StructuredFormatter
 
-FOR_MACHINES: Final = frozenset({"batch_delivered"})
-"""Events that a log for people does without."""
+FOR_MACHINES: Final = frozenset({"batch_delivered"})  # events that a log for people does without
 
 
 def set_up(log_format: object) -> None:

@@ -15,35 +15,24 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-RATE_SECONDS: Final = 30.0
-"""Seconds that the rate is taken over: records are acknowledged in bursts."""
-
-MAX_COLUMNS: Final = 100
-"""Columns of a stream that are counted by name: an object may have any."""
+RATE_SECONDS: Final = 30.0  # that the rate is taken over: records are acknowledged in bursts
+MAX_COLUMNS: Final = 100  # columns of a stream that are counted by name: an object may have any
 
 
 @dataclass
 class StreamCounts:
     """The numbers of a stream, or of the whole run."""
 
-    records: int = 0
-    """Acknowledged by the service."""
-    size: int = 0
-    """Bytes of what is acknowledged; of a body that streams share, each has its messages."""
-    requests: int = 0
-    """Posts with something of the stream in them, whatever the answer was."""
-    retries: int = 0
-    """Posts, among these, of a body that was posted before."""
-    quarantined: int = 0
-    """Records that were set aside, by this target or after the service's refusal."""
+    records: int = 0  # acknowledged by the service
+    size: int = 0  # bytes acknowledged; of a body that streams share, each has its messages
+    requests: int = 0  # posts with something of the stream in them, whatever the answer was
+    retries: int = 0  # posts, among these, of a body that was posted before
+    quarantined: int = 0  # records set aside, by this target or after the service's refusal
+    # Date-times that are not sent in the form that the tap wrote: by column; of a run, by stream.
     normalized: Counter[str] = field(default_factory=Counter)
-    """Date-times that are not sent in the form that the tap wrote: by column; of a run, by stream."""
-    sub_rows: int = 0
-    """Rows of subtables that the destination makes of what is acknowledged."""
-    began: float | None = None
-    """When the first post began, by the clock."""
-    ended: float | None = None
-    """When the last post was acknowledged, by the clock."""
+    sub_rows: int = 0  # rows of subtables that the destination makes of what is acknowledged
+    began: float | None = None  # when the first post began, by the clock
+    ended: float | None = None  # when the last post was acknowledged, by the clock
 
     @property
     def billed_rows(self) -> int:
@@ -57,32 +46,17 @@ class StreamCounts:
 
     def fields(self) -> dict[str, Any]:
         """Return the numbers as fields of a log event."""
-        return {
-            "records": self.records,
-            "bytes": self.size,
-            "requests": self.requests,
-            "retries": self.retries,
-            "quarantined": self.quarantined,
-            "normalized": self.normalized.total(),
-            "billed_rows": self.billed_rows,
-            "sub_rows": self.sub_rows,
-        }
+        names = ("records", "requests", "retries", "quarantined", "billed_rows", "sub_rows")
+        counts = {name: getattr(self, name) for name in names}
+        return {**counts, "bytes": self.size, "normalized": self.normalized.total()}
 
     def plus(self, other: StreamCounts) -> StreamCounts:
         """Return the sum; its time is from the first post of both to the last of both."""
-        began = (each for each in (self.began, other.began) if each is not None)
-        ended = (each for each in (self.ended, other.ended) if each is not None)
-        return StreamCounts(
-            self.records + other.records,
-            self.size + other.size,
-            self.requests + other.requests,
-            self.retries + other.retries,
-            self.quarantined + other.quarantined,
-            self.normalized + other.normalized,
-            self.sub_rows + other.sub_rows,
-            min(began, default=None),
-            max(ended, default=None),
-        )
+        names = ("records", "size", "requests", "retries", "quarantined", "normalized", "sub_rows")
+        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        began = [each for each in (self.began, other.began) if each is not None]
+        ended = [each for each in (self.ended, other.ended) if each is not None]
+        return StreamCounts(**sums, began=min(began, default=None), ended=max(ended, default=None))
 
 
 class Metrics:
@@ -92,16 +66,12 @@ class Metrics:
         """Start the run now; ``clock`` returns seconds."""
         self.clock = clock
         self.began = clock()
-        self.total = StreamCounts()
-        """The run's numbers: a request that streams share counts once, and all of its body."""
-        self.in_flight = 0
-        """Batches that are sealed and not acknowledged."""
-        self.states = 0
-        """STATEs that were written."""
-        self.last_state: float | None = None
-        """When the last STATE was written, by the clock."""
+        self.total = StreamCounts()  # a request that streams share counts once
+        self.in_flight = 0  # batches that are sealed and not acknowledged
+        self.states = 0  # STATEs that were written
+        self.last_state: float | None = None  # when the last STATE was written, by the clock
+        # Called for each acknowledged batch, with its stream and the seconds since it was sealed.
         self.on_batch: Callable[[str, float], None] | None = None
-        """Called for each acknowledged batch: with its stream, and the seconds since it was sealed."""
         self._streams: dict[str, StreamCounts] = {}
         self._samples = deque([(self.began, 0)])
 

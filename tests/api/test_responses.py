@@ -349,8 +349,7 @@ def test_a_retry_after_in_seconds_is_kept(
         *[
             (text, None)
             for text in (
-                "-5", "1.5", "soon", "", "\u00b2", "Tue, 99 Nov 2023 99:99:99 GMT",
-                "Tue, 14 Nov 2023 22:15:00 +9999999",
+                "-5", "1.5", "soon", "", "\u00b2",
                 "Thu, 01 Jan 99999999999 00:00:00 GMT",
                 "Fri, 01 Jan 2027 00:00:00 +99999999999999999999",
             )
