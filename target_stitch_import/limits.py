@@ -1,6 +1,7 @@
-"""The limits that the service documents, each with its source, and the defaults below them.
+"""The limits that the service documents, and the defaults below them; sizes are in bytes.
 
-Sizes are in bytes.
+They are those of the Import API reference, sections The batch body, The push and validate body and
+Sequence.
 """
 
 from __future__ import annotations
@@ -9,31 +10,14 @@ import re
 from typing import Final
 
 MAX_SEQUENCE: Final = 9_223_372_036_854_775_807
-"""The largest ``sequence`` of a message (Import API reference, section Sequence)."""
-
-MAX_KEY_LENGTH: Final = 255
-"""The most characters in a string key value (Import API reference, section The batch body)."""
-
-MAX_PUSH_KEY_LENGTH: Final = 1_024
-"""The same for push (Import API reference, section The push and validate body)."""
-
-MAX_DATA_POINTS: Final = 10_000
-"""The most leaf values in one ``data`` object (Import API reference, section The batch body)."""
-
-MAX_BATCH_ROWS: Final = 20_000
-"""The most messages in one request (Import API reference, section The batch body)."""
-
-DEFAULT_BATCH_ROWS: Final = 10_000
-"""Default of ``batch_size_rows``, which the older documentation of the limits permits, too."""
-
-MAX_BATCH_BYTES: Final = 20_000_000
-"""The largest request body, and so the largest single record with its envelope."""
-
-DEFAULT_BATCH_BYTES: Final = 4_000_000
-"""Default of ``max_batch_bytes``; the older documentation asks for less than 4 MB a request."""
-
-RESERVED_TABLE: Final = "_sdc_rejected"
-"""The table that Stitch itself writes (Import API reference, section The batch body)."""
+MAX_KEY_LENGTH: Final = 255  # characters in a string key value
+MAX_PUSH_KEY_LENGTH: Final = 1_024  # the same for push
+MAX_DATA_POINTS: Final = 10_000  # leaf values in one ``data`` object
+MAX_BATCH_ROWS: Final = 20_000  # messages in one request
+DEFAULT_BATCH_ROWS: Final = 10_000  # which the older documentation of the limits permits, too
+MAX_BATCH_BYTES: Final = 20_000_000  # of a body, and so of a single record with its envelope
+DEFAULT_BATCH_BYTES: Final = 4_000_000  # the older documentation asks for less than 4 MB
+RESERVED_TABLE: Final = "_sdc_rejected"  # which Stitch itself writes
 
 _RESERVED_COLUMN: Final = re.compile(
     r"__?sdc_primary_key"
@@ -42,11 +26,10 @@ _RESERVED_COLUMN: Final = re.compile(
     re.DOTALL,
 )
 
-REGIONS: Final = {
+REGIONS: Final = {  # the base URL of each (Import API reference, section Base URLs)
     "us": "https://api.stitchdata.com",
     "eu": "https://api.eu-central-1.stitchdata.com",
 }
-"""The base URL of each region (Import API reference, section Base URLs)."""
 
 
 def is_reserved(name: str) -> bool:

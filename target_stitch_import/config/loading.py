@@ -52,17 +52,12 @@ _KINDS: Final = {
     "object": "a JSON object",
     "string": "a text",
 }
-_LIMITS: Final = {
-    "minimum": "at least",
-    "maximum": "at most",
-    "exclusiveMinimum": "more than",
-}
-
-_NO_SETTINGS: Final = ("loglevel", "log_config")
-"""What the SDK reads from the environment by itself."""
-
-_LIKENESS: Final = 0.7  # 1 is equal
-"""From here on, an unknown name is a setting with a typo, and not one of another program."""
+_LIMITS: Final = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}
+_NO_SETTINGS: Final = (
+    "loglevel",
+    "log_config",
+)  # what the SDK reads from the environment by itself
+_LIKENESS: Final = 0.7  # of an unknown name that is a typo, and not of another program; 1 is equal
 
 
 class Secret(str):
@@ -96,7 +91,7 @@ def prepare_config(
         elif schema["properties"].get(name, {}).get("secret") and isinstance(value, str):
             config[name] = Secret(value)
     _convert_numbers(config, schema)
-    return errors + _find_errors(config, logger)
+    return errors + _find_errors(config)
 
 
 def read_environment(
@@ -150,7 +145,8 @@ def _letters(name: str) -> str:
     return re.sub(r"[\W_]", "", name.lower())
 
 
-def _find_errors(config: dict[str, Any], logger: logging.Logger) -> list[str]:
+def _find_errors(config: dict[str, Any]) -> list[str]:
+    """Return what no schema can say; settings that are not offered are removed."""
     errors = []
     for (name, value), message in _UNSUPPORTED.items():
         if config.get(name) == value:
@@ -160,36 +156,18 @@ def _find_errors(config: dict[str, Any], logger: logging.Logger) -> list[str]:
         errors.append("token: must be printable ASCII characters, without spaces and line ends")
     if isinstance(url := config.get("api_url"), str) and (reason := find_url_error(url)):
         errors.append(f"api_url: {reason}")
-    errors += _find_push_errors(config, logger)
-    if config.get("on_invalid_record") == "quarantine":
-        if "quarantine_path" not in config:
-            errors.append("quarantine_path: must be set with on_invalid_record 'quarantine'")
-    elif (
-        any(map(config.get, ("quarantine_path", "fail_on_quarantine")))
-        or "max_quarantined" in config
-    ):
-        logger.warning(
-            "Settings quarantine_path, max_quarantined and fail_on_quarantine have no effect while "
-            "on_invalid_record is 'fail'."
-        )
-    return errors
-
-
-def _find_push_errors(config: Mapping[str, Any], logger: logging.Logger) -> list[str]:
-    if config.get("endpoint") != "push":
-        if config.get("push_format") == "transit":
-            logger.warning("Setting push_format has no effect while endpoint is 'batch'.")
-        return []
-    errors = []
-    if "client_id" not in config:
+    is_push = config.get("endpoint") == "push"
+    if is_push and "client_id" not in config:
         errors.append(
             "client_id: must be set with endpoint 'push'. It is the number between client and "
             "pipeline in the address of the Stitch app"
         )
-    if config.get("load_method") == "append-only":
+    if is_push and config.get("load_method") == "append-only":
         errors.append(
             "load_method: 'append-only' needs endpoint 'batch', as push needs key properties"
         )
+    if config.get("on_invalid_record") == "quarantine" and "quarantine_path" not in config:
+        errors.append("quarantine_path: must be set with on_invalid_record 'quarantine'")
     return errors
 
 

@@ -143,14 +143,6 @@ def test_a_quarantine_needs_a_file() -> None:
     assert message == "quarantine_path: must be set with on_invalid_record 'quarantine'"
 
 
-@pytest.mark.parametrize("name", ["quarantine_path", "max_quarantined"])
-def test_what_does_nothing_without_a_quarantine_is_reported(
-    name: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    made(**{name: "5" if name == "quarantine_path" else 5})
-    assert "have no effect while on_invalid_record is 'fail'." in caplog.text
-
-
 def test_the_token_is_required() -> None:
     with pytest.raises(ConfigValidationError) as refused:
         TargetStitchImport(config={})
