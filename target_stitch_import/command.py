@@ -173,7 +173,7 @@ class CommandTarget(Target, abc.ABC):
         variable = f"{cls._env_var_prefix}LOG_FORMAT"
         log_format.set_up(os.environ.get(variable) or merged.config.get("log_format"))
         for text in errors:
-            cls.logger.critical("%s", text)
+            cls.logger.critical("%s", text, extra=_failure_fields(None, text, Metrics()))
         if errors:
             sys.exit(1)
         if path:
@@ -261,14 +261,17 @@ def _log_failure(logger: logging.Logger, error: Exception, metrics: Metrics) -> 
         reasons = [f"Setting {reason}" for reason in error.errors]
     level = logging.WARNING if isinstance(error, Terminated) else logging.CRITICAL
     for reason in reasons:
-        fields = {
-            "event_name": "run_failed",
-            "stream_name": getattr(error, "stream", None),
-            "status": getattr(error, "status", None),
-            "reason": reason,
-            "retryable": getattr(error, "retryable", False),
-            **metrics.total.fields(),
-        }
-        logger.log(level, "%s", reason, extra=fields)
+        logger.log(level, "%s", reason, extra=_failure_fields(error, reason, metrics))
     logger.debug("Where it happened:", exc_info=error)
     return getattr(error, "exit_code", 1)
+
+
+def _failure_fields(error: Exception | None, reason: str, metrics: Metrics) -> dict[str, Any]:
+    return {
+        "event_name": "run_failed",
+        "stream_name": getattr(error, "stream", None),
+        "status": getattr(error, "status", None),
+        "reason": reason,
+        "retryable": getattr(error, "retryable", False),
+        **metrics.total.fields(),
+    }

@@ -54,6 +54,15 @@ def test_each_python_that_the_package_names_is_tested(workflow: str, job: str) -
     assert jobs[job]["strategy"]["matrix"]["python"] == versions
 
 
+def test_what_is_published_has_attestations_and_no_token() -> None:
+    # given the job that publishes
+    path = PROJECT / ".github" / "workflows" / "release.yml"
+    publish = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]["publish"]
+    # then it proves who it is by its identity, and signs each file with it
+    assert publish["permissions"] == {"id-token": "write"}
+    assert publish["steps"][-1]["with"] == {"attestations": True}
+
+
 def release_notes(tag: str, changelog: Path) -> subprocess.CompletedProcess[str]:
     """Ask for the notes of a release."""
     command = [sys.executable, str(PROJECT / ".ci" / "release_notes.py"), tag, str(changelog)]

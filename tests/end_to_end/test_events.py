@@ -181,7 +181,7 @@ def test_the_variable_holds_while_the_settings_are_read(tmp_path: Path) -> None:
     run = piped({}, tmp_path, GOOD, "--config", str(path), **{VARIABLE: "json"})
     assert run.exit_code == 1
     (line,) = [json.loads(line) for line in run.stderr.splitlines()]
-    assert line["level"] == "critical"
+    assert (line["level"], line["extra"]["event_name"]) == ("critical", "run_failed")
     assert str(path) in line["message"]
 
 
