@@ -164,15 +164,9 @@ def _texts(value: Any, depth: int = 0) -> Iterator[str]:
 
 def _join_lines(texts: Iterable[str]) -> str:
     """Return texts of several lines as one line; a place in a record, ``#/name``, begins a line, too."""
-    lines = [
-        part
-        for text in texts
-        for line in text.splitlines()
-        for part in re.split(r" (?=#[:/])", " ".join(line.split()))
-        if part
-    ]
-    separators = [" " if line.endswith((":", ".")) else "; " for line in lines]
-    return "".join(f"{line}{end}" for line, end in zip(lines, separators, strict=True)).rstrip("; ")
+    lines = [" ".join(line.split()) for text in texts for line in text.splitlines()]
+    joined = re.sub(r"(?<!;) (?=#[:/])", "; ", "; ".join(filter(None, lines)))
+    return re.sub(r"(?<=[:.]); ", " ", joined)
 
 
 def _cut(text: str) -> str:

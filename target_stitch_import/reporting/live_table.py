@@ -86,15 +86,10 @@ def render(
 
 def _render_run(metrics: Metrics, width: int) -> Text:
     """Return the numbers of the whole run, on as many lines as they need."""
-    retries = metrics.total.retries
     numbers = [
         (f"{metrics.rate():,.0f} records/s", "green"),
         (f"{counted(metrics.in_flight, 'batch', 'batches')} being sent", ""),
     ]
-    if retries and width < _COLUMNS[-2][1]:  # the table has no room for them
-        numbers.append((counted(retries, "retry", "retries"), "yellow"))
-    if metrics.total.quarantined and width < _COLUMNS[-1][1]:
-        numbers.append((f"{metrics.total.quarantined:,} quarantined", "yellow"))
     if metrics.last_state is None:
         numbers.append(("no bookmark saved yet", ""))
     else:
