@@ -6,13 +6,14 @@ fits the schema; one that does not may still fit, which the other tests decide.
 
 from __future__ import annotations
 
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
 from target_stitch_import.limits import MAX_KEY_LENGTH
-from target_stitch_import.patterns import PatternProcess, pattern_test
+from target_stitch_import.patterns import is_found
 from target_stitch_import.records.exact_numbers import number_test
 from target_stitch_import.records.struct_types import (
     NotExpressible,
@@ -41,13 +42,10 @@ class InDoubtError(Exception):
 def record_decoder(
     schema: Mapping[str, Any],
     key_properties: Sequence[str],
-    process: PatternProcess | None = None,
     *,
     with_unnamed: bool = False,
 ) -> Callable[[bytes | msgspec.Raw], object] | None:
     """Return a decoder that accepts only what ``schema`` accepts; None if there is none.
-
-    The ``process`` searches for patterns that may take long.
 
     A record without a usable value in a key property is not accepted. Properties that the schema
     permits and does not name are skipped unchecked if ``with_unnamed``; else they are not accepted.
@@ -63,7 +61,7 @@ def record_decoder(
         types[name] = {word: value for word, value in part.items() if word != "pattern"}
         if "pattern" in part:
             # ``msgspec`` has patterns, too, but a union of one with a list breaks the memory.
-            tests[name] = pattern_test(part["pattern"], process or PatternProcess())
+            tests[name] = partial(is_found, part["pattern"])
     try:
         whole = {**schema, "properties": types, "required": required}
         struct = create_struct(whole, with_unnamed=with_unnamed, as_text=numbers)

@@ -19,7 +19,6 @@ import msgspec
 from target_stitch_import.errors import InvalidRecordError, MissingKeyError
 from target_stitch_import.json_codec import decode_exactly, encode_exactly, json_type
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, is_reserved
-from target_stitch_import.patterns import PatternProcess
 from target_stitch_import.records.datetime_check import DatetimeCheck
 from target_stitch_import.records.editor import DEFAULT_EDITS, EditOptions, RecordEditor
 from target_stitch_import.records.exact_verdict import exact_verdict
@@ -60,14 +59,11 @@ class RecordValidator:
         validate: bool,
         posted: Mapping[str, Any] | None = None,
         options: EditOptions = DEFAULT_EDITS,
-        process: PatternProcess | None = None,
     ) -> None:
         """Judge by a draft 4 ``schema``; with ``validate`` off, only by what the service needs.
 
         Values are edited to fit the ``posted`` schema, which is ``schema`` itself if none is given.
-        The ``process`` searches for patterns that may take long.
         """
-        self._process = process or PatternProcess()
         self.reserved = ReservedColumns()
         place = find_places(schema if posted is None else posted, not_null=key_properties)
         self.editor = None if place is None else RecordEditor(place, options)
@@ -147,7 +143,7 @@ class RecordValidator:
         return _accept_nothing
 
     def _struct_test(self) -> QuickTest | None:
-        decode = record_decoder(self._schema, self._keys, self._process)
+        decode = record_decoder(self._schema, self._keys)
         if decode is None or not _may_hold_too_many(self._schema):
             return decode
 
@@ -161,7 +157,7 @@ class RecordValidator:
 
     def _open_struct_test(self) -> QuickTest | None:
         """Return a test for records with columns that the schema permits and does not name."""
-        decode = record_decoder(self._schema, self._keys, self._process, with_unnamed=True)
+        decode = record_decoder(self._schema, self._keys, with_unnamed=True)
         return decode and partial(_accept_partly_decoded, decode, _decode_any)
 
     def _keys_test(self) -> QuickTest | None:
@@ -211,7 +207,7 @@ class RecordValidator:
 
     @cached_property
     def _exact_verdict(self) -> Callable[[Any], str | None]:
-        return exact_verdict(self._schema, self._process)
+        return exact_verdict(self._schema)
 
     def _judge_exactly(self, record: bytes) -> bytes:
         values = _decode_object(record)
@@ -241,10 +237,9 @@ def find_invalid(
     schema: Mapping[str, Any],
     key_properties: Sequence[str],
     records: Mapping[int, bytes],
-    process: PatternProcess | None = None,
 ) -> dict[int, str]:
     """Return what is wrong with each record that is invalid by a draft 4 ``schema``, by its index."""
-    validator = RecordValidator(schema, key_properties, validate=True, process=process)
+    validator = RecordValidator(schema, key_properties, validate=True)
     indices, waiting = [*records], [*records.values()]
     invalid: dict[int, str] = {}
     start = 0

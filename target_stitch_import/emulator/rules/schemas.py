@@ -7,11 +7,11 @@ is checked again by ``exact_validator``, whose verdict and message count.
 from __future__ import annotations
 
 import dataclasses
-import re
 import threading
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import jsonschema_rs
+import regex
 from jsonschema.exceptions import UnknownType
 from referencing.exceptions import Unresolvable
 
@@ -64,8 +64,8 @@ class Schema:
         except Unresolvable as unresolvable:
             reason = f"unresolvable reference: [{unresolvable.ref}]"
             raise RefusedError(responses.invalid_schema(reason)) from None
-        except re.error as broken:
-            reason = f"invalid pattern: [{broken.pattern!s}]"
+        except regex.error as broken:
+            reason = f"invalid pattern: [{broken}]"
             raise RefusedError(responses.invalid_schema(reason)) from None
         except _INVALID_REFERENCE:
             # A reference may lead to a place that the meta-schema does not check.
