@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,21 +18,13 @@ from target_stitch_import.records.exact_numbers import number_test
 from target_stitch_import.records.struct_types import (
     NotExpressible,
     create_struct,
-    datetime_type,
     is_plain_object,
-    optional_field,
 )
 from target_stitch_import.schemas.keywords import declared_types
 from target_stitch_import.schemas.posted import DATE_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from target_stitch_import.schemas.places import Place
-
-_ANY_KEY: Final = (
-    bool | int | float | Annotated[str, msgspec.Meta(max_length=MAX_KEY_LENGTH)] | dict | list
-)
 
 
 class InDoubtError(Exception):
@@ -88,35 +80,6 @@ def record_decoder(
         return record
 
     return decode_and_test
-
-
-def key_decoder(
-    key_properties: Sequence[str], place: Place | None = None
-) -> Callable[[bytes | msgspec.Raw], object] | None:
-    """Return a decoder that looks at nothing but keys, and does not judge the date-times of ``place``.
-
-    None if there is none.
-    """
-    places = place.columns if place else {}
-    columns = {name: column for name, column in places.items() if not column.is_decimal}
-    names = {
-        f"field_{index}": name
-        for index, name in enumerate(dict.fromkeys([*key_properties, *columns]))
-    }
-    try:
-        types = {name: datetime_type(column) for name, column in columns.items()}
-        if any(types.get(key, msgspec.Raw) is not msgspec.Raw for key in key_properties):
-            return None
-        fields: list[Any] = [
-            (field, types.get(name, _ANY_KEY))
-            if name in key_properties
-            else optional_field(field, types[name])
-            for field, name in names.items()
-        ]
-        struct = msgspec.defstruct("Keys", fields, rename=names, gc=False)
-        return msgspec.json.Decoder(struct).decode
-    except (NotExpressible, ValueError):  # a name with a quote or a control character in it
-        return None
 
 
 def _as_key(schema: Mapping[str, Any]) -> Mapping[str, Any]:
