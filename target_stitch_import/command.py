@@ -85,6 +85,18 @@ class CommandTarget(Target, abc.ABC):
         checks = access_check.check_access(self.config, connect)
         return access_check.print_checks(checks, sys.stdout, as_json=as_json)
 
+    def forget(self, table: str) -> None:
+        """Empty the file of ``skip_unchanged``, or what it has of one table, if one is named.
+
+        Raises:
+            UnchangedFileError: The file can't be used, or has no such table.
+        """
+        from target_stitch_import.unchanged.store import forget  # noqa: PLC0415 - rarely used
+
+        if (path := self.config.get("skip_unchanged")) is None:
+            raise click.UsageError("--forget needs the setting skip_unchanged.")
+        self.logger.info("%s", forget(path, table or None))
+
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         """Add the SDK's settings, except for those that make no sense here."""
@@ -149,7 +161,7 @@ class CommandTarget(Target, abc.ABC):
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
-        """Return the SDK's command with ``--test``, ``--dry-run`` and ``--output``."""
+        """Return the SDK's command with ``--test``, ``--dry-run``, ``--output`` and ``--forget``."""
         command = super().get_singer_command()
         for param in command.params:
             if isinstance(param, click.Option) and param.name == "about_format":
@@ -172,16 +184,25 @@ class CommandTarget(Target, abc.ABC):
                 metavar="FILE",
                 help="With --dry-run: write the request bodies to FILE, one on each line.",
             ),
+            click.Option(
+                ["--forget"],
+                is_flag=False,
+                flag_value="",
+                metavar="[TABLE]",
+                help="Empty the file of skip_unchanged, or what it has of one table, and exit; its rows are "
+                "sent again. For a table that was truncated or reset in the warehouse.",
+            ),
         ]
         return command
 
     @classmethod
-    def invoke(  # type: ignore[override]
+    def invoke(  # type: ignore[override]  # noqa: C901 - a flag and an error, each with its own end
         cls,
         *,
         test: bool = False,
         dry_run: bool = False,
         output: str | None = None,
+        forget: str | None = None,
         about: bool = False,
         about_format: str | None = None,
         config: _ConfigInput | None = None,
@@ -194,8 +215,8 @@ class CommandTarget(Target, abc.ABC):
         super(Target, cls).invoke(about=about, about_format=about_format)
         if test and about_format not in (None, "json"):
             raise click.UsageError(f"--test prints text or json, not {about_format}.")
-        if test and dry_run:
-            raise click.UsageError("--test and --dry-run can't be used together.")
+        if test + dry_run + (forget is not None) > 1:
+            raise click.UsageError("--test, --dry-run and --forget can't be used together.")
         if output is not None and not dry_run:
             raise click.UsageError("--output needs --dry-run.")
         cls.print_version(print_fn=cls.logger.info)
@@ -207,7 +228,9 @@ class CommandTarget(Target, abc.ABC):
             )
             if test:
                 sys.exit(0 if target.test(as_json=about_format == "json") else 1)
-            if target.dry_run is None:
+            if forget is not None:
+                target.forget(forget)
+            elif target.dry_run is None:
                 target.load(file_input)
             else:
                 target.load_dry_run(file_input, target.dry_run, output)

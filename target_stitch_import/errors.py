@@ -9,6 +9,7 @@
     │   └── InvalidRecordError
     │       └── MissingKeyError
     ├── QuarantineError          check the quarantine file, or why so many records go there
+    ├── UnchangedFileError       check the file of skip_unchanged
     └── DeliveryError            check the service, or the access to it
         ├── TransientError       a retry may help; ends the run when the retries are used up
         ├── AccessError          check the token, the region, the client ID or the integration
@@ -69,6 +70,10 @@ class MissingKeyError(InvalidRecordError, MissingKeyPropertiesError):
 
 class QuarantineError(TargetStitchImportError):
     """A record can't be written to the quarantine."""
+
+
+class UnchangedFileError(TargetStitchImportError):
+    """The file of ``skip_unchanged`` can't be used."""
 
 
 class DeliveryError(TargetStitchImportError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from hashlib import sha256
 from typing import IO, TYPE_CHECKING, Any
 
 from target_stitch_import.api.client import BATCH, PUSH, PUSH_TRANSIT, ImportClient
@@ -11,6 +12,7 @@ from target_stitch_import.delivery.pipeline import Pipeline
 from target_stitch_import.delivery.quarantine import Quarantine
 from target_stitch_import.delivery.refusals import Refusals
 from target_stitch_import.delivery.retry import Retry
+from target_stitch_import.json_codec import encode_sorted
 from target_stitch_import.records.checking import find_invalid
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from target_stitch_import.batches.batch import Batch
     from target_stitch_import.delivery.dry_run import DryRun
     from target_stitch_import.delivery.workers import Client
+    from target_stitch_import.unchanged.rows import UnchangedRows
 
 
 def create_client(config: Mapping[str, Any], url: str, *, agent: str) -> ImportClient:
@@ -36,6 +39,7 @@ def create_pipeline(
     *,
     agent: str,
     dry_run: DryRun | None = None,
+    unchanged: UnchangedRows | None = None,
 ) -> Pipeline:
     """Return a pipeline to the service, or to ``dry_run`` if one is given.
 
@@ -57,6 +61,33 @@ def create_pipeline(
         refusals=Refusals(set_aside, find_invalid, validates=config["validate_records"]),
         check_status=config["check_status"] and dry_run is None,
         metrics=dry_run.metrics if dry_run else None,
+        unchanged=unchanged,
+    )
+
+
+def create_unchanged(config: Mapping[str, Any], *, dry_run: bool) -> UnchangedRows | None:
+    """Return what is remembered of rows; None if that is not asked for. A dry run changes no file.
+
+    Raises:
+        UnchangedFileError: The file can't be used.
+    """
+    path = config.get("skip_unchanged")
+    if path is None or config["load_method"] == "append-only":
+        return None
+    from target_stitch_import.unchanged.rows import UnchangedRows  # noqa: PLC0415 - when it is used
+    from target_stitch_import.unchanged.store import RowStore  # noqa: PLC0415
+
+    maps = {name: config.get(name) for name in ("stream_maps", "stream_map_config")}
+    made_for = {
+        "API address": base_url(config),
+        "endpoint": config["endpoint"],
+        "set of stream maps": sha256(encode_sorted(maps)).hexdigest(),
+    }
+    return UnchangedRows(
+        RowStore(path, made_for, changes=not dry_run),
+        ignored=config["skip_unchanged_ignore"],
+        detects_deletes=config["detect_deletes"],
+        max_delete_share=config["max_delete_share"],
     )
 
 

@@ -12,7 +12,7 @@ from target_stitch_import.batches.splitting import as_singer, describe_record
 from target_stitch_import.command import CommandTarget
 from target_stitch_import.delivery.pipeline import StateWriter, Terminated, restore_signal_handlers
 from target_stitch_import.errors import DeliveryError, RejectedError, TargetStitchImportError
-from target_stitch_import.factory import create_pipeline, create_quarantine
+from target_stitch_import.factory import create_pipeline, create_quarantine, create_unchanged
 from target_stitch_import.reporting.reporter import Reporter
 from target_stitch_import.singer.positions import line_number
 from target_stitch_import.singer.reader import MessageReader
@@ -58,6 +58,7 @@ class TargetStitchImport(CommandTarget):
             self._set_aside,
             agent=f"{self.name}/{self.plugin_version}",
             dry_run=self.dry_run,
+            unchanged=create_unchanged(self.config, dry_run=self.dry_run is not None),
         )
         self.message_reader.wait = pipeline.wait
         return pipeline
@@ -108,9 +109,13 @@ class TargetStitchImport(CommandTarget):
                 raise
             raise Terminated(pipeline.signum, lost=str(error)) from error
         finally:
-            pipeline.close()
-            if self._quarantine is not None:
-                self._quarantine.close()
+            try:
+                pipeline.close()
+            finally:
+                if pipeline.unchanged is not None:
+                    pipeline.unchanged.close()
+                if self._quarantine is not None:
+                    self._quarantine.close()
         if self._states.lost:
             raise DeliveryError("Everything is delivered, but stdout was closed: a STATE is lost.")
         if pipeline.signum is not None:
@@ -136,6 +141,8 @@ class TargetStitchImport(CommandTarget):
             return
         if self._quarantine is not None:
             self._quarantine.sync()
+        if self._pipeline.unchanged is not None:
+            self._pipeline.unchanged.commit()
         self._states(value)
         if not self._states.lost:
             self._pipeline.metrics.state_written()
@@ -150,6 +157,8 @@ class TargetStitchImport(CommandTarget):
         if message is None or self._quarantine is None:
             raise RejectedError(reason)
         self._quarantine.add(*message, reason, line_number(batch.positions[index]))
+        if self._pipeline.unchanged is not None:
+            self._pipeline.unchanged.set_aside(batch, batch.positions[index])
 
     def _refuse(
         self,
@@ -167,6 +176,9 @@ class TargetStitchImport(CommandTarget):
             raise type(error)(reason)
         self._quarantine.add(stream.message, record, reason, line_number(position))
         self._pipeline.metrics.set_aside(table_name)
+        for route in stream.routes:
+            if route.sink.rows is not None:
+                route.sink.rows.note_set_aside(record.version)
 
     # Messages
 

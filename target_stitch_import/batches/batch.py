@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from target_stitch_import.batches.body_formats import BATCH_TAIL
 from target_stitch_import.singer.positions import described
@@ -34,11 +34,13 @@ class PreparedBlock:
     positions: Sequence[int]
     originals: Originals = field(default_factory=dict)
     """By position, what the tap wrote, where a record differs from that."""
+    entries: Sequence[Any] = ()
+    """For each, what is remembered of its row; empty if nothing is."""
 
     def __getitem__(self, part: slice) -> PreparedBlock:
         """Return some of the records."""
         rows = (self.records[part], self.sequences[part], self.times[part], self.positions[part])
-        return PreparedBlock(self.version, *rows, self.originals)
+        return PreparedBlock(self.version, *rows, self.originals, self.entries[part])
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Batch:
     """By table."""
     contents: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By table, its records in the body, and their bytes: all bytes, unless tables share it."""
+    entries: Sequence[Any] = ()
+    """As in ``PreparedBlock``; a part of a batch has all of them."""
 
     @property
     def rows(self) -> int:
@@ -91,6 +95,7 @@ class OpenBatch:
         """Bytes in the body so far."""
         self.positions = array("Q")
         self._originals: Originals = {}
+        self._entries: list[Any] = []
         self._schemas: dict[str, SchemaMessage] = {}
         self._counts: dict[str, tuple[int, int]] = {}
 
@@ -115,6 +120,7 @@ class OpenBatch:
         if block.originals:
             changed = block.originals.keys() & set(block.positions)
             self._originals.update({at: block.originals[at] for at in changed})
+        self._entries += block.entries
         return count
 
     def add_activation(self, sequence: int, position: int, schema: SchemaMessage) -> bool:
@@ -134,7 +140,15 @@ class OpenBatch:
             contents = {table: (records, len(body)) for table, (records, _) in contents.items()}
         name = ", ".join(self._schemas)
         return Batch(
-            number, name, generation, body, self.positions, self._originals, self._schemas, contents
+            number,
+            name,
+            generation,
+            body,
+            self.positions,
+            self._originals,
+            self._schemas,
+            contents,
+            self._entries,
         )
 
     def _how_many_fit(self, block: PreparedBlock, body_format: BodyFormat) -> int:

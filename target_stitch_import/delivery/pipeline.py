@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from target_stitch_import.delivery.refusals import Refusals
     from target_stitch_import.delivery.retry import Retry
+    from target_stitch_import.unchanged.rows import UnchangedRows
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 
@@ -61,13 +62,15 @@ class Pipeline:
         refusals: Refusals | None = None,
         check_status: bool = False,
         metrics: Metrics | None = None,
+        unchanged: UnchangedRows | None = None,
     ) -> None:
         """Post over the clients that ``connect`` returns; write STATEs with ``write_state``.
 
         Bodies have at most ``max_rows`` messages and stay below ``max_bytes`` bytes. An open batch is
         sealed after ``max_age`` seconds. The other arguments are those of ``DeliveryOptions`` and
-        ``DeliveryScheduler``; without ``metrics``, the run has its own.
+        ``DeliveryScheduler``; without ``metrics``, the run has its own. ``unchanged`` remembers rows.
         """
+        self.unchanged = unchanged
         self.metrics = metrics or Metrics()
         """The numbers of the run so far."""
         self.checkpoint = Checkpoint(write_state)
@@ -79,6 +82,7 @@ class Pipeline:
             DeliveryOptions(create_retry, limit, refusals, self.metrics),
             parallel=parallel,
             check_status=check_status,
+            **({"before_post": unchanged.before_post} if unchanged else {}),
         )
         self.builder = BatchBuilder(
             self.delivery.submit,
@@ -164,6 +168,8 @@ class Pipeline:
         os._exit(128 + signum)
 
     def _handle_acknowledged(self, number: int) -> None:
+        if self.unchanged is not None:
+            self.unchanged.acknowledge(number)
         self.checkpoint.acknowledge(number)
         self.checkpoint.release()
 

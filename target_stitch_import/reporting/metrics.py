@@ -36,6 +36,8 @@ class StreamCounts:
     """Posts, among these, of a body that was posted before."""
     quarantined: int = 0
     """Records that were set aside, by this target or after the service's refusal."""
+    unchanged: int = 0
+    """Records that were not sent, as Stitch has their rows."""
     normalized: Counter[str] = field(default_factory=Counter)
     """Date-times that are not sent in the form that the tap wrote: by column; of a run, by stream."""
     began: float | None = None
@@ -58,6 +60,7 @@ class StreamCounts:
             self.requests + other.requests,
             self.retries + other.retries,
             self.quarantined + other.quarantined,
+            self.unchanged + other.unchanged,
             self.normalized + other.normalized,
             min(began, default=None),
             max(ended, default=None),
@@ -124,6 +127,11 @@ class Metrics:
         """Count a record that was set aside in the quarantine."""
         self._counts(stream).quarantined += 1
         self.total.quarantined += 1
+
+    def add_unchanged(self, stream: str, records: int) -> None:
+        """Count records that are not sent, as their rows have not changed."""
+        self._counts(stream).unchanged += records
+        self.total.unchanged += records
 
     def add_normalized(self, stream: str, columns: Mapping[str, int]) -> None:
         """Count date-times of some columns that are not sent in the form that the tap wrote."""

@@ -1,0 +1,364 @@
+"""Which rows are sent: those that are not as the newest version that was read or acknowledged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from decimal import Context, Decimal
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final
+
+from target_stitch_import.batches.batch import PreparedBlock
+from target_stitch_import.batches.transit import decode_transit
+from target_stitch_import.errors import InputError
+from target_stitch_import.json_codec import decode_exactly, encode_exactly, encode_sorted
+from target_stitch_import.schemas.keywords import declared_types
+from target_stitch_import.schemas.posted import DATE_TIME
+from target_stitch_import.sequences.timestamps import TimestampReader, format_timestamp
+from target_stitch_import.unchanged.store import DELETED, LIVE, RETURNED, RowStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from target_stitch_import.batches.batch import Batch
+
+DELETED_AT: Final = "_sdc_deleted_at"
+DELETED_AT_SCHEMA: Final = {"type": ["null", "string"], "format": DATE_TIME}
+
+_DIGEST_OF_DELETES: Final = b"deleted"
+_ALWAYS_IGNORED: Final = "_sdc_sync_started_at"  # taps write another one in each run
+_DELETES: Final = 5_000  # in one block
+_EXACT: Final = Context(prec=4_000)
+
+
+@dataclass(eq=False, slots=True)
+class RowVersion:
+    """A version of a row that is on its way."""
+
+    table: _Table
+    key: str
+    digest: bytes
+    sequence: int
+    position: int
+    kind: int
+    load: int
+    is_refused: bool = False
+
+
+@dataclass(eq=False)
+class _Table:
+    number: int
+    ended_version: str | None
+    newest: dict[str, RowVersion] = field(default_factory=dict)
+    """By key, the newest version that was read, of those that are not acknowledged."""
+    loads: dict[int | None, int] = field(default_factory=lambda: {None: 0})
+    """By version, the numbers of loads that records of this run were in."""
+    stream: str | None = None
+    """The one that loads it, with ``detect_deletes``."""
+
+
+class UnchangedRows:
+    """What is remembered of the rows of all tables with keys."""
+
+    def __init__(
+        self,
+        store: RowStore,
+        *,
+        ignored: Sequence[str] = (),
+        detects_deletes: bool = False,
+        max_delete_share: float = 0.5,
+    ) -> None:
+        """Compare rows without the ``ignored`` columns with those of the ``store``.
+
+        With ``detects_deletes``, find rows that are gone; more than ``max_delete_share`` of a table
+        is a mistake.
+        """
+        self._store = store
+        self._ignored = {*ignored, _ALWAYS_IGNORED}
+        self.detects_deletes = detects_deletes
+        self._max_delete_share = max_delete_share
+        self._tables: dict[str, _Table] = {}
+        self._posts: dict[int, tuple[int, Sequence[RowVersion]]] = {}
+        """By the number of a batch, the number of its post in the store, and its rows."""
+        self.commit = store.commit
+        self.close = store.close
+
+    def of_table(
+        self, name: str, schema: Mapping[str, Any], key_names: Sequence[str], *, is_transit: bool
+    ) -> TableRows:
+        """Return what compares the rows of a table that come with this posted schema."""
+        number, ended = self._store.table(name, key_names)
+        table = self._tables.get(name)
+        if table is None or table.number != number:
+            table = self._tables[name] = _Table(number, ended)
+        reader = _RowReader(schema, key_names, self._ignored, is_transit=is_transit)
+        return TableRows(self._store, table, reader, self)
+
+    def declared_schema(self, schema: dict[str, Any], key_names: Sequence[str]) -> dict[str, Any]:
+        """Return the schema to post with records; those of returned rows have a column more."""
+        columns = schema["properties"]
+        if not key_names or not self.detects_deletes:
+            return schema
+        if "null" in declared_types(columns.get(DELETED_AT, {"type": []})):
+            return schema
+        return {**schema, "properties": {**columns, DELETED_AT: DELETED_AT_SCHEMA}}
+
+    def before_post(self, batch: Batch) -> None:
+        """Remove the digests of a batch's rows, and return once that is on disk.
+
+        Raises:
+            UnchangedFileError: That can't be.
+        """
+        if not batch.entries or batch.number in self._posts:
+            return
+        post = self._store.post(
+            (row.table.number, row.key, row.digest, row.sequence, row.kind, row.load)
+            for row in batch.entries
+            if not row.is_refused
+        )
+        self._posts[batch.number] = post, batch.entries
+
+    def acknowledge(self, number: int) -> None:
+        """Let the digests of a batch's rows count from here on.
+
+        Raises:
+            UnchangedFileError: They can't be written.
+        """
+        if (posted := self._posts.pop(number, None)) is None:
+            return
+        post, rows = posted
+        for row in rows:
+            if row.table.newest.get(row.key) is row:
+                del row.table.newest[row.key]
+        self._store.acknowledge(post)
+
+    def set_aside(self, batch: Batch, position: int) -> None:
+        """Forget the version of a batch that stands at a position, which Stitch does not get."""
+        for row in batch.entries:
+            if row.position == position:
+                row.is_refused = True
+                self._store.refuse(row.table.number, row.key, row.sequence)
+                if row.load:
+                    self._store.note_load(row.load, is_whole=False)
+                if row.table.newest.get(row.key) is row:
+                    del row.table.newest[row.key]
+
+    def check_share(self, table_name: str, gone: int, rows: int) -> None:
+        """Return if so many rows of a table may be deleted at once.
+
+        Raises:
+            InputError: They are too many.
+        """
+        if gone > self._max_delete_share * rows:
+            raise InputError(
+                f"{gone:,} of {rows:,} rows of table {table_name!r} were not in the load that ended, "
+                f"and max_delete_share permits {self._max_delete_share:g} of them to be deleted at once. "
+                "Check the tap's selection; if they are gone indeed, run once with max_delete_share 1"
+            )
+
+
+class TableRows:
+    """Compares the rows of one table, as they come with one schema."""
+
+    def __init__(
+        self, store: RowStore, table: _Table, reader: _RowReader, rows: UnchangedRows
+    ) -> None:
+        self._store = store
+        self._table = table
+        self._reader = reader
+        self._rows = rows
+
+    def claim(self, stream: str, table_name: str) -> None:
+        """Let a stream load the table.
+
+        Raises:
+            InputError: Another one does, and deletes can't be detected.
+        """
+        if self._rows.detects_deletes and self._table.stream not in (None, stream):
+            raise InputError(
+                f"streams {self._table.stream!r} and {stream!r} load table {table_name!r} both, and a "
+                "row is not deleted because one of them has it no longer: set detect_deletes to false"
+            )
+        self._table.stream = stream
+
+    def changed(self, block: PreparedBlock) -> PreparedBlock:
+        """Return the records of a block that are to be sent, without their version.
+
+        Those left out are as the newest version of their row that was read in this run, or, if all
+        of that is acknowledged, as the last one that was.
+        """
+        load, table = self.load(block.version), self._table
+        read = self._reader.read(block.records)
+        entries = self._store.find(
+            table.number, [key for key, _ in read if key not in table.newest]
+        )
+        kept: list[int] = []
+        rows: list[RowVersion] = []
+        records = list(block.records)
+        seen: list[str] = []
+        for place, (key, digest) in enumerate(read):
+            kind = LIVE
+            if (row := table.newest.get(key)) is not None:
+                if row.digest == digest:
+                    row.load = max(row.load, load)
+                    seen.append(key)
+                    continue
+                kind = row.kind
+            elif (entry := entries.get(key)) is not None:
+                kind = LIVE if entry.kind == RETURNED and entry.is_acknowledged else entry.kind
+                if kind == LIVE and entry.is_acknowledged and entry.digest == digest:
+                    seen.append(key)
+                    continue
+            if kind != LIVE:
+                kind, records[place] = RETURNED, self._reader.as_returned(records[place])
+            sequence, position = block.sequences[place], block.positions[place]
+            row = RowVersion(table, key, digest, sequence, position, kind, load)
+            table.newest[key] = row
+            kept.append(place)
+            rows.append(row)
+        if load:
+            self._store.see(table.number, load, seen)
+            self._store.note_load(load, sequence=block.sequences[-1])
+        if len(kept) == len(read):
+            times, sequences, positions = block.times, block.sequences, block.positions
+        else:
+            records = [records[place] for place in kept]
+            times = [block.times[place] for place in kept]
+            sequences = [block.sequences[place] for place in kept]
+            positions = [block.positions[place] for place in kept]
+        return PreparedBlock(None, records, sequences, times, positions, block.originals, rows)
+
+    def load(self, version: int | None) -> int:
+        """Return the number of a version's load, which begins with its first record; or 0."""
+        if not self._rows.detects_deletes:
+            return 0
+        if version not in self._table.loads:
+            number = self._store.load(self._table.number, str(version))
+            self._table.loads[version] = number or 0
+        return self._table.loads[version]
+
+    def note_set_aside(self, version: int | None) -> None:
+        """Note that a record of a version was set aside: its load detects no deletes."""
+        if load := self.load(version):
+            self._store.note_load(load, is_whole=False)
+
+    # Deletes
+
+    def ended_load(self, version: int) -> int | None:
+        """Return the number of the load that an ACTIVATE_VERSION ends; None if it ends none."""
+        if str(version) == self._table.ended_version:
+            return None
+        return self._store.load(self._table.number, str(version), begin=False)
+
+    def is_whole(self, load: int) -> bool:
+        """Return False if a record of a load was set aside."""
+        return self._store.read_load(load)[1]
+
+    def greatest_sequence(self, load: int) -> int:
+        """Return the greatest sequence of a load."""
+        return self._store.read_load(load)[0]
+
+    def deletes_schema(self, posted: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the schema of deletes, where rows come with the ``posted`` one."""
+        keys = {name: posted["properties"][name] for name in self._reader.key_names}
+        return {"type": "object", "properties": {**keys, DELETED_AT: DELETED_AT_SCHEMA}}
+
+    def deletes(
+        self, load: int, table_name: str, sequence: int, position: int
+    ) -> Iterator[PreparedBlock]:
+        """Yield the deletes of the rows that were not in a load, with at least this sequence.
+
+        Raises:
+            InputError: They are too many.
+        """
+        number = self._table.number
+        self._rows.check_share(table_name, *self._store.count_gone(number, load))
+        now = datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        for gone in self._store.gone(number, load, _DELETES):
+            rows = [
+                RowVersion(
+                    self._table,
+                    key,
+                    _DIGEST_OF_DELETES,
+                    max(sequence, at + 1),
+                    position,
+                    DELETED,
+                    0,
+                )
+                for key, at in gone
+            ]
+            records = [self._reader.as_delete(row.key, now) for row in rows]
+            sequences = [row.sequence for row in rows]
+            times, positions = [b""] * len(rows), [position] * len(rows)
+            self._table.newest.update((row.key, row) for row in rows)
+            yield PreparedBlock(None, records, sequences, times, positions, entries=rows)
+
+    def end_load(self, version: int) -> None:
+        """Note that the deletes of a version's load are acknowledged."""
+        self._table.ended_version = str(version)
+        self._store.end_load(self._table.number, str(version))
+
+
+class _RowReader:
+    """Reads the key and the digest of records that are posted with one schema."""
+
+    def __init__(
+        self,
+        schema: Mapping[str, Any],
+        key_names: Sequence[str],
+        ignored: set[str],
+        *,
+        is_transit: bool,
+    ) -> None:
+        self.key_names = key_names
+        self._ignored = ignored - {*key_names}
+        self._is_transit = is_transit
+        described = encode_sorted([schema, *key_names])
+        self._start = blake2b(described, digest_size=16).digest()
+        """Of what a digest is made of: the same data under another schema is another version."""
+        columns = schema["properties"]
+        self._times = {name for name in key_names if columns[name].get("format") == DATE_TIME}
+        self._timestamps = TimestampReader()
+
+    def read(self, records: Sequence[bytes]) -> list[tuple[str, bytes]]:
+        """Return the key and the digest of each record."""
+        read = []
+        (first, *others) = self.key_names
+        for record in records:
+            data = decode_exactly(record)
+            if self._is_transit:
+                data = decode_transit(data)
+            key = data[first]
+            if others or type(key) is not int:
+                values = [self._key_value(name, data[name]) for name in self.key_names]
+                key = encode_exactly(values).decode()
+            else:
+                key = f"[{key}]"
+            for name in self._ignored:
+                data.pop(name, None)
+            read.append((key, blake2b(self._start + encode_sorted(data), digest_size=16).digest()))
+        return read
+
+    def _key_value(self, name: str, value: Any) -> Any:
+        """Return a value of which equal ones have one form: Stitch takes them for one row."""
+        if isinstance(value, Decimal):
+            value = value.normalize(_EXACT)
+            is_whole = value.adjusted() < _EXACT.prec and value == value.to_integral_value()
+            return int(value) if is_whole else value
+        if name in self._times:
+            (time_ns,), _ = self._timestamps.read([value])
+            return format_timestamp(time_ns) if time_ns else value
+        return value
+
+    def as_returned(self, record: bytes) -> bytes:
+        """Return a record of a row that was deleted; one that says when it was stays as it is."""
+        data = decode_exactly(record)
+        if DELETED_AT in (decode_transit(data) if self._is_transit else data):
+            return record
+        text = b',"%s",null]' if self._is_transit else b',"%s":null}'
+        return record.rstrip()[:-1] + text % DELETED_AT.encode()
+
+    def as_delete(self, key: str, time: str) -> bytes:
+        """Return the record that deletes a row."""
+        values = dict(zip(self.key_names, decode_exactly(key.encode()), strict=True))
+        return encode_exactly({**values, DELETED_AT: time})
