@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test unit test-lowest environments chaos bench screenshots docs lint format clean
+.PHONY: demo test unit test-lowest environments chaos contract bench screenshots docs lint format clean
 
-demo: .venv/.ready .venv-tap-jsonfile/.ready
-	@$(BIN)/python demo/run.py
+demo: .venv-demo/.ready .venv-tap-jsonfile/.ready
+	@.venv-demo/bin/python demo/run.py
 
 # Many tests wait, for a process or an answer: two workers keep a processor busy.
 WORKERS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )))
@@ -33,6 +33,11 @@ SCHEDULES ?= 2000
 SEED ?= 1
 chaos: .venv/.ready
 	$(BIN)/python -m tests.chaos --schedules $(SCHEDULES) --seed $(SEED)
+
+# The contract of the Import API: docs/contract.md. With CONTRACT_API_URL and CONTRACT_TOKEN in the
+# environment it is tested with the service there, after YES=1; else with the emulator.
+contract: .venv/.ready
+	@$(BIN)/python -m tests.contract
 
 # This target beside others: make bench BENCH='--quick', or BENCH='--mode memory --runs 1'
 BENCH ?=
@@ -68,6 +73,13 @@ clean:
 	$(call new-environment,.venv)
 	.venv/bin/python $(INSTALL) --editable '.[emulator,parquet,s3]' --group dev
 	.venv/bin/python -m compileall -q target_stitch_import
+	touch $@
+
+# What the demo needs, and nothing for development: a newcomer waits for it.
+.venv-demo/.ready: pyproject.toml Makefile
+	@echo 'Installing what the demo needs into .venv-demo. This takes about a minute, once.'
+	$(call new-environment,.venv-demo)
+	.venv-demo/bin/python $(INSTALL) --editable '.[emulator]'
 	touch $@
 
 # The project with the lowest versions of all that it names itself; what the tests need comes behind it,

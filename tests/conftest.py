@@ -40,7 +40,16 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 TESTS = Path(__file__).parent
-SLOW = ("benchmarks", "chaos", "documentation", "emulator", "end_to_end", "fuzz", "properties")
+SLOW = (
+    "benchmarks",
+    "chaos",
+    "contract",
+    "documentation",
+    "emulator",
+    "end_to_end",
+    "fuzz",
+    "properties",
+)
 """Folders whose tests run processes or servers, or many examples."""
 
 

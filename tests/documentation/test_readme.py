@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,13 +23,23 @@ pytestmark = pytest.mark.external
 MELTANO = PROJECT / ".venv-meltano" / "bin"
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package, as PyPI would have it."""
-    folder = tmp_path_factory.mktemp("published")
-    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    subprocess.run([*wheel, "--wheel-dir", str(folder), str(PROJECT)], check=True)
-    return folder
+@pytest.fixture
+def published(tmp_path: Path) -> dict[str, str]:
+    """The environment in which git finds this project at the address that it is to have."""
+    repository = tmp_path / "published"
+    shutil.copytree(PROJECT / "target_stitch_import", repository / "target_stitch_import")
+    for name in ("LICENSE", "README.md", "pyproject.toml"):
+        shutil.copy(PROJECT / name, repository)
+    git = ["git", "-C", str(repository), "-c", "user.name=x", "-c", "user.email=x@example.com"]
+    for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "All"]):
+        subprocess.run([*git, *arguments], check=True)
+    text = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    (address,) = re.findall(r'^Repository = "(.*)"$', text, re.MULTILINE)
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.file://{repository}.insteadOf",
+        "GIT_CONFIG_VALUE_0": address,
+    }
 
 
 @pytest.fixture
@@ -41,25 +51,25 @@ def meltano() -> str:
 
 
 @pytest.mark.usefixtures("meltano")
-def test_a_reader_gets_rows(tmp_path: Path, published: Path) -> None:
-    # given an empty folder, Meltano, and the package where pip and Meltano's uv find it
-    found_in = f"{os.environ.get('PIP_FIND_LINKS', '')} {published}".strip()
+def test_a_reader_gets_rows(tmp_path: Path, published: dict[str, str]) -> None:
+    # given an empty folder, Meltano, and the project where the README says that it is
+    folder = tmp_path / "reader"
+    folder.mkdir()
     environment = {
+        **published,
         "MELTANO_CLI_DISABLE_VERSION_CHECK": "true",
         "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
         "PATH": f"{MELTANO}:{os.environ['PATH']}",
-        "PIP_FIND_LINKS": found_in,
-        "UV_FIND_LINKS": str(published),
         "UV_NO_CACHE": "true",  # or it would take the package of an earlier run
         "XDG_STATE_HOME": str(tmp_path),
     }
-    # when everything is run that the README says: first without Meltano, then with it
-    first, second = blocks("README.md")
-    written = run([first, second], tmp_path, **environment)
+    # when everything is run that the README says: clone and install, load, load with Meltano
+    install, first, meltano = blocks("README.md")
+    written = run([install, first, meltano], folder, **environment)
     # then the first run has written its STATE, and shown its row
-    assert written[0].splitlines()[-2:] == ['{"customers": 1}', "[{'id': 1, 'name': 'Finn'}]"]
+    assert written[1].splitlines() == ['{"customers": 1}', "[{'id': 1, 'name': 'Finn'}]"]
     # and Meltano has brought the other
-    rows = read_table(tmp_path / "stitch.db", "customers")
+    rows = read_table(folder / "stitch.db", "customers")
     assert sorted((each["id"], each["name"]) for each in rows) == [(1, "Finn"), (2, "Rey")]
 
 

@@ -117,5 +117,21 @@ def test_demo_without_its_tap_says_how_to_get_it(tmp_path: Path) -> None:
     assert demo.stderr == f"demo: there is no {tmp_path / 'none'}; `make demo` sets it up\n"
 
 
+def test_demo_installs_what_it_needs_and_says_how_long_that_takes() -> None:
+    # Given a clone without any environment / When `make demo` is asked what it would run
+    make = ["make", "--dry-run", "--always-make", "--no-print-directory", "demo"]
+    plan = subprocess.run(make, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+
+    # Then it says first that this takes a while
+    assert "about a minute" in plan.splitlines()[0]
+    # And it installs the target, the emulator and the tap, and none of the tools for development
+    installs = [
+        line.rpartition("--disable-pip-version-check ")[2]
+        for line in plan.splitlines()
+        if " pip install " in line and "--upgrade" not in line
+    ]
+    assert installs == ["--editable '.[emulator]'", "'tap-jsonfile==0.1.2'"]
+
+
 def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

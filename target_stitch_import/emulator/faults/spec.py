@@ -87,6 +87,8 @@ class Faults:
     slow_seconds: float = 0.5
     refuse_seconds: float = 0.3
     retry_after: float = 1.0
+    text: str = dataclasses.field(default="", compare=False)
+    """What they were read from."""
 
     @classmethod
     def parse(cls, text: str) -> Faults:
@@ -112,7 +114,7 @@ class Faults:
                 f"A script and rates don't mix: {script[0][0]} has no rate, "
                 f"but {next(iter(values), 'seed')} has a value."
             )
-        return cls(tuple(script), _parse_rates(values), **options)
+        return cls(tuple(script), _parse_rates(values), text=text, **options)
 
     def iterate_posts(self) -> Iterator[str]:
         """Yield the fault of each POST, in the order of arrival, without end."""

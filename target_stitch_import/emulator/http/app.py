@@ -11,6 +11,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
@@ -21,6 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from target_stitch_import.emulator.faults.middleware import create_middleware
 from target_stitch_import.emulator.http.access import Account, authenticate
 from target_stitch_import.emulator.page.middleware import RequestLogMiddleware
 from target_stitch_import.emulator.page.request_log import LoggedRequest, RequestLog, logged_request
@@ -36,6 +38,7 @@ from target_stitch_import.emulator.storage.loads import Load
 from target_stitch_import.limits import MAX_BATCH_BYTES
 
 if TYPE_CHECKING:
+    from target_stitch_import.emulator.faults.spec import Faults
     from target_stitch_import.emulator.storage.database import Database
 
 LOGGER: Final = logging.getLogger("stitch-import-emulator")
@@ -91,6 +94,7 @@ def create_app(
     account: Account | None = None,
     middleware: Sequence[Middleware] = (),
     *,
+    faults: Faults | None = None,
     answers: Answers = "placed",
 ) -> Starlette:
     """Return the Import API as an ASGI application.
@@ -98,19 +102,24 @@ def create_app(
     Args:
         database: the database that accepted requests are loaded into.
         account: the account whose requests are accepted; by default, any token is.
-        middleware: Starlette middleware around the API, outermost first. Faults belong here.
+        middleware: Starlette middleware around the API, outermost first.
+        faults: what goes wrong on purpose, behind the middleware. Those of the connection need
+            the server that ``running_emulator`` runs.
         answers: "unplaced" refuses a record of a batch without its place in the batch.
     """
     account = account or Account()
+    if faults is not None:
+        middleware = [*middleware, *create_middleware(faults)]
     schemas = SchemaCache()
     log = RequestLog()
     tables = TableBrowser(database)
 
     def store(loads: list[Load], logged: LoggedRequest) -> ApiResponse:
         logged.count_records(loads)
-        stopped = database.load(loads)
-        logged.stored = len(stopped) < len(loads)
-        logged.stopped = list(dict.fromkeys(load.table for load in stopped))
+        outcome = database.load(loads)
+        logged.stored = len(outcome.stopped) < len(loads)
+        logged.stopped = list(dict.fromkeys(load.table for load in outcome.stopped))
+        logged.rows_added, logged.rows_replaced = outcome.added, outcome.replaced
         tables.count_loads(loads)
         return responses.BATCH_ACCEPTED
 
@@ -129,6 +138,12 @@ def create_app(
         handlers = {name: functools.partial(handle, parse) for name, parse in parsers.items()}
         return _Endpoint(account, handlers, responses.unsupported_push_content)
 
+    settings: dict[str, str | bool] = {
+        "database": str(Path(database.path).absolute()),
+        "region": account.region,
+        "faults": faults.text if faults else "",
+        "guarded": account.token is not None,
+    }
     batch_endpoint = _Endpoint(account, {responses.JSON: batch}, lambda _: responses.NOT_JSON)
     app = Starlette(
         routes=[
@@ -136,7 +151,7 @@ def create_app(
             _route("/v2/import/batch", batch_endpoint),
             _route("/v2/import/push", push_endpoint(push)),
             _route("/v2/import/validate", push_endpoint(validate)),
-            *page_routes(log, tables, requires_token=account.token is not None),
+            *page_routes(log, tables, settings),
         ],
         # Outermost: it logs what clients see, faults included.
         middleware=[Middleware(RequestLogMiddleware, log), *middleware],

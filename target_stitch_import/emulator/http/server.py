@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import uvicorn
 
 from target_stitch_import.emulator.faults.connections import RefusingServer, ResettableProtocol
-from target_stitch_import.emulator.faults.middleware import create_middleware
 from target_stitch_import.emulator.faults.spec import Faults
 from target_stitch_import.emulator.http.access import Account
 from target_stitch_import.emulator.http.app import create_app
@@ -77,8 +76,6 @@ def running_emulator(
     """
     if isinstance(faults, str):
         faults = Faults.parse(faults)
-    if faults is not None:
-        middleware = [*middleware, *create_middleware(faults)]
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(_bind(port))
         # From here on, connections wait in the backlog until the server accepts them.
@@ -86,7 +83,7 @@ def running_emulator(
         port = listener.getsockname()[1]
         store = stack.enter_context(contextlib.closing(Database(database)))
         account = Account(token, client_id, region, active)
-        app = create_app(store, account, middleware, answers=answers)
+        app = create_app(store, account, middleware, faults=faults, answers=answers)
         server = _create_server(app) if faults is None else _create_faulty_server(app, port)
         stack.enter_context(_run_in_thread(server, listener))
         yield Emulator(f"http://{HOST}:{port}", Path(database))

@@ -29,6 +29,7 @@ MAX_REQUESTS: Final = 500
 WINDOW_SECONDS: Final = 300
 """Seconds of throughput that the log keeps."""
 _MAX_TABLES: Final = 5
+_FIRST_ERROR: Final = 400
 _KEY: Final = "stitch-import-emulator.request"
 
 
@@ -63,6 +64,8 @@ class LoggedRequest:
     """Number of records for each table."""
     stored: bool = False
     """True if at least one record, or activation, was loaded."""
+    rows_added: int = 0
+    rows_replaced: int = 0
     stopped: Sequence[str] = ()
     """Names of stopped tables, of whose records none was loaded."""
     faults: list[str] = dataclasses.field(default_factory=list)
@@ -108,6 +111,8 @@ class LoggedRequest:
             "tables": names,
             "more_tables": len(self.tables) - len(names),
             "stored": self.stored,
+            "rows_added": self.rows_added,
+            "rows_replaced": self.rows_replaced,
             "stopped": [shorten(name) for name in self.stopped[:_MAX_TABLES]],
             "faults": self.faults,
             "status": self.status,
@@ -136,7 +141,8 @@ class RequestLog:
         self._clock = clock
         self._requests: collections.deque[LoggedRequest] = collections.deque(maxlen=MAX_REQUESTS)
         self._seconds: collections.deque[_Second] = collections.deque(maxlen=WINDOW_SECONDS)
-        self._totals = {"requests": 0, "records": 0, "bytes": 0}
+        names = ("requests", "errors", "records", "rows_added", "rows_replaced", "bytes")
+        self._totals = dict.fromkeys(names, 0)
 
     def start(self, method: str, path: str, content_length: int) -> LoggedRequest:
         """Add a request that has arrived; ``content_length`` is its body's size in bytes."""
@@ -158,7 +164,10 @@ class RequestLog:
         records = request.records if request.stored else 0
         self._seconds[-1].records += records
         self._seconds[-1].size += request.received_bytes
+        self._totals["errors"] += request.status is None or request.status >= _FIRST_ERROR
         self._totals["records"] += records
+        self._totals["rows_added"] += request.rows_added
+        self._totals["rows_replaced"] += request.rows_replaced
         self._totals["bytes"] += request.received_bytes
 
     def changes_since(self, revision: int) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from target_stitch_import.emulator.page.middleware import PAGE, PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from starlette.requests import Request
 
@@ -44,13 +44,16 @@ _HEADERS: Final = {
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 
 
-def page_routes(log: RequestLog, tables: TableBrowser, *, requires_token: bool) -> list[Route]:
+def page_routes(
+    log: RequestLog, tables: TableBrowser, settings: Mapping[str, str | bool]
+) -> list[Route]:
     """Return the routes of the page.
 
     Args:
         log: the requests to show.
         tables: the tables to show.
-        requires_token: True if the emulator accepts only one access token.
+        settings: what the page shows of the emulator: ``database``, ``region``, ``faults``, and
+            ``guarded``, which is True if it accepts only one access token.
     """
     html = Path(__file__).with_name("page.html").read_bytes()
     policy = {"content-security-policy": _policy(html.decode())}
@@ -67,8 +70,7 @@ def page_routes(log: RequestLog, tables: TableBrowser, *, requires_token: bool) 
             found = await run_in_threadpool(tables.list_tables)
         except sqlite3.Error as error:
             return _database_error(error)
-        loads = {"tables": found, "guarded": requires_token}
-        return _json(changes | loads)
+        return _json(changes | {"tables": found, "settings": settings})
 
     async def table(request: Request) -> Response:
         try:

@@ -15,8 +15,7 @@ from target_stitch_import.emulator.page.formatting import TYPE_NAMES, Cell, form
 from target_stitch_import.emulator.storage import tables
 from target_stitch_import.emulator.storage.loads import ActivateVersion, Load
 from target_stitch_import.emulator.storage.sql_names import join_sql, quote
-from target_stitch_import.emulator.storage.table_changes import ROWID
-from target_stitch_import.emulator.storage.tables import BATCHED_AT, SYSTEM_COLUMNS, Table
+from target_stitch_import.emulator.storage.tables import BATCHED_AT, ROWID, SYSTEM_COLUMNS, Table
 
 if TYPE_CHECKING:
     import sqlite3
@@ -43,7 +42,6 @@ class _Count:
 
     rows: int
     last_rowid: int
-    """The greatest row number. SQLite gives each new row the next one."""
     loads: int
     activations: int
 
@@ -73,7 +71,8 @@ class TableBrowser:
     def list_tables(self) -> list[dict[str, Any]]:
         """Return the id, name, number of rows and number of loads of each table.
 
-        And whether it is stopped, because a load had other keys. The number of rows is None if there was no time yet to count them.
+        And whether it is stopped, because a load had other keys. The number of rows is None if
+        there was no time yet to count them.
 
         Raises:
             sqlite3.Error: the database can't be read.
@@ -146,26 +145,18 @@ class TableBrowser:
         known = self._counts.get(name)
         if known is not None and (known.loads, known.activations) == (loads, activations):
             return known.rows
-        table = quote(physical)
         if known is not None and known.activations == activations:
-            last = _query_number(
-                connection, join_sql("SELECT ifnull(max(", ROWID, "), 0) FROM", table)
-            )
+            last = tables.last_rowid(connection, physical)
             rows = known.rows + last - known.last_rowid
         elif time.monotonic() > deadline:
             return None
         else:
-            rows = _query_number(connection, join_sql("SELECT count(*) FROM", table))
-            last = _query_number(
-                connection, join_sql("SELECT ifnull(max(", ROWID, "), 0) FROM", table)
-            )
+            (rows,) = connection.execute(
+                join_sql("SELECT count(*) FROM", quote(physical))
+            ).fetchone()
+            last = tables.last_rowid(connection, physical)
         self._counts[name] = _Count(rows, last, loads, activations)
         return rows
-
-
-def _query_number(connection: sqlite3.Connection, query: str) -> int:
-    (value,) = connection.execute(query).fetchone()
-    return int(value)
 
 
 def _visible_columns(table: Table) -> list[tuple[str, str, ColumnType]]:

@@ -6,6 +6,7 @@ Each request is one transaction: all of it is committed before it is answered, o
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 import functools
 import itertools
@@ -39,6 +40,18 @@ LOGGER: Final = logging.getLogger("stitch-import-emulator")
 RawFields = Callable[[], Sequence[Mapping[str, msgspec.Raw]]]
 
 
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of the loads of a request."""
+
+    stopped: list[Load]
+    """Those into stopped tables, which were not executed."""
+    added: int
+    """Number of rows that are new."""
+    replaced: int
+    """Number of rows that took the place of one with the same keys."""
+
+
 class Database:
     """An SQLite database that loads as Stitch loads."""
 
@@ -57,7 +70,7 @@ class Database:
         except sqlite3.Error:
             self._connection.close()
             raise
-        self._path = path
+        self.path = path
         self._snapshot_lock = threading.Lock()
         self._snapshot_connection: sqlite3.Connection | None = None
 
@@ -82,7 +95,7 @@ class Database:
         with self._snapshot_lock:
             if self._snapshot_connection is None:
                 self._snapshot_connection = sqlite3.connect(
-                    self._path, isolation_level=None, check_same_thread=False
+                    self.path, isolation_level=None, check_same_thread=False
                 )
                 self._snapshot_connection.execute("PRAGMA query_only = TRUE")
             self._snapshot_connection.execute("BEGIN")
@@ -91,14 +104,11 @@ class Database:
             finally:
                 self._snapshot_connection.execute("COMMIT")
 
-    def load(self, loads: Sequence[Load]) -> list[Load]:
+    def load(self, loads: Sequence[Load]) -> Outcome:
         """Execute ``loads`` in one transaction, but for those into stopped tables.
 
         A load with other keys than its table's stops the table. Import API reference, section
         What happens after the 201.
-
-        Returns:
-            The loads that were not executed.
 
         Raises:
             sqlite3.Error: the database can't be written; nothing is stored.
@@ -106,10 +116,16 @@ class Database:
         received_at = _now()
         with self._lock:
             with self._transaction():
-                stopped = [load for load in loads if not self._load(load, received_at)]
+                counts = [self._load(load, received_at) for load in loads]
+            stopped = [load for load, each in zip(loads, counts, strict=True) if each is None]
             for load in stopped:
                 self._log_stop(self._tables[load.table], len(load.messages))
-        return stopped
+        executed = [each for each in counts if each is not None]
+        return Outcome(
+            stopped,
+            added=sum(added for added, _ in executed),
+            replaced=sum(replaced for _, replaced in executed),
+        )
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -123,11 +139,15 @@ class Database:
             self._tables.clear()
             raise
 
-    def _load(self, load: Load, received_at: str) -> bool:
-        """Execute a load; return False if its table is stopped."""
+    def _load(self, load: Load, received_at: str) -> tuple[int, int] | None:
+        """Execute a load; return the numbers of rows added and replaced.
+
+        None if its table is stopped.
+        """
         table = self._prepare_table(load)
         if table.changed_keys is not None:
-            return False
+            return None
+        added = replaced = 0
         times = itertools.repeat(received_at), itertools.repeat(_now())
         raw_fields = functools.cache(load.raw_fields)
         for is_upsert, group in itertools.groupby(enumerate(load.messages), _is_upsert):
@@ -142,13 +162,16 @@ class Database:
                     *times,
                     [upsert.time_extracted or None for upsert in upserts.values()],
                 )
-                self._connection.executemany(_upsert_sql(table), rows)
+                before = tables.last_rowid(self._connection, table.physical)
+                written = self._connection.executemany(_upsert_sql(table), rows).rowcount
+                new = tables.last_rowid(self._connection, table.physical) - before
+                added, replaced = added + new, replaced + written - new
             else:
                 self._connection.execute(
                     join_sql("DELETE FROM", table.name_sql, "WHERE", TABLE_VERSION, "IS NOT ?"),
                     (load.version,),
                 )
-        return True
+        return added, replaced
 
     def _prepare_table(self, load: Load) -> Table:
         types = _all_column_types(load)

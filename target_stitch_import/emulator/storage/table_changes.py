@@ -20,6 +20,7 @@ from target_stitch_import.emulator.storage.sql_names import (
 from target_stitch_import.emulator.storage.tables import (
     MORE,
     REGISTRY_TABLES,
+    ROWID,
     SYSTEM_COLUMNS,
     Column,
     Table,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS: Final = 1900
 """Columns of a table. SQLite's limit is 2,000; the API accepts records of 10,000 fields."""
-ROWID: Final = "_rowid_"
 
 
 def create_table(

@@ -12,7 +12,7 @@ import sqlite3
 from typing import Final
 
 from target_stitch_import.emulator.storage.columns import ColumnType
-from target_stitch_import.emulator.storage.sql_names import quote
+from target_stitch_import.emulator.storage.sql_names import join_sql, quote
 
 SEQUENCE: Final = "_sdc_sequence"
 TABLE_VERSION: Final = "_sdc_table_version"
@@ -31,6 +31,7 @@ SYSTEM_COLUMNS: Final = {
 """The columns of every table; ``MORE`` is added when it is needed."""
 LAYOUT: Final = 2
 """The version of the layout of the database, its ``user_version``."""
+ROWID: Final = "_rowid_"
 REGISTRY_TABLES: Final = ("_sdc_tables", "_sdc_columns")
 
 _REGISTRY: Final = """
@@ -124,6 +125,13 @@ def find_table(connection: sqlite3.Connection, name: str) -> Table | None:
         changed_keys=None if changed_keys is None else tuple(json.loads(changed_keys)),
         has_more=more is not None,
     )
+
+
+def last_rowid(connection: sqlite3.Connection, physical: str) -> int:
+    """Return the greatest row number of a table; SQLite gives each new row the next one."""
+    query = join_sql("SELECT ifnull(max(", ROWID, "), 0) FROM", quote(physical))
+    (number,) = connection.execute(query).fetchone()
+    return int(number)
 
 
 def physical_names(connection: sqlite3.Connection) -> set[str]:

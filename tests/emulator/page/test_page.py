@@ -58,6 +58,10 @@ def test_what_the_target_loads_appears_by_itself(
     expect(page.locator("#requests tr")).to_have_count(3)
     expect(page.locator("#requests")).to_contain_text("Batch Accepted!")
     expect(page.locator("#total-records")).to_have_text("1,201")
+    expect(page.locator("#total-added")).to_have_text("1,201")
+    expect(page.locator("#total-replaced")).to_have_text("0")
+    expect(page.locator("#plot-records figcaption")).to_contain_text(re.compile(r"peak [\d,]+/s"))
+    expect(page.locator("#plot-bytes figcaption")).to_contain_text(re.compile(r"peak .* kB/s"))
     expect(page.locator("#plot-records path.bars")).to_have_attribute("d", re.compile("^M"))
 
     # and when a table is opened
@@ -120,8 +124,43 @@ def test_a_stopped_table_says_so(page: Page, fresh_api: Api) -> None:
     expect(requests).to_have_count(3)
     message = "Batch Accepted! Not loaded, for its keys changed: t."
     expect(requests.get_by_text(message)).to_have_count(2)
-    page.get_by_label("Only").check()
+    page.get_by_label("Errors and faults only").check()
     expect(requests).to_have_count(2)
+
+
+def test_an_answer_is_amber_only_where_something_was_wrong_with_it(
+    browser: Browser, tmp_path: Path, session: requests.Session
+) -> None:
+    # given a page of an emulator with faults
+    faults = "slow,202,ok,html,503,slow_seconds=0.1"
+    with running_emulator(tmp_path / "stitch.db", faults=faults, region="eu") as emulator:
+        api = Api(emulator.url, emulator.database, session)
+        page = browser.new_page()
+        page.goto(f"{emulator.url}/")
+        expect(page.locator("#errors")).to_have_text("No errors")
+
+        # when an answer is late, one is 'queued', one is good, one is a page, one an error
+        for number in range(5):
+            api.post("batch", batch("t", ID, [upsert(1, id=number)]))
+        requests = page.locator("#requests tr")
+        expect(requests).to_have_count(5)
+        expect(requests.first).to_contain_text("fault 503")
+
+        # then the good ones are green, late or not, and only the others stand out
+        badges = requests.locator(".what .badge").evaluate_all("all => all.map(e => e.className)")
+        assert [each.removeprefix("badge").strip() for each in badges] == [
+            *("bad", "wait"),  # 503
+            *("wait", "wait"),  # html
+            "good",
+            *("good", ""),  # 202
+            *("good", ""),  # slow
+        ]
+        # and the header says which emulator this is, and how many errors it gave
+        about = page.locator("header .about")
+        for part in (emulator.url, str(emulator.database), "Region\\s*eu", f"Faults\\s*{faults}"):
+            expect(about).to_contain_text(re.compile(part))
+        expect(page.locator("#errors")).to_have_text("1 error")
+        page.close()
 
 
 def test_what_is_hostile_stays_text(page: Page, fresh_api: Api) -> None:
@@ -219,6 +258,6 @@ def test_an_emulator_that_goes_away_and_comes_back(
         expect(page.locator("#rows td").first).to_have_text("3")
         # and tells what has come since from what was there
         since = page.locator(".totals")
-        expect(since).to_have_text(re.compile(r"Since it started\s+Records loaded1\s+Requests1"))
+        expect(since).to_contain_text(re.compile(r"Since it started\s+Records1\s+Rows added1"))
         expect(page.get_by_role("navigation", name="Tables")).to_contain_text("Tables1")
         page.close()

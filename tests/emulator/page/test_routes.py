@@ -83,7 +83,7 @@ def test_tokens_are_nowhere(tmp_path: Path, session: requests.Session) -> None:
 
         # when all that the page can get is read
         texts = [get(api, path).text for path in ("/", "/_emulator/state", "/_emulator/table?id=1")]
-        guarded = get_state(api)["guarded"]
+        guarded = get_state(api)["settings"]["guarded"]
 
     # then neither is in it
     assert "geheim" not in "".join(texts)
