@@ -89,10 +89,12 @@ class RowStore:
         """
         self._path = path
         self._changes = changes
-        self._lock = lock(path)
-        with self._errors():
+        self._closing = contextlib.ExitStack()
+        with contextlib.ExitStack() as opened, self._errors():
+            opened.callback(os.close, lock(path))
             exists = os.path.exists(path) and os.path.getsize(path) > 0  # noqa: PTH110, PTH202
             self._connection = sqlite3.connect(path if exists or changes else ":memory:")
+            opened.callback(self._connection.close)
             self._execute = self._connection.execute
             self._open()
             self._check_pipe(made_for)
@@ -100,6 +102,7 @@ class RowStore:
             self._execute("DELETE FROM runs")
             self._execute("INSERT INTO runs VALUES (?)", [os.getpid()])
             self.commit()
+            self._closing = opened.pop_all()
 
     def _open(self) -> None:
         if self._execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
@@ -272,11 +275,8 @@ class RowStore:
 
     def close(self) -> None:
         """Commit, and let another run have the file."""
-        try:
+        with self._closing:
             self.commit()
-        finally:
-            self._connection.close()
-            os.close(self._lock)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:

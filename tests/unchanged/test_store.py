@@ -1,0 +1,139 @@
+"""What the file remembers of a row, as its versions are posted and acknowledged in any order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from target_stitch_import.unchanged.store import DELETED, LIVE, RETURNED, Entry, RowStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEY = "[1]"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[RowStore]:
+    """Open a new file."""
+    opened = RowStore(str(tmp_path / "rows.db"), {})
+    yield opened
+    opened.close()
+
+
+def post(store: RowStore, digest: bytes, sequence: int, kind: int = LIVE, load: int = 0) -> int:
+    """Post a version of the one row; return the number of the post."""
+    table, _ = store.table("orders", ["id"])
+    return store.post([(table, KEY, digest, sequence, kind, load)])
+
+
+def entry(store: RowStore) -> Entry:
+    """Return what is remembered of the row."""
+    table, _ = store.table("orders", ["id"])
+    return store.find(table, [KEY, "[2]"])[KEY]
+
+
+def test_a_version_counts_once_it_is_acknowledged(store: RowStore) -> None:
+    number = post(store, b"a", 1)
+    assert entry(store) == Entry(b"a", LIVE, is_acknowledged=False)
+    store.acknowledge(number)
+    assert entry(store) == Entry(b"a", LIVE, is_acknowledged=True)
+
+
+def test_a_post_removes_what_was_acknowledged(store: RowStore) -> None:
+    store.acknowledge(post(store, b"a", 1))
+    post(store, b"b", 2)
+    assert entry(store) == Entry(b"b", LIVE, is_acknowledged=False)
+
+
+def test_acknowledgements_out_of_order_leave_the_greater_sequence(store: RowStore) -> None:
+    # given a newer version that is posted and acknowledged first
+    newer = post(store, b"b", 2)
+    store.acknowledge(newer)
+    # when the older one follows
+    older = post(store, b"a", 1)
+    store.acknowledge(older)
+    # then the newer one is what Stitch has
+    assert entry(store) == Entry(b"b", LIVE, is_acknowledged=True)
+
+
+def test_two_versions_of_one_sequence_are_none(store: RowStore) -> None:
+    # given two versions of which Stitch has kept one
+    store.acknowledge(post(store, b"a", 1))
+    store.acknowledge(post(store, b"b", 1))
+    # then neither is known, until a newer one is
+    assert entry(store).digest == b""
+    store.acknowledge(post(store, b"b", 1))
+    assert entry(store).digest == b""
+    store.acknowledge(post(store, b"b", 2))
+    assert entry(store) == Entry(b"b", LIVE, is_acknowledged=True)
+
+
+def test_one_version_that_is_posted_again_counts(store: RowStore) -> None:
+    # given a version whose answer was lost, and that is read again with its sequence
+    post(store, b"a", 1)
+    store.acknowledge(post(store, b"a", 1))
+    assert entry(store) == Entry(b"a", LIVE, is_acknowledged=True)
+
+
+def test_a_version_that_is_refused_is_none(store: RowStore) -> None:
+    table, _ = store.table("orders", ["id"])
+    number = post(store, b"a", 1)
+    store.refuse(table, KEY, 1)
+    store.acknowledge(number)
+    assert entry(store).digest == b""
+
+
+def test_a_row_that_is_older_than_its_delete_stays_deleted(store: RowStore) -> None:
+    # given a delete
+    store.acknowledge(post(store, b"deleted", 5, DELETED))
+    # when the row returns with a sequence that Stitch drops
+    store.acknowledge(post(store, b"a", 5, RETURNED))
+    # then it is deleted, and a newer version brings it back
+    assert entry(store).kind == DELETED
+    store.acknowledge(post(store, b"a", 6, RETURNED))
+    assert entry(store) == Entry(b"a", RETURNED, is_acknowledged=True)
+
+
+def test_rows_that_are_gone_are_those_of_older_loads(store: RowStore) -> None:
+    # given rows of two loads, one that is deleted, and one whose delete was not acknowledged
+    table, _ = store.table("orders", ["id"])
+    first, second = store.load(table, "1") or 0, store.load(table, "2") or 0
+    rows = [
+        (table, "[1]", b"a", 1, LIVE, first),
+        (table, "[2]", b"a", 1, LIVE, second),
+        (table, "[3]", b"deleted", 1, DELETED, first),
+    ]
+    store.acknowledge(store.post(rows))
+    store.post([(table, "[4]", b"deleted", 7, DELETED, first)])
+    # then the one is gone, and the delete is sent again, in lists of any size
+    assert store.count_gone(table, second) == (1, 2)
+    assert list(store.gone(table, second, 1)) == [[("[1]", 1)], [("[4]", 7)]]
+    # and none is before the load that is first
+    assert store.count_gone(table, first) == (0, 2)
+    # and a row that is seen is there
+    store.see(table, second, ["[1]"])
+    assert store.count_gone(table, second) == (0, 2)
+    store.see(table, first, ["[1]"])
+    assert store.count_gone(table, second) == (0, 2)
+
+
+def test_a_table_with_other_keys_begins_anew(store: RowStore) -> None:
+    store.acknowledge(post(store, b"a", 1))
+    table, _ = store.table("orders", ["id", "at"])
+    assert store.find(table, [KEY]) == {}
+
+
+def test_what_was_not_committed_is_not_there_after_a_crash(tmp_path: Path) -> None:
+    # given a post, which is on disk, and an acknowledgement that is not yet
+    path = str(tmp_path / "rows.db")
+    store = RowStore(path, {})
+    store.acknowledge(post(store, b"a", 1))
+    store._changes = False  # as if the process ended here
+    store.close()
+    # then the row is not known
+    again = RowStore(path, {})
+    assert entry(again) == Entry(b"a", LIVE, is_acknowledged=False)
+    again.close()
