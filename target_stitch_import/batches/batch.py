@@ -42,6 +42,17 @@ class PreparedBlock:
         rows = (self.records[part], self.sequences[part], self.times[part], self.positions[part])
         return PreparedBlock(self.version, *rows, self.originals, self.entries[part])
 
+    def only(self, places: Sequence[int]) -> PreparedBlock:
+        """Return the records at some places."""
+        return PreparedBlock(
+            self.version,
+            [self.records[place] for place in places],
+            [self.sequences[place] for place in places],
+            [self.times[place] for place in places],
+            [self.positions[place] for place in places],
+            self.originals,
+        )
+
 
 @dataclass(frozen=True)
 class Batch:

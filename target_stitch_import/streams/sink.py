@@ -206,14 +206,15 @@ class StitchSink(Sink):
             )
             self.table.log_once(self.logger, text)
             return
-        if (load := rows.ended_load(version)) is None:
+        load, greatest, is_whole = rows.ended_load(version)
+        if not load:
             return
         self._deliver()
-        if rows.is_whole(load):
+        if is_whole:
             schema = rows.deletes_schema(self._posted)
             described = msgspec.structs.replace(self.described, schema=Raw(encode_exactly(schema)))
             form = body_format(self.config, name, schema, self.key_properties, [])
-            sequence = self.table.sequencer.next_delete(rows.greatest_sequence(load))
+            sequence = self.table.sequencer.next_delete(greatest)
             for block in rows.deletes(load, name, sequence, position):
                 if form.encode is not None:
                     block.records = list(map(form.encode, block.records))

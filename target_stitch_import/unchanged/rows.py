@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from decimal import Context, Decimal
 from hashlib import blake2b
@@ -192,8 +192,7 @@ class TableRows:
         entries = self._store.find(
             table.number, [key for key, _ in read if key not in table.newest]
         )
-        kept: list[int] = []
-        rows: list[RowVersion] = []
+        kept: dict[int, RowVersion] = {}
         records = list(block.records)
         seen: list[str] = []
         for place, (key, digest) in enumerate(read):
@@ -205,37 +204,32 @@ class TableRows:
                     continue
                 kind = row.kind
             elif (entry := entries.get(key)) is not None:
-                kind = LIVE if entry.kind == RETURNED and entry.is_acknowledged else entry.kind
-                if kind == LIVE and entry.is_acknowledged and entry.digest == digest:
+                _, known, kind, is_acknowledged = entry
+                kind = LIVE if kind == RETURNED and is_acknowledged else kind
+                if kind == LIVE and is_acknowledged and known == digest:
                     seen.append(key)
                     continue
             if kind != LIVE:
                 kind, records[place] = RETURNED, self._reader.as_returned(records[place])
             sequence, position = block.sequences[place], block.positions[place]
             row = RowVersion(table, key, digest, sequence, position, kind, load)
-            table.newest[key] = row
-            kept.append(place)
-            rows.append(row)
+            table.newest[key] = kept[place] = row
         if load:
             self._store.see(table.number, load, seen)
             self._store.note_load(load, sequence=block.sequences[-1])
-        if len(kept) == len(read):
-            times, sequences, positions = block.times, block.sequences, block.positions
-        else:
-            records = [records[place] for place in kept]
-            times = [block.times[place] for place in kept]
-            sequences = [block.sequences[place] for place in kept]
-            positions = [block.positions[place] for place in kept]
-        return PreparedBlock(None, records, sequences, times, positions, block.originals, rows)
+        block = replace(block, version=None, records=records)
+        if len(kept) < len(read):
+            block = block.only([*kept])
+        return replace(block, entries=[*kept.values()])
 
     def load(self, version: int | None) -> int:
         """Return the number of a version's load, which begins with its first record; or 0."""
         if not self._rows.detects_deletes:
             return 0
-        if version not in self._table.loads:
-            number = self._store.load(self._table.number, str(version))
-            self._table.loads[version] = number or 0
-        return self._table.loads[version]
+        loads = self._table.loads
+        if version not in loads:
+            loads[version] = self._store.begin_load(self._table.number, str(version))
+        return loads[version]
 
     def note_set_aside(self, version: int | None) -> None:
         """Note that a record of a version was set aside: its load detects no deletes."""
@@ -244,19 +238,14 @@ class TableRows:
 
     # Deletes
 
-    def ended_load(self, version: int) -> int | None:
-        """Return the number of the load that an ACTIVATE_VERSION ends; None if it ends none."""
+    def ended_load(self, version: int) -> tuple[int, int, bool]:
+        """Return the number and the greatest sequence of a load, and if all of it could be sent.
+
+        The number is 0 if an ACTIVATE_VERSION of this version ends no load.
+        """
         if str(version) == self._table.ended_version:
-            return None
-        return self._store.load(self._table.number, str(version), begin=False)
-
-    def is_whole(self, load: int) -> bool:
-        """Return False if a record of a load was set aside."""
-        return self._store.read_load(load)[1]
-
-    def greatest_sequence(self, load: int) -> int:
-        """Return the greatest sequence of a load."""
-        return self._store.read_load(load)[0]
+            return 0, 0, False
+        return self._store.read_load(self._table.number, str(version))
 
     def deletes_schema(self, posted: Mapping[str, Any]) -> dict[str, Any]:
         """Return the schema of deletes, where rows come with the ``posted`` one."""

@@ -11,7 +11,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.errors import UnchangedFileError
 from target_stitch_import.json_codec import encode_exactly
@@ -29,7 +29,6 @@ Stitch may still show a returned row as deleted until that version is acknowledg
 
 _TABLES: Final = """
 CREATE TABLE made_for (name TEXT PRIMARY KEY, value TEXT);
-CREATE TABLE runs (number INTEGER);
 CREATE TABLE posts (number INTEGER PRIMARY KEY AUTOINCREMENT);
 CREATE TABLE tables (
     number INTEGER PRIMARY KEY, name TEXT UNIQUE, key_names TEXT, ended_version TEXT
@@ -46,7 +45,7 @@ CREATE TABLE entries (
 
 # A second version with the same sequence leaves no digest: nobody knows which one Stitch has kept.
 _POST: Final = """
-INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+INSERT INTO entries VALUES (?, ?, ?, ?, %d, ?, ?) ON CONFLICT DO UPDATE SET
     digest = CASE
         WHEN excluded.sequence > sequence OR excluded.digest = digest THEN excluded.digest
         WHEN excluded.sequence = sequence THEN x'' ELSE digest END,
@@ -62,53 +61,50 @@ FROM json_each(?) AS wanted CROSS JOIN entries
     ON entries.table_number = ? AND entries.key = wanted.value
 """
 
+_REFUSE: Final = """
+UPDATE entries SET digest = x'' WHERE table_number = ? AND key = ? AND sequence = ?
+"""
+
+_NOTE_LOAD: Final = """
+UPDATE loads SET sequence = max(sequence, ?), is_whole = is_whole AND ? WHERE number = ?
+"""
+
+# A delete that was not acknowledged is sent again.
 _GONE: Final = """
-FROM entries WHERE table_number = ? AND load < ?
+SELECT key, sequence FROM entries WHERE table_number = ? AND load < ? AND key > ?
     AND (kind <> 1 OR digest = x'' OR post IN (SELECT number FROM posts))
+ORDER BY key LIMIT ?
 """
 
 
-class Entry(NamedTuple):
-    """What the file has of a row."""
-
-    digest: bytes
-    kind: int
-    is_acknowledged: bool
-
-
 class RowStore:
-    """The entries of all tables; nothing is on disk before ``commit``."""
+    """The entries of all tables; nothing is on disk before ``commit``.
+
+    Each method raises ``UnchangedFileError`` if the file can't be used.
+    """
 
     def __init__(self, path: str, made_for: Mapping[str, str], *, changes: bool = True) -> None:
         """Open the file at ``path``, or create it for the pipe that ``made_for`` describes.
 
         Without ``changes``, the file stays as it is, and is not created.
-
-        Raises:
-            UnchangedFileError: It can't be used.
         """
         self._path = path
         self._changes = changes
-        self._closing = contextlib.ExitStack()
         with contextlib.ExitStack() as opened, self._errors():
             opened.callback(os.close, lock(path))
             exists = os.path.exists(path) and os.path.getsize(path) > 0  # noqa: PTH110, PTH202
             self._connection = sqlite3.connect(path if exists or changes else ":memory:")
             opened.callback(self._connection.close)
-            self._execute = self._connection.execute
             self._open()
             self._check_pipe(made_for)
-            # Written at once, so that a file that takes nothing is found before anything is sent.
-            self._execute("DELETE FROM runs")
-            self._execute("INSERT INTO runs VALUES (?)", [os.getpid()])
-            self.commit()
+            self.commit()  # so that a disk that is full is found before anything is sent
             self._closing = opened.pop_all()
 
     def _open(self) -> None:
-        if self._execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+        if self._execute("PRAGMA quick_check(1)") != [("ok",)]:
             raise sqlite3.DatabaseError("the file is damaged")
-        (version,) = self._execute("PRAGMA user_version").fetchone()
-        if version == 0 and not self._execute("SELECT 1 FROM sqlite_master").fetchone():
+        ((version,),) = self._execute("PRAGMA user_version")
+        if version == 0 and not self._execute("SELECT 1 FROM sqlite_master"):
             self._connection.executescript(
                 f"PRAGMA journal_mode = WAL; BEGIN; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT"
             )
@@ -117,9 +113,8 @@ class RowStore:
                 f"skip_unchanged: {self._path} has format {version} and this version of the target "
                 f"needs {FORMAT}. Name another file, or begin anew with --forget: all rows are then sent again"
             )
-        self._connection.executescript(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536"
-        )
+        for setting in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -65536"):
+            self._execute(f"PRAGMA {setting}")
 
     def _check_pipe(self, made_for: Mapping[str, str]) -> None:
         before = dict(self._execute("SELECT name, value FROM made_for"))
@@ -130,9 +125,7 @@ class RowStore:
                     "rows is not true for this one. Name a file of its own for each pipe and "
                     "integration; or begin anew with --forget: all rows are then sent again"
                 )
-        self._connection.executemany("REPLACE INTO made_for VALUES (?, ?)", made_for.items())
-
-    # Tables and loads
+        self._execute_many("REPLACE INTO made_for VALUES (?, ?)", made_for.items())
 
     def table(self, name: str, key_names: Sequence[str]) -> tuple[int, str | None]:
         """Return the number of a table, and the version whose load ended last.
@@ -140,110 +133,99 @@ class RowStore:
         What it has of a table with other keys is removed.
         """
         keys = encode_exactly(list(key_names)).decode()
-        with self._errors():
-            find = "SELECT number, ended_version, key_names FROM tables WHERE name = ?"
-            found = self._execute(find, [name]).fetchone()
-            if found and found[2] != keys:
-                self._remove(found[0])
-                found = None
-            if found is None:
-                self._execute("INSERT INTO tables VALUES (NULL, ?, ?, NULL)", [name, keys])
-                found = self._execute(find, [name]).fetchone()
-        return found[0], found[1]
+        find = "SELECT number, ended_version, key_names FROM tables WHERE name = ?"
+        found = self._execute(find, name)
+        if found and found[0][2] != keys:
+            self._remove(found[0][0])
+        self._execute("INSERT OR IGNORE INTO tables VALUES (NULL, ?, ?, NULL)", name, keys)
+        ((number, ended_version, _),) = self._execute(find, name)
+        return number, ended_version
 
-    def load(self, table: int, version: str, *, begin: bool = True) -> int | None:
-        """Return the number of a version's load, which begins if it is not there; or else None."""
-        with self._errors():
-            if begin:
-                insert = "INSERT OR IGNORE INTO loads VALUES (NULL, ?, ?, 0, TRUE)"
-                self._execute(insert, [table, version])
-            find = "SELECT number FROM loads WHERE table_number = ? AND version = ?"
-            found = self._execute(find, [table, version]).fetchone()
-        return found and int(found[0])
+    # Loads
+
+    def begin_load(self, table: int, version: str) -> int:
+        """Return the number of a version's load, which begins if it is not there."""
+        self._execute("INSERT OR IGNORE INTO loads VALUES (NULL, ?, ?, 0, TRUE)", table, version)
+        return self.read_load(table, version)[0]
+
+    def read_load(self, table: int, version: str) -> tuple[int, int, bool]:
+        """Return the number and the greatest sequence of a load, and if all of it could be sent.
+
+        The number is 0 if there is none.
+        """
+        find = "SELECT number, sequence, is_whole FROM loads WHERE table_number = ? AND version = ?"
+        ((number, sequence, is_whole),) = self._execute(find, table, version) or [(0, 0, 0)]
+        return number, sequence, bool(is_whole)
 
     def note_load(self, load: int, *, sequence: int = 0, is_whole: bool = True) -> None:
         """Note a sequence of a load, and if not all of its records could be sent."""
-        change = "UPDATE loads SET sequence = max(sequence, ?), is_whole = is_whole AND ? WHERE number = ?"
-        with self._errors():
-            self._execute(change, [sequence, is_whole, load])
-
-    def read_load(self, load: int) -> tuple[int, bool]:
-        """Return the greatest sequence of a load, and whether all of its records were sent."""
-        with self._errors():
-            find = "SELECT sequence, is_whole FROM loads WHERE number = ?"
-            sequence, is_whole = self._execute(find, [load]).fetchone()
-        return sequence, bool(is_whole)
+        self._execute(_NOTE_LOAD, sequence, is_whole, load)
 
     def end_load(self, table: int, version: str) -> None:
         """Note which version of a table ended last."""
-        with self._errors():
-            change = "UPDATE tables SET ended_version = ? WHERE number = ?"
-            self._execute(change, [version, table])
+        self._execute("UPDATE tables SET ended_version = ? WHERE number = ?", version, table)
 
     def count_gone(self, table: int, load: int) -> tuple[int, int]:
         """Return how many rows of a table were not in a load nor in a later one, and its rows."""
-        with self._errors():
-            (rows,) = self._execute(
-                "SELECT count(*) FROM entries WHERE table_number = ? AND kind <> 1", [table]
-            ).fetchone()
-            (gone,) = self._execute(
-                f"SELECT count(*) {_GONE} AND kind <> 1",
-                [table, load],
-            ).fetchone()
+        live = "SELECT count(*) FROM entries WHERE table_number = ? AND kind <> 1"
+        ((gone,),) = self._execute(f"{live} AND load < ?", table, load)
+        ((rows,),) = self._execute(live, table)
         return gone, rows
 
     def gone(self, table: int, load: int, size: int) -> Iterator[list[tuple[str, int]]]:
         """Yield the rows that were not in a load nor in a later one: keys and sequences, in lists."""
-        find = f"SELECT key, sequence {_GONE} AND key > ? ORDER BY key LIMIT ?"
         last = ""
-        while True:
-            with self._errors():
-                rows = self._execute(find, [table, load, last, size]).fetchall()
-            if not rows:
-                return
+        while rows := self._execute(_GONE, table, load, last, size):
             last = rows[-1][0]
             yield rows
 
     # Entries
 
-    def find(self, table: int, keys: Sequence[str]) -> dict[str, Entry]:
-        """Return the entries of some rows of a table, of those that have one."""
-        if not keys:
-            return {}
-        with self._errors():
-            found = self._execute(_FIND, [encode_exactly(keys).decode(), table]).fetchall()
-        return {key: Entry(digest, kind, bool(known)) for key, digest, kind, known in found}
+    def find(self, table: int, keys: Sequence[str]) -> dict[str, tuple[str, bytes, int, int]]:
+        """Return the entries of those rows of a table that have one, by key.
+
+        Each is the key, the digest, the kind, and whether it is acknowledged.
+        """
+        found = self._execute(_FIND, encode_exactly(keys).decode(), table) if keys else []
+        return {row[0]: row for row in found}
 
     def see(self, table: int, load: int, keys: Iterable[str]) -> None:
         """Note that some rows are in a load."""
         change = "UPDATE entries SET load = ? WHERE table_number = ? AND key = ? AND load < ?"
-        with self._errors():
-            rows = ((load, table, key, load) for key in keys)
-            self._connection.executemany(change, rows)
+        self._execute_many(change, ((load, table, key, load) for key in keys))
 
     def post(self, rows: Iterable[tuple[int, str, bytes, int, int, int]]) -> int:
         """Replace the entries of rows that are about to be posted; return the number of the post.
 
         ``rows`` has of each its table, key, digest, sequence, kind and load.
         """
-        with self._errors():
-            number = self._execute("INSERT INTO posts VALUES (NULL)").lastrowid or 0
-            self._connection.executemany(_POST, ((*row[:4], number, *row[4:]) for row in rows))
+        self._execute("INSERT INTO posts VALUES (NULL)")
+        ((number,),) = self._execute("SELECT last_insert_rowid()")
+        self._execute_many(_POST % number, rows)
         self.commit()
-        return number
+        return int(number)
 
     def acknowledge(self, post: int) -> None:
         """Let the entries of a post count."""
-        with self._errors():
-            self._execute("DELETE FROM posts WHERE number = ?", [post])
+        self._execute("DELETE FROM posts WHERE number = ?", post)
 
     def refuse(self, table: int, key: str, sequence: int) -> None:
         """Remove the digest of a version that was not taken."""
-        change = (
-            "UPDATE entries SET digest = x'' WHERE table_number = ? AND key = ? AND sequence = ?"
-        )
-        with self._errors():
-            self._execute(change, [table, key, sequence])
+        self._execute(_REFUSE, table, key, sequence)
+
+    def forget(self, name: str) -> None:
+        """Remove all of a table."""
+        names = dict(self._execute("SELECT name, number FROM tables"))
+        if name not in names:
+            raise UnchangedFileError(
+                f"skip_unchanged: {self._path} has no table {name!r}; it has: {', '.join(names)}"
+            )
+        self._remove(names[name])
+
+    def _remove(self, table: int) -> None:
+        self._execute("DELETE FROM entries WHERE table_number = ?", table)
+        self._execute("DELETE FROM loads WHERE table_number = ?", table)
+        self._execute("DELETE FROM tables WHERE number = ?", table)
 
     def commit(self) -> None:
         """Return once all is on disk."""
@@ -251,32 +233,18 @@ class RowStore:
             with self._errors():
                 self._connection.commit()
 
-    def forget(self, name: str) -> int:
-        """Remove all of a table; return how many rows that were.
-
-        Raises:
-            UnchangedFileError: It has no such table.
-        """
-        with self._errors():
-            names = dict(self._execute("SELECT name, number FROM tables"))
-            if name not in names:
-                raise UnchangedFileError(
-                    f"skip_unchanged: {self._path} has no table {name!r}; it has: {', '.join(names)}"
-                )
-            count = self._remove(names[name])
-        self.commit()
-        return count
-
-    def _remove(self, table: int) -> int:
-        count = self._execute("DELETE FROM entries WHERE table_number = ?", [table]).rowcount
-        self._execute("DELETE FROM loads WHERE table_number = ?", [table])
-        self._execute("DELETE FROM tables WHERE number = ?", [table])
-        return count
-
     def close(self) -> None:
         """Commit, and let another run have the file."""
         with self._closing:
             self.commit()
+
+    def _execute(self, statement: str, *values: object) -> list[Any]:
+        with self._errors():
+            return self._connection.execute(statement, values).fetchall()
+
+    def _execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        with self._errors():
+            self._connection.executemany(statement, rows)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -322,10 +290,10 @@ def forget(path: str, table: str | None) -> str:
     if table is not None:
         store = RowStore(path, {})
         try:
-            count = store.forget(table)
+            store.forget(table)
         finally:
             store.close()
-        return f"{count:,} rows of table {table!r} are forgotten: they are sent again."
+        return f"Table {table!r} is forgotten: its rows are sent again."
     descriptor = lock(path)
     try:
         for end in ("", "-wal", "-shm"):  # without the file itself, the others are void

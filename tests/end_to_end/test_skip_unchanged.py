@@ -363,7 +363,7 @@ def test_a_disk_that_is_full_ends_the_run_before_the_post(
     connect = sqlite3.connect
 
     def full(*args: Any, **more: Any) -> sqlite3.Connection:
-        connection = connect(*args, **more)
+        connection: sqlite3.Connection = connect(*args, **more)
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages}")
         return connection

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from target_stitch_import.unchanged.store import DELETED, LIVE, RETURNED, Entry, RowStore
+from target_stitch_import.unchanged.store import DELETED, LIVE, RETURNED, RowStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,10 +29,17 @@ def post(store: RowStore, digest: bytes, sequence: int, kind: int = LIVE, load: 
     return store.post([(table, KEY, digest, sequence, kind, load)])
 
 
+class Entry(NamedTuple):
+    digest: bytes
+    kind: int
+    is_acknowledged: bool
+
+
 def entry(store: RowStore) -> Entry:
     """Return what is remembered of the row."""
     table, _ = store.table("orders", ["id"])
-    return store.find(table, [KEY, "[2]"])[KEY]
+    _, digest, kind, is_acknowledged = store.find(table, [KEY, "[2]"])[KEY]
+    return Entry(digest, kind, bool(is_acknowledged))
 
 
 def test_a_version_counts_once_it_is_acknowledged(store: RowStore) -> None:
@@ -100,7 +107,7 @@ def test_a_row_that_is_older_than_its_delete_stays_deleted(store: RowStore) -> N
 def test_rows_that_are_gone_are_those_of_older_loads(store: RowStore) -> None:
     # given rows of two loads, one that is deleted, and one whose delete was not acknowledged
     table, _ = store.table("orders", ["id"])
-    first, second = store.load(table, "1") or 0, store.load(table, "2") or 0
+    first, second = store.begin_load(table, "1"), store.begin_load(table, "2")
     rows = [
         (table, "[1]", b"a", 1, LIVE, first),
         (table, "[2]", b"a", 1, LIVE, second),
