@@ -207,6 +207,14 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "that every record becomes a new row.",
     ),
     th.Property(
+        "process_activate_version_messages",
+        th.BooleanType,
+        default=True,
+        title="Process ACTIVATE_VERSION messages",
+        description="Whether ACTIVATE_VERSION messages of the tap are applied: Stitch then hides "
+        "all other versions of the table's rows.",
+    ),
+    th.Property(
         "skip_unchanged",
         th.StringType(min_length=1),
         title="File of unchanged rows",
@@ -237,14 +245,6 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         title="Most deletes at once",
         description="The share of a table's rows that one load may delete, with detect_deletes; "
         "more ends the run.",
-    ),
-    th.Property(
-        "process_activate_version_messages",
-        th.BooleanType,
-        default=True,
-        title="Process ACTIVATE_VERSION messages",
-        description="Whether ACTIVATE_VERSION messages of the tap are applied: Stitch then hides "
-        "all other versions of the table's rows.",
     ),
 ).to_dict()
 

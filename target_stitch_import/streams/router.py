@@ -111,15 +111,14 @@ class Router:
         config, name = self._target.config, stream.name
         keys = [] if config["load_method"] == "append-only" else stream.key_properties
         bookmarks = stream.bookmark_properties
-        only_types = config["schema_checks"] == "types"
-        judged = without_checks(stream.schema, keys) if only_types else stream.schema
         sink = self._sinks.get(name)
-        if isinstance(sink, StitchSink) and sink.matches(judged, keys, bookmarks):
+        if isinstance(sink, StitchSink) and sink.matches(stream.schema, keys, bookmarks):
             return sink
         decimals = config["endpoint"] == "batch" and config["decimals"] == DECIMAL
         posted = posted_schema(stream.schema, keys, decimals=decimals)
-        if only_types:
-            posted = without_checks(posted, keys)
+        judged = stream.schema
+        if config["schema_checks"] == "types":
+            posted, judged = without_checks(posted, keys), without_checks(judged, keys)
         table = self._table(name)
         table.describe(self._target.logger, keys, column_types(posted))
         unchanged = self._pipeline.unchanged
@@ -127,12 +126,13 @@ class Router:
         return StitchSink(
             self._target,
             name,
-            judged,
+            stream.schema,
             keys,
             bookmark_properties=bookmarks,
             table=table,
             pipeline=self._pipeline,
             body_format=body_format(config, name, declared, keys, bookmarks),
+            judged=judged,
             posted=posted,
             edits=EditOptions(
                 normalize=config["normalize_datetimes"],

@@ -46,6 +46,7 @@ class StitchSink(Sink):
         table: Table,
         pipeline: Pipeline,
         body_format: BodyFormat,
+        judged: dict[str, Any],
         posted: Mapping[str, Any],
         edits: EditOptions,
         timestamps: TimestampReader,
@@ -53,10 +54,12 @@ class StitchSink(Sink):
     ) -> None:
         """Load ``table`` with records of a draft 4 ``schema``, written in a ``body_format``.
 
-        They are edited to fit the ``posted`` schema, as ``edits`` says. ``by_bookmark`` gives them
-        their sequences, where their times do not.
+        What of it is ``judged`` has to hold for them. They are edited to fit the ``posted`` schema,
+        as ``edits`` says. ``by_bookmark`` gives them their sequences, where their times do not.
         """
-        super().__init__(target, stream_name, schema, key_properties)
+        copied = {**schema, "properties": {**schema["properties"]}}
+        super().__init__(target, stream_name, copied, key_properties)
+        self.schema = judged  # the SDK has removed _sdc_deleted_at from the copy
         self.bookmark_properties = bookmark_properties
         self.table = table
         self._pipeline = pipeline

@@ -25,6 +25,7 @@ GROUPS: Final = {
     "validate_records": "Values and types",
     "on_invalid_record": "Records that don't fit",
     "sequence_source": "Tables",
+    "skip_unchanged": "Fewer rows",
     "stream_maps": "Stream maps and flattening",
 }
 """The groups, by the first setting of each; the ones behind it in --about belong to it, too."""

@@ -6,13 +6,15 @@ import json
 import os
 import re
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from target_stitch_import.emulator import read_table
 from tests.support.mariadb import DATABASE, PASSWORD, USER, has_mariadb, running_mariadb
-from tests.support.recipes import Recipe, quarantined, tap_output
+from tests.support.recipes import QUARANTINE, Recipe, quarantined, tap_output
+from tests.support.running import piped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,6 +148,7 @@ COLUMNS = {
     "document": ("json", """'{"a": 1.10}'"""),
     "words": ("text", "'é🙂'"),
 }
+ZEROS = ("zero_day", "zero_at", "zero_stamp", "no_month")
 OF_QUERIES = {
     "amount": "-1E-18",
     "big": 18446744073709551615,
@@ -174,7 +177,9 @@ OF_THE_BINLOG = {
 }
 
 
-def test_values_are_written_by_the_tap_as_the_page_says(mariadb: MariaDB, tmp_path: Path) -> None:
+def test_values_are_written_by_the_tap_and_arrive_as_the_page_says(
+    mariadb: MariaDB, emulator: Emulator, tmp_path: Path
+) -> None:
     # Given a row of a table of many types
     types = ", ".join(f"{name} {kind}" for name, (kind, _) in COLUMNS.items())
     values = ", ".join(value for _, value in COLUMNS.values())
@@ -192,3 +197,31 @@ def test_values_are_written_by_the_tap_as_the_page_says(mariadb: MariaDB, tmp_pa
     first, second = (line["record"] for line in lines if line["type"] == "RECORD")
     assert first == {"id": 1, **OF_QUERIES}
     assert second == {"id": 2, **OF_THE_BINLOG}
+
+    # And when the target loads that, the row with zero dates is set aside
+    to_emulator = {"token": "any", "api_url": emulator.url}
+    path = str(tmp_path / QUARANTINE)
+    aside = {**to_emulator, "on_invalid_record": "quarantine", "quarantine_path": path}
+    run = piped(aside, tmp_path, written)
+    assert run.exit_code == 0, run.stderr
+    assert [row["id"] for row in rows(emulator, "samples")] == [2]
+    (refused,) = quarantined(tmp_path)
+    assert refused["record"]["zero_at"] == "0000-00-00 00:00:00"
+    assert "is not a valid date-time" in refused["error"]
+
+    # And with the setting that the page names they are null; all else arrives as it was written
+    run = piped({**to_emulator, "on_invalid_datetime": "null"}, tmp_path, written)
+    assert run.exit_code == 0, run.stderr
+    arrived = {row["id"]: arrived_values(row) for row in rows(emulator, "samples")}
+    assert arrived == {
+        1: {"id": 1, **OF_QUERIES, **dict.fromkeys(ZEROS)},
+        2: {"id": 2, **OF_THE_BINLOG},
+    }
+
+
+def arrived_values(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of the table in a row, decimals as they are written."""
+    values = {name: row[name] for name in ("id", *COLUMNS)}
+    return {
+        name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,8 @@ PROPERTIES: list[tuple[str, Any, Any, Any]] = [
     ("condition", {"if": {"type": "integer"}, "then": {"minimum": 3}}, 3, 2),
     ("38 digits", {"multipleOf": 1e-38}, Decimal("0.12345678901234567890123456789012345678"), None),
     ("a bound as a decimal", {"type": "number", "maximum": 10.5}, 10.5, 10.500000001),
-    ("a format", {"type": "string", "format": "date-time"}, "not a date", 5),
+    ("a date-time", {"type": "string", "format": "date-time"}, "2024-03-01", "not a date"),
+    ("a format", {"type": "string", "format": "email"}, "not an email", 5),
     ("nested", {"type": "object", "properties": {"n": {"type": "integer"}}}, {"n": 1}, {"n": "1"}),
 ]
 
@@ -154,3 +156,197 @@ def test_a_record_that_no_request_can_hold_is_refused(service: Service) -> None:
     # then it is named and refused
     assert 'with key {"id":1}: it makes a request of 20,000,' in str(error)
     assert service.requests == []
+
+
+@pytest.mark.parametrize(
+    "text_format", ["date", "time", "email", "hostname", "ipv4", "ipv6", "uri", "uuid", "regex"]
+)
+def test_formats_that_mean_nothing_to_a_destination_are_left_out(
+    text_format: str, emulator: Emulator, service: Service, tmp_path: Path
+) -> None:
+    # given a text of a format that it does not have, at the top and within
+    declared = {"type": "string", "format": text_format, "title": "T"}
+    columns = {"id": {"type": "integer"}, "v": declared, "list": {"items": declared}}
+    row = {"id": 1, "v": "not that", "list": ["nor that"]}
+    lines = tap_output(schema(properties=columns), record(row))
+    # when it is loaded
+    assert piped(service.config(), tmp_path, lines).exit_code == 0
+    # then it is posted without the format
+    plain = {"type": "string", "title": "T"}
+    posted = service.requests[0].batch["schema"]["properties"]
+    assert posted == {"id": {"type": "integer"}, "v": plain, "list": {"items": plain}}
+    # and a service that would check the format takes it
+    run = piped({"token": "any", "api_url": emulator.url}, tmp_path, lines)
+    assert run.exit_code == 0, run.stderr
+    assert read_table(emulator.database, "orders") == [row]
+
+
+def test_a_decimal_of_the_sdk_is_posted_as_one_of_stitch(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    # given a tap on the SDK that writes decimals as texts
+    columns = {
+        "id": {"type": "integer"},
+        "v": {"type": ["null", "string"], "format": "x-singer.decimal"},
+    }
+    lines = tap_output(schema(properties=columns), record({"id": 1, "v": "0.10"}))
+    # when it is loaded by the default settings
+    run = piped({"token": "any", "api_url": emulator.url}, tmp_path, lines)
+    # then the table has a decimal
+    assert run.exit_code == 0, run.stderr
+    assert read_table(emulator.database, "orders") == [{"id": 1, "v": Decimal("0.10")}]
+
+
+@pytest.mark.parametrize("declared", [{"type": "object"}, {"properties": {}}, {}])
+def test_a_stream_without_properties_is_loaded(
+    declared: dict[str, Any], emulator: Emulator, service: Service, tmp_path: Path
+) -> None:
+    # given a schema that names nothing, not even the key, as tap-mongodb and tap-dynamodb write it
+    line = json.dumps(
+        {"type": "SCHEMA", "stream": "orders", "schema": declared, "key_properties": ["_id"]}
+    )
+    rows: list[dict[str, Any]] = [
+        {"_id": "a", "n": 1},
+        {"_id": "b", "at": "2024-03-01", "o": {"x": [1, None]}},
+    ]
+    lines = tap_output(line, *map(record, rows), record({"_id": "a", "n": 2}))
+    # when it is loaded
+    run = piped({"token": "any", "api_url": emulator.url}, tmp_path, lines)
+    assert run.exit_code == 0, run.stderr
+    # then each key is a row, and what no schema names is as it was written
+    found = {row["_id"]: row for row in read_table(emulator.database, "orders")}
+    assert found["a"]["n"] == 2
+    assert (found["b"]["at"], found["b"]["o"]) == ("2024-03-01", {"x": [1, None]})
+    # and the key is posted in the schema, with nothing said of its type
+    assert piped(service.config(), tmp_path, lines).exit_code == 0
+    assert service.requests[0].batch["schema"]["properties"] == {"_id": {}}
+
+
+CHECKED = {
+    "id": {"type": "integer", "minimum": 0},
+    "name": {"type": ["null", "string"], "maxLength": 4, "minLength": 1, "pattern": "^[a-z]+$"},
+    "kind": {"type": "string", "enum": ["a", "b"]},
+    "n": {"type": "number", "minimum": 0, "maximum": 5, "multipleOf": 0.5},
+    "list": {"type": "array", "items": {"type": "integer", "enum": [1]}, "uniqueItems": True},
+    "o": {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]},
+}
+TYPED = {
+    "id": {"type": "integer"},
+    "name": {"type": ["null", "string"]},
+    "kind": {"type": "string"},
+    "n": {"type": "number"},
+    "list": {"type": "array", "items": {"type": "integer"}},
+    "o": {"type": "object", "properties": {"x": {"type": "string"}}},
+}
+BREAKS = {"id": -1, "name": "LONGER THAN 4", "kind": "c", "n": 7.3, "list": [2, 2], "o": {}}
+
+
+def declared_checks() -> str:
+    """Return the SCHEMA of a stream whose columns are judged, and required, more than typed."""
+    declared = {"type": "object", "properties": CHECKED, "required": ["id", "kind", "missing"]}
+    line = {"type": "SCHEMA", "stream": "orders", "schema": declared, "key_properties": ["id"]}
+    return json.dumps(line)
+
+
+def test_with_schema_checks_types_only_types_are_posted_and_checked(
+    emulator: Emulator, service: Service, tmp_path: Path
+) -> None:
+    # given a record that breaks every rule of its schema but the types
+    lines = tap_output(declared_checks(), record(BREAKS))
+    types = {"schema_checks": "types"}
+    # when it is loaded with schema_checks: types
+    run = piped(service.config(**types), tmp_path, lines)
+    # then the posted schema has the types and the key
+    assert run.exit_code == 0, run.stderr
+    posted = service.requests[0].batch["schema"]
+    assert posted == {"type": "object", "properties": TYPED, "required": ["id"]}
+    # and a service that checks the schema takes the record
+    run = piped({"token": "any", "api_url": emulator.url, **types}, tmp_path, lines)
+    assert run.exit_code == 0, run.stderr
+    assert read_table(emulator.database, "orders") == [{**BREAKS, "n": Decimal("7.3")}]
+    # and one that breaks a type is refused
+    bad = tap_output(declared_checks(), record({**BREAKS, "name": 5}))
+    run = piped(service.config(**types), tmp_path, bad)
+    assert run.exit_code == 1
+    assert "#/name: expected: null, string, found: integer" in run.last_line
+
+
+@pytest.mark.parametrize(
+    ("broken", "advice"),
+    [
+        ({"name": "longer"}, "schema_checks"),
+        ({"kind": "c"}, "schema_checks"),
+        ({"n": 7}, "schema_checks"),
+        ({"o": {}}, "schema_checks"),
+        ({"n": "7"}, "the tap's schema is wrong there"),
+        ({"list": [None]}, "the tap's schema is wrong there"),
+    ],
+)
+def test_a_record_that_breaks_its_schema_is_refused_with_what_to_do(
+    broken: dict[str, Any], advice: str, service: Service, tmp_path: Path
+) -> None:
+    # given a record that breaks a rule, or a type
+    good = {"id": 1, "name": "ab", "kind": "a", "n": 1, "list": [1], "o": {"x": ""}}
+    lines = tap_output(schema(properties=CHECKED), record({**good, **broken}))
+    # when it is loaded by the default
+    run = piped(service.config(), tmp_path, lines)
+    # then the message names the column, and the setting or that the schema is wrong
+    assert run.exit_code == 1
+    assert f"#/{next(iter(broken))}" in run.last_line
+    assert advice in run.last_line
+
+
+def test_streams_of_one_schema_share_a_batch_of_their_table_with_schema_checks_types(
+    service: Service, tmp_path: Path
+) -> None:
+    # given two streams with one schema, which a stream map puts into one table, and which take turns
+    columns = {"id": {"type": "integer"}, "name": {"type": "string", "maxLength": 1}}
+    config = service.config(
+        schema_checks="types",
+        stream_maps={name: {"__alias__": "all"} for name in ("orders", "items")},
+    )
+    lines = [schema(properties=columns), schema("items", columns)]
+    for place in range(10):
+        stream = ["orders", "items"][place % 2]
+        lines += [schema(stream, columns), record({"id": place, "name": "long"}, stream)]
+    # when they are loaded
+    run = piped(config, tmp_path, tap_output(*lines))
+    # then all records are in one batch
+    assert run.exit_code == 0, run.stderr
+    assert [len(request.records) for request in service.requests] == [10]
+
+
+def test_a_change_of_key_properties_or_types_is_warned_of_before_it_is_posted(
+    service: Service, tmp_path: Path
+) -> None:
+    # given a stream whose column gets another type, and that later gets another key
+    text = {"id": {"type": "integer"}, "v": {"type": "string"}}
+    number = {"id": {"type": "integer"}, "v": {"type": ["null", "number"]}}
+    lines = [
+        *[schema(properties=text), record({"id": 1, "v": "a"})],
+        *[schema(properties=number), record({"id": 2, "v": 1.5})],
+        *[schema(properties=number, keys=["id", "v"]), record({"id": 3, "v": 1.5})],
+    ]
+    # when it is loaded
+    run = piped(service.config(), tmp_path, tap_output(*lines))
+    # then each is warned of once, with what it was, and what Stitch does
+    assert run.exit_code == 0, run.stderr
+    types = "have number in column 'v' now, and had string. Stitch splits a column"
+    keys = 'have key properties ["id","v"] now, and had ["id"]. Stitch stops loading a table'
+    assert (run.stderr.count(types), run.stderr.count(keys)) == (1, 1)
+    assert run.stderr.count("WARNING") == 2
+
+
+def test_a_schema_that_only_permits_null_or_grows_is_not_warned_of(
+    service: Service, tmp_path: Path
+) -> None:
+    # given a stream whose column may be null from some time on, and that gets a column
+    columns = {"id": {"type": "integer"}, "v": {"type": "string"}}
+    wider = {**columns, "v": {"type": ["null", "string"]}, "new": {"type": "number"}}
+    lines = [schema(properties=columns), record({"id": 1, "v": "a"})]
+    lines += [schema(properties=wider), record({"id": 2, "v": None})]
+    # when it is loaded
+    run = piped(service.config(), tmp_path, tap_output(*lines))
+    # then nothing is said
+    assert run.exit_code == 0
+    assert "WARNING" not in run.stderr

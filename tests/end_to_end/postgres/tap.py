@@ -1,7 +1,7 @@
-"""What the tap makes of PostgreSQL's values, said in PostgreSQL's own words.
+"""What the tap makes of PostgreSQL's values, and what arrives, said in PostgreSQL's own words.
 
-Each entry is a change that the tap makes, not the target: the column, and the SQL expression whose
-value it writes in the place of the column's. What has no entry, it writes as PostgreSQL says it.
+Each entry is a change: the column, and the SQL expression whose value stands in the place of the
+column's. What has no entry, the tap writes as PostgreSQL says it, and arrives so.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ _ISO: Final = (
 )
 _CLOCK: Final = """to_char({0}, CASE WHEN extract(microseconds FROM {0})::bigint % 1000000 = 0
     THEN 'HH24:MI:SS' ELSE 'HH24:MI:SS.US' END)"""
+_UTC: Final = """to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || 'Z'"""
+_UTC_IF_OLD: Final = (
+    f"CASE WHEN {{0}}::text ~ '[+-][0-9]+:[0-9]+:[0-9]+$' THEN {_UTC} ELSE {{1}} END"
+)
 _NUMBER: Final = "CASE WHEN {0} NOT IN ('NaN', 'Infinity', '-Infinity') THEN {0}{1} END"
 
 OF_QUERIES: Final = {
@@ -59,4 +63,20 @@ OF_THE_LOG: Final = {
     "bigs": "bigs::text",
     "decimals": "decimals::text",
     "feelings": "feelings::text",
+}
+
+ARRIVED_OF_QUERIES: Final = {
+    **OF_QUERIES,
+    # an offset with seconds becomes UTC; nothing else is changed by the target
+    **{name: _UTC_IF_OLD.format(name, OF_QUERIES[name]) for name in ("changed_at", "instant")},
+}
+
+ARRIVED_OF_THE_LOG: Final = {
+    **OF_THE_LOG,
+    # normalized: a T for the space, and UTC where no zone is written
+    **{
+        name: _UTC_IF_OLD.format(name, f"replace({name}::text, ' ', 'T')")
+        for name in ("changed_at", "instant")
+    },
+    "local": "replace(local::text, ' ', 'T') || 'Z'",
 }
