@@ -83,12 +83,7 @@ def create_unchanged(config: Mapping[str, Any], *, dry_run: bool) -> UnchangedRo
         "endpoint": config["endpoint"],
         "set of stream maps": sha256(encode_sorted(maps)).hexdigest(),
     }
-    return UnchangedRows(
-        RowStore(path, made_for, changes=not dry_run),
-        ignored=config["skip_unchanged_ignore"],
-        detects_deletes=config["detect_deletes"],
-        max_delete_share=config["max_delete_share"],
-    )
+    return UnchangedRows(RowStore(path, made_for, changes=not dry_run), config)
 
 
 def create_quarantine(config: Mapping[str, Any], source: IO[Any]) -> Quarantine | None:

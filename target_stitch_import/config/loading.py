@@ -84,7 +84,11 @@ def _find_errors(config: dict[str, Any], logger: logging.Logger) -> list[str]:
     if isinstance(url := config.get("api_url"), str) and (reason := find_url_error(url)):
         errors.append(f"api_url: {reason}")
     errors += _find_push_errors(config, logger)
-    errors += _find_delete_errors(config)
+    by_key = config.get("sequence_source") == "replication_key"
+    if config.get("detect_deletes") and (by_key or "skip_unchanged" not in config):
+        errors.append(
+            "detect_deletes: needs skip_unchanged, and a sequence_source other than 'replication_key'"
+        )
     if config.get("on_invalid_record") == "quarantine":
         if "quarantine_path" not in config:
             errors.append("quarantine_path: must be set with on_invalid_record 'quarantine'")
@@ -92,18 +96,6 @@ def _find_errors(config: dict[str, Any], logger: logging.Logger) -> list[str]:
         logger.warning(
             "Settings quarantine_path and max_quarantined have no effect while on_invalid_record is "
             "'fail'."
-        )
-    return errors
-
-
-def _find_delete_errors(config: Mapping[str, Any]) -> list[str]:
-    errors = []
-    if config.get("detect_deletes") and "skip_unchanged" not in config:
-        errors.append("detect_deletes: needs skip_unchanged, which remembers the rows")
-    if config.get("detect_deletes") and config.get("sequence_source") == "replication_key":
-        errors.append(
-            "detect_deletes: can't be used with sequence_source 'replication_key': a delete has no "
-            "value of it, and a row that returns may have an old one"
         )
     return errors
 

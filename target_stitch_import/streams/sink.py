@@ -202,7 +202,7 @@ class StitchSink(Sink):
     def _end_load(self, rows: TableRows, version: int, position: int) -> None:
         """Send the deletes of a load, if one ends here, between what came before and comes behind."""
         name = self.table.name
-        if not self._pipeline.unchanged or not self._pipeline.unchanged.detects_deletes:
+        if not rows.detects_deletes:
             text = (
                 "have versions, which skip_unchanged leaves out: without detect_deletes, rows that "
                 "are gone from the source stay in Stitch."
@@ -214,7 +214,7 @@ class StitchSink(Sink):
             return
         self._deliver()
         if is_whole:
-            schema = rows.deletes_schema(self._posted)
+            schema = rows.deletes_schema()
             described = msgspec.structs.replace(self.described, schema=Raw(encode_exactly(schema)))
             form = body_format(self.config, name, schema, self.key_properties, [])
             sequence = self.table.sequencer.next_delete(greatest)

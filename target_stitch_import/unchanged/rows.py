@@ -37,11 +37,11 @@ class RowVersion:
 
     table: _Table
     key: str
-    digest: bytes
     sequence: int
+    digest: bytes
     position: int
-    kind: int
-    load: int
+    kind: int = LIVE
+    load: int = 0
     is_refused: bool = False
 
 
@@ -60,23 +60,10 @@ class _Table:
 class UnchangedRows:
     """What is remembered of the rows of all tables with keys."""
 
-    def __init__(
-        self,
-        store: RowStore,
-        *,
-        ignored: Sequence[str] = (),
-        detects_deletes: bool = False,
-        max_delete_share: float = 0.5,
-    ) -> None:
-        """Compare rows without the ``ignored`` columns with those of the ``store``.
-
-        With ``detects_deletes``, find rows that are gone; more than ``max_delete_share`` of a table
-        is a mistake.
-        """
+    def __init__(self, store: RowStore, settings: Mapping[str, Any]) -> None:
+        """Compare rows with those of the ``store``, as the target's ``settings`` say."""
         self._store = store
-        self._ignored = {*ignored, _ALWAYS_IGNORED}
-        self.detects_deletes = detects_deletes
-        self._max_delete_share = max_delete_share
+        self._settings = settings
         self._tables: dict[str, _Table] = {}
         self._posts: dict[int, tuple[int, Sequence[RowVersion]]] = {}
         """By the number of a batch, the number of its post in the store, and its rows."""
@@ -91,13 +78,14 @@ class UnchangedRows:
         table = self._tables.get(name)
         if table is None or table.number != number:
             table = self._tables[name] = _Table(number, ended)
-        reader = _RowReader(schema, key_names, self._ignored, is_transit=is_transit)
-        return TableRows(self._store, table, reader, self)
+        return TableRows(
+            self._store, self._settings, table, schema, key_names, is_transit=is_transit
+        )
 
     def declared_schema(self, schema: dict[str, Any], key_names: Sequence[str]) -> dict[str, Any]:
         """Return the schema to post with records; those of returned rows have a column more."""
         columns = schema["properties"]
-        if not key_names or not self.detects_deletes:
+        if not key_names or not self._settings["detect_deletes"]:
             return schema
         if "null" in declared_types(columns.get(DELETED_AT, {"type": []})):
             return schema
@@ -143,30 +131,34 @@ class UnchangedRows:
                 if row.table.newest.get(row.key) is row:
                     del row.table.newest[row.key]
 
-    def check_share(self, table_name: str, gone: int, rows: int) -> None:
-        """Return if so many rows of a table may be deleted at once.
-
-        Raises:
-            InputError: They are too many.
-        """
-        if gone > self._max_delete_share * rows:
-            raise InputError(
-                f"{gone:,} of {rows:,} rows of table {table_name!r} were not in the load that ended, "
-                f"and max_delete_share permits {self._max_delete_share:g} of them to be deleted at once. "
-                "Check the tap's selection; if they are gone indeed, run once with max_delete_share 1"
-            )
-
 
 class TableRows:
     """Compares the rows of one table, as they come with one schema."""
 
     def __init__(
-        self, store: RowStore, table: _Table, reader: _RowReader, rows: UnchangedRows
+        self,
+        store: RowStore,
+        settings: Mapping[str, Any],
+        table: _Table,
+        schema: Mapping[str, Any],
+        key_names: Sequence[str],
+        *,
+        is_transit: bool,
     ) -> None:
         self._store = store
+        self.detects_deletes: bool = settings["detect_deletes"]
+        self._max_delete_share: float = settings["max_delete_share"]
         self._table = table
-        self._reader = reader
-        self._rows = rows
+        self._schema = schema
+        self._key_names = key_names
+        self._ignored = {*settings["skip_unchanged_ignore"], _ALWAYS_IGNORED} - {*key_names}
+        self._is_transit = is_transit
+        described = encode_sorted([schema, *key_names])
+        self._start = blake2b(described, digest_size=16).digest()
+        """Of what a digest is made of: the same data under another schema is another version."""
+        columns = schema["properties"]
+        self._times = {name for name in key_names if columns[name].get("format") == DATE_TIME}
+        self._timestamps = TimestampReader()
 
     def claim(self, stream: str, table_name: str) -> None:
         """Let a stream load the table.
@@ -174,7 +166,7 @@ class TableRows:
         Raises:
             InputError: Another one does, and deletes can't be detected.
         """
-        if self._rows.detects_deletes and self._table.stream not in (None, stream):
+        if self.detects_deletes and self._table.stream not in (None, stream):
             raise InputError(
                 f"streams {self._table.stream!r} and {stream!r} load table {table_name!r} both, and a "
                 "row is not deleted because one of them has it no longer: set detect_deletes to false"
@@ -188,7 +180,7 @@ class TableRows:
         of that is acknowledged, as the last one that was.
         """
         load, table = self.load(block.version), self._table
-        read = self._reader.read(block.records)
+        read = self._read(block.records)
         entries = self._store.find(
             table.number, [key for key, _ in read if key not in table.newest]
         )
@@ -210,9 +202,9 @@ class TableRows:
                     seen.append(key)
                     continue
             if kind != LIVE:
-                kind, records[place] = RETURNED, self._reader.as_returned(records[place])
+                kind, records[place] = RETURNED, self._as_returned(records[place])
             sequence, position = block.sequences[place], block.positions[place]
-            row = RowVersion(table, key, digest, sequence, position, kind, load)
+            row = RowVersion(table, key, sequence, digest, position, kind, load)
             table.newest[key] = kept[place] = row
         if load:
             self._store.see(table.number, load, seen)
@@ -224,7 +216,7 @@ class TableRows:
 
     def load(self, version: int | None) -> int:
         """Return the number of a version's load, which begins with its first record; or 0."""
-        if not self._rows.detects_deletes:
+        if not self.detects_deletes:
             return 0
         loads = self._table.loads
         if version not in loads:
@@ -247,9 +239,9 @@ class TableRows:
             return 0, 0, False
         return self._store.read_load(self._table.number, str(version))
 
-    def deletes_schema(self, posted: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the schema of deletes, where rows come with the ``posted`` one."""
-        keys = {name: posted["properties"][name] for name in self._reader.key_names}
+    def deletes_schema(self) -> dict[str, Any]:
+        """Return the schema of deletes."""
+        keys = {name: self._schema["properties"][name] for name in self._key_names}
         return {"type": "object", "properties": {**keys, DELETED_AT: DELETED_AT_SCHEMA}}
 
     def deletes(
@@ -261,25 +253,23 @@ class TableRows:
             InputError: They are too many.
         """
         number = self._table.number
-        self._rows.check_share(table_name, *self._store.count_gone(number, load))
+        count, of_all = self._store.count_gone(number, load)
+        if count > (share := self._max_delete_share) * of_all:
+            raise InputError(
+                f"{count:,} of {of_all:,} rows of table {table_name!r} were not in the load that ended, "
+                f"and max_delete_share permits {share:g} of them to be deleted at once. Check the tap's "
+                "selection; if they are gone indeed, run once with max_delete_share 1"
+            )
         now = datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
         for gone in self._store.gone(number, load, _DELETES):
+            records = [self._as_delete(key, now) for key, _ in gone]
+            sequences = [max(sequence, newest + 1) for _, newest in gone]
+            same = (_DIGEST_OF_DELETES, position, DELETED)
             rows = [
-                RowVersion(
-                    self._table,
-                    key,
-                    _DIGEST_OF_DELETES,
-                    max(sequence, at + 1),
-                    position,
-                    DELETED,
-                    0,
-                )
-                for key, at in gone
+                RowVersion(self._table, key, at, *same)
+                for (key, _), at in zip(gone, sequences, strict=True)
             ]
-            records = [self._reader.as_delete(row.key, now) for row in rows]
-            sequences = [row.sequence for row in rows]
             times, positions = [b""] * len(rows), [position] * len(rows)
-            self._table.newest.update((row.key, row) for row in rows)
             yield PreparedBlock(None, records, sequences, times, positions, entries=rows)
 
     def end_load(self, version: int) -> None:
@@ -287,39 +277,19 @@ class TableRows:
         self._table.ended_version = str(version)
         self._store.end_load(self._table.number, str(version))
 
+    # Records
 
-class _RowReader:
-    """Reads the key and the digest of records that are posted with one schema."""
-
-    def __init__(
-        self,
-        schema: Mapping[str, Any],
-        key_names: Sequence[str],
-        ignored: set[str],
-        *,
-        is_transit: bool,
-    ) -> None:
-        self.key_names = key_names
-        self._ignored = ignored - {*key_names}
-        self._is_transit = is_transit
-        described = encode_sorted([schema, *key_names])
-        self._start = blake2b(described, digest_size=16).digest()
-        """Of what a digest is made of: the same data under another schema is another version."""
-        columns = schema["properties"]
-        self._times = {name for name in key_names if columns[name].get("format") == DATE_TIME}
-        self._timestamps = TimestampReader()
-
-    def read(self, records: Sequence[bytes]) -> list[tuple[str, bytes]]:
+    def _read(self, records: Sequence[bytes]) -> list[tuple[str, bytes]]:
         """Return the key and the digest of each record."""
         read = []
-        (first, *others) = self.key_names
+        (first, *others) = self._key_names
         for record in records:
             data = decode_exactly(record)
             if self._is_transit:
                 data = decode_transit(data)
             key = data[first]
             if others or type(key) is not int:
-                values = [self._key_value(name, data[name]) for name in self.key_names]
+                values = [self._key_value(name, data[name]) for name in self._key_names]
                 key = encode_exactly(values).decode()
             else:
                 key = f"[{key}]"
@@ -339,7 +309,7 @@ class _RowReader:
             return format_timestamp(time_ns) if time_ns else value
         return value
 
-    def as_returned(self, record: bytes) -> bytes:
+    def _as_returned(self, record: bytes) -> bytes:
         """Return a record of a row that was deleted; one that says when it was stays as it is."""
         data = decode_exactly(record)
         if DELETED_AT in (decode_transit(data) if self._is_transit else data):
@@ -347,7 +317,7 @@ class _RowReader:
         text = b',"%s",null]' if self._is_transit else b',"%s":null}'
         return record.rstrip()[:-1] + text % DELETED_AT.encode()
 
-    def as_delete(self, key: str, time: str) -> bytes:
+    def _as_delete(self, key: str, time: str) -> bytes:
         """Return the record that deletes a row."""
-        values = dict(zip(self.key_names, decode_exactly(key.encode()), strict=True))
+        values = dict(zip(self._key_names, decode_exactly(key.encode()), strict=True))
         return encode_exactly({**values, DELETED_AT: time})

@@ -31,7 +31,7 @@ _TABLES: Final = """
 CREATE TABLE made_for (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE posts (number INTEGER PRIMARY KEY AUTOINCREMENT);
 CREATE TABLE tables (
-    number INTEGER PRIMARY KEY, name TEXT UNIQUE, key_names TEXT, ended_version TEXT
+    number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, key_names TEXT, ended_version TEXT
 );
 CREATE TABLE loads (
     number INTEGER PRIMARY KEY AUTOINCREMENT, table_number INTEGER, version TEXT, sequence INTEGER,
@@ -261,23 +261,18 @@ def lock(path: str) -> int:
     """Return the descriptor of a lock on the file at ``path``, which ends with the process.
 
     Raises:
-        UnchangedFileError: Another run has it, or it can't be made.
+        UnchangedFileError: Another run has it.
+        OSError: It can't be made.
     """
-    beside = f"{os.path.realpath(path)}.lock"
+    descriptor = os.open(f"{os.path.realpath(path)}.lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise UnchangedFileError(
-                f"skip_unchanged: {path} is in use by another run. Wait for its end; a file can "
-                "have one pipe only"
-            ) from None
-    except OSError as error:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
         raise UnchangedFileError(
-            f"skip_unchanged: the lock {beside} can't be made: {error}"
-        ) from error
+            f"skip_unchanged: {path} is in use by another run. Wait for its end; a file can have one "
+            "pipe only"
+        ) from None
     return descriptor
 
 
@@ -288,19 +283,15 @@ def forget(path: str, table: str | None) -> str:
         UnchangedFileError: The file can't be used, or has no such table.
     """
     if table is not None:
-        store = RowStore(path, {})
-        try:
+        with contextlib.closing(RowStore(path, {})) as store:
             store.forget(table)
-        finally:
-            store.close()
         return f"Table {table!r} is forgotten: its rows are sent again."
-    descriptor = lock(path)
     try:
+        descriptor = lock(path)
         for end in ("", "-wal", "-shm"):  # without the file itself, the others are void
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path + end)  # noqa: PTH108 - beside what may be a link
     except OSError as error:
         raise UnchangedFileError(f"skip_unchanged: {path} can't be removed: {error}") from error
-    finally:
-        os.close(descriptor)
+    os.close(descriptor)
     return f"{path} is removed: all rows are sent again."

@@ -204,18 +204,14 @@ def test_two_streams_of_one_table_are_refused(service: Service, deletes: dict[st
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"sequence_source": "replication_key"}, "can't be used with sequence_source"),
-        ({"skip_unchanged": None}, "needs skip_unchanged"),
-    ],
+    "change", [{"sequence_source": "replication_key"}, {"skip_unchanged": None}]
 )
 def test_settings_that_do_not_fit_are_refused(
-    service: Service, deletes: dict[str, Any], change: dict[str, Any], reason: str
+    service: Service, deletes: dict[str, Any], change: dict[str, Any]
 ) -> None:
     with pytest.raises(ConfigValidationError) as raised:
         loaded(service.config(**{**deletes, **change}), b"")
-    assert reason in raised.value.errors[0]
+    assert raised.value.errors[0].startswith("detect_deletes: needs skip_unchanged")
 
 
 def test_a_row_with_its_own_deleted_at_keeps_it(service: Service, deletes: dict[str, Any]) -> None:

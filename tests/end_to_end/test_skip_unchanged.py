@@ -352,7 +352,7 @@ def test_a_file_of_another_format_is_refused(service: Service, rows: dict[str, A
 
 def test_a_folder_that_is_missing_is_named(service: Service, tmp_path: Path) -> None:
     missing = {"skip_unchanged": str(tmp_path / "missing" / "rows.db")}
-    assert "can't be made" in failure(service, missing)
+    assert "can't be used" in failure(service, missing)
 
 
 def test_a_disk_that_is_full_ends_the_run_before_the_post(

@@ -129,7 +129,9 @@ def test_rows_that_are_gone_are_those_of_older_loads(store: RowStore) -> None:
 
 def test_a_table_with_other_keys_begins_anew(store: RowStore) -> None:
     store.acknowledge(post(store, b"a", 1))
+    before, _ = store.table("orders", ["id"])
     table, _ = store.table("orders", ["id", "at"])
+    assert table != before
     assert store.find(table, [KEY]) == {}
 
 
