@@ -71,7 +71,7 @@ class TargetStitchImport(CommandTarget):
     def _run_loader(self) -> RunLoader:
         return RunLoader(
             self._router,
-            self._pipeline.checkpoint.remember,
+            self._remember_state,
             self._refuse,
             keep_originals=self._quarantine is not None,
         )
@@ -208,8 +208,20 @@ class TargetStitchImport(CommandTarget):
         Raises:
             InvalidSchemaError: A stream has had nothing to load, as no field is selected.
         """
+        self._end_loads()
         self._finish()
         self._router.require_columns()
+
+    def _remember_state(self, value: bytes) -> None:
+        self._end_loads()
+        self._pipeline.checkpoint.remember(value)
+
+    def _end_loads(self) -> None:
+        """End the loads of which no record has come behind an ACTIVATE_VERSION."""
+        if self._pipeline.unchanged is not None:
+            for sink in self._sinks_active.values():
+                if isinstance(sink, StitchSink):
+                    sink.end_waiting_load()
 
     def _finish(self) -> None:
         self._pipeline.finish()

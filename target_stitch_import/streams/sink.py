@@ -199,7 +199,14 @@ class StitchSink(Sink):
             builder.add_activation(*activation, table.generation)
         table.generation += 1
 
-    def _end_load(self, rows: TableRows, version: int, position: int) -> None:
+    def end_waiting_load(self) -> None:
+        """End a load that the run before has read to its last record, as none has come since."""
+        if self.rows is not None and self.rows.waiting is not None:
+            self._end_load(self.rows, *self.rows.waiting, at_end=True)
+
+    def _end_load(
+        self, rows: TableRows, version: int, position: int, *, at_end: bool = False
+    ) -> None:
         """Send the deletes of a load, if one ends here, between what came before and comes behind."""
         name = self.table.name
         if not rows.detects_deletes:
@@ -211,6 +218,14 @@ class StitchSink(Sink):
             return
         load, greatest, is_whole = rows.ended_load(version)
         if not load:
+            if rows.has_unended(version):
+                text = (
+                    "begin a new version, and no ACTIVATE_VERSION came behind those of the one "
+                    "before: no row that is gone is deleted, until the tap writes one there."
+                )
+                self.table.log_once(self.logger, text)
+            return
+        if not at_end and rows.must_wait(version, position):
             return
         self._deliver()
         if is_whole:

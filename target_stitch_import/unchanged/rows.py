@@ -53,6 +53,8 @@ class _Table:
     """By key, the newest version that was read, of those that are not acknowledged."""
     loads: dict[int | None, int] = field(default_factory=lambda: {None: 0})
     """By version, the numbers of loads that records of this run were in."""
+    waiting: tuple[int, int] | None = None
+    """As in ``TableRows``."""
     stream: str | None = None
     """The one that loads it, with ``detect_deletes``."""
 
@@ -238,6 +240,26 @@ class TableRows:
         if str(version) == self._table.ended_version:
             return 0, 0, False
         return self._store.read_load(self._table.number, str(version))
+
+    def must_wait(self, version: int, position: int) -> bool:
+        """Return True, and note it, if an ACTIVATE_VERSION may stand in front of the rest of a load.
+
+        Taps write one there, too. It ends the load if a STATE or the end follows, and no record.
+        """
+        must_wait = version not in self._table.loads
+        self._table.waiting = (version, position) if must_wait else None
+        return must_wait
+
+    @property
+    def waiting(self) -> tuple[int, int] | None:
+        """The version and the position of an ACTIVATE_VERSION that no record has followed."""
+        waiting = self._table.waiting
+        return waiting if waiting and waiting[0] not in self._table.loads else None
+
+    def has_unended(self, version: int) -> bool:
+        """Return True if the newest load has not ended, and is not that of this version."""
+        newest = self._store.newest_version(self._table.number)
+        return newest not in (None, self._table.ended_version, str(version))
 
     def deletes_schema(self) -> dict[str, Any]:
         """Return the schema of deletes."""

@@ -157,6 +157,12 @@ class RowStore:
         ((number, sequence, is_whole),) = self._execute(find, table, version) or [(0, 0, 0)]
         return number, sequence, bool(is_whole)
 
+    def newest_version(self, table: int) -> str | None:
+        """Return the version of the load that began last; None if there is none."""
+        find = "SELECT version FROM loads WHERE table_number = ? ORDER BY number DESC LIMIT 1"
+        found = self._execute(find, table)
+        return found[0][0] if found else None
+
     def note_load(self, load: int, *, sequence: int = 0, is_whole: bool = True) -> None:
         """Note a sequence of a load, and if not all of its records could be sent."""
         self._execute(_NOTE_LOAD, sequence, is_whole, load)

@@ -144,13 +144,51 @@ def test_only_the_end_of_a_load_deletes(emulator: Emulator, deletes: dict[str, A
     load(emulator, deletes, *full(1, 1, 2, 3))
     # then no version in front of records, nor one without any, nor an old one, deletes a row
     assert load(emulator, deletes, activate(2)) == [1, 2, 3]
-    assert load(emulator, deletes, activate(2), record({"id": 1}, version=2)) == [1, 2, 3]
+    one = record({"id": 1, "name": "x"}, version=2)
+    assert load(emulator, deletes, activate(2), one, state({"n": 1})) == [1, 2, 3]
     assert load(emulator, deletes, activate(1)) == [1, 2, 3]
     # and behind its records it does, over two runs, and with skipped rows
     resumed = record({"id": 2, "name": "x"}, version=2)
     assert load(emulator, deletes, resumed, activate(2)) == [1, 2]
     # and what comes in the version that ended last is no load of its own
     assert load(emulator, deletes, record({"id": 4}, version=2), activate(2)) == [1, 2, 4]
+
+
+def test_an_activation_in_front_of_the_rest_of_a_load_ends_nothing(
+    emulator: Emulator, deletes: dict[str, Any]
+) -> None:
+    # given a full load, and the first row of the next
+    load(emulator, deletes, *full(1, 1, 2, 3))
+    load(emulator, deletes, activate(2), record({"id": 1}, version=2), state({"id": 1}))
+    # when the tap goes on with that, with an activation in front again
+    rest = [record({"id": 2}, version=2), state({"id": 2})]
+    # then that one deletes nothing, and the one behind what is gone
+    assert load(emulator, deletes, activate(2), *rest) == [1, 2, 3]
+    assert load(emulator, deletes, activate(2), *rest, activate(2)) == [1, 2]
+
+
+def test_a_load_that_was_read_to_its_last_record_ends_in_the_next_run(
+    emulator: Emulator, deletes: dict[str, Any]
+) -> None:
+    # given a full load, and the next one without its end
+    load(emulator, deletes, *full(1, 1, 2, 3))
+    load(emulator, deletes, record({"id": 1}, version=2), state({"id": 1}))
+    # when the tap goes on, and has only the end to write
+    assert load(emulator, deletes, activate(2), state({"n": 2})) == [1]
+    # then it is deleted what is gone, and once
+    assert load(emulator, deletes, activate(2), state({"n": 2})) == [1]
+
+
+def test_a_tap_that_never_ends_a_load_is_warned_of(
+    service: Service, deletes: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    # given a tap that writes an activation in front of the rows only
+    for version in (1, 2):
+        assert "no row that is gone is deleted" not in caplog.text
+        lines = [activate(version), record({"id": 1}, version=version), state({"n": version})]
+        post(service, deletes, *lines)
+    # then the second load says that nothing is deleted
+    assert caplog.text.count("no row that is gone is deleted, until the tap writes one there") == 1
 
 
 @pytest.mark.parametrize("validate", [True, False])
