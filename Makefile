@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test unit test-lowest environments chaos contract bench screenshots docs lint format clean
+.PHONY: demo test unit test-lowest test-alone test-next environments chaos contract bench screenshots docs lint format clean
 
 demo: .venv-demo/.ready .venv-tap-jsonfile/.ready
 	@.venv-demo/bin/python demo/run.py
@@ -23,6 +23,12 @@ LOWEST := delivery failures reliability push tls states batches batch_messages a
 test-lowest: .venv-lowest/.ready
 	.venv-lowest/bin/pytest --numprocesses=$(WORKERS) --dist=worksteal \
 		tests/api $(LOWEST:%=tests/end_to_end/test_%.py)
+
+# All tests that run no program of another environment; the second with the SDK's next release.
+test-alone: .venv/.ready
+	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=worksteal -m 'not external'
+test-next: .venv-next/.ready
+	.venv-next/bin/pytest --numprocesses=$(WORKERS) --dist=worksteal -m 'not external'
 
 # All that tests run; `make --jobs=2 environments` makes two at a time.
 environments: .venv/.ready .venv-tap-jsonfile/.ready .venv-tap-jsonl/.ready .venv-tap-postgres/.ready \
@@ -92,6 +98,13 @@ clean:
 	.venv-lowest/bin/python -m pip freeze --exclude-editable > .venv-lowest/lowest.txt
 	.venv-lowest/bin/python $(INSTALL) --constraint .venv-lowest/lowest.txt --group test
 	.venv-lowest/bin/python -m compileall -q target_stitch_import
+	touch $@
+
+# The project with the SDK's next release, or the pre-release of it.
+.venv-next/.ready: pyproject.toml Makefile
+	$(call new-environment,.venv-next)
+	.venv-next/bin/python $(INSTALL) --editable '.[emulator,parquet,s3]' --group dev 'singer-sdk>=0.55.0b7,<0.56'
+	.venv-next/bin/python -m compileall -q target_stitch_import
 	touch $@
 
 # A tap has an environment of its own, as Singer users give it.

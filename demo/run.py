@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import flight_data
-from flight_data import FLIGHTS, LANDING, TABLES, Row, Table
+from flight_data import BOOKINGS, FLIGHTS, LANDING, TABLES, Row, Table
 from shell import BIN, DemoError, keep_last_line, run_pipe, show, started_emulator
 
 from target_stitch_import.emulator import list_tables, read_table
@@ -70,6 +70,11 @@ class Demo:
             self.show_second(first, second, new, late)
 
         print(
+            "\n5. A table that is not loaded yet: what it becomes in Redshift, before a row is sent"
+        )
+        self.show_preview()
+
+        print(
             "\nChecked: the tables equal the source after both runs, the second sent only what is new."
         )
         database = self.work / DATABASE
@@ -81,7 +86,8 @@ class Demo:
         """Write the config of the target and one of the tap for each table."""
         url = next(word for word in line.replace(",", " ").split() if word.startswith("http"))
         self.write_json("target.json", {"token": TOKEN, "api_url": url})
-        for table in TABLES:
+        self.write_json("redshift.json", {"destination": "redshift"})
+        for table in (*TABLES, BOOKINGS):
             maps = {
                 # The tap knows no keys, and the column that it adds is of a kind that Stitch keeps
                 # for itself: a stream map, which every tap built on the SDK has, settles both.
@@ -132,6 +138,19 @@ class Demo:
         short = {Path(name).name: f"{value[:8]}..." for name, value in files.items()}
         print(f"   {json.dumps({'bookmarks': {'flights': {'file_hashes': short}}})}")
 
+    def show_preview(self) -> None:
+        """Show what Redshift makes of the bookings; check that their two names are found."""
+        tap = [str(self.tap), "--config", f"{BOOKINGS.name}.json"]
+        target = [str(TARGET), "--config", "redshift.json", "--dry-run"]
+        print(f"   $ {show(tap)} | {show(target)}\n")
+        stderr = self.work / "preview.txt"
+        run_pipe(tap, target, self.work / "preview.states", self.work, stderr)
+        lines = _preview_lines(stderr.read_text(encoding="utf-8"))
+        if sum("Field collision on carrier" in line for line in lines) != 2:  # noqa: PLR2004
+            raise DemoError("the preview does not have the two columns that become one")
+        for line in lines:
+            print(f"   {line.rstrip()}".rstrip())
+
     def show_second(
         self,
         before: Mapping[str, Sequence[Row]],
@@ -171,6 +190,12 @@ class Demo:
         if [row["arr_time"] is None for row in versions] != [True, False]:
             raise DemoError(f"{_name(late)} did not land between the runs")
         _print_rows(versions, ["time_hour", "tailnum", "dest", *LANDING, "_sdc_sequence"])
+
+
+def _preview_lines(stderr: str) -> list[str]:
+    """Return the preview that a dry run prints, without the log around it."""
+    _, _, rest = stderr.partition("\nWhat would be there")
+    return f"What would be there{rest}".partition("\n\n20")[0].splitlines()
 
 
 def _check_equal(table: Table, loaded: Iterable[Row], source: Iterable[Row]) -> None:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import logging
 import signal
+
+from target_stitch_import.text import PrintableRecord
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as in glibc's malloc.h
 _MAX_KEPT_BLOCK, _MAX_KEPT = 32 << 20, 256 << 20  # bytes
@@ -17,6 +20,7 @@ _MAX_KEPT_BLOCK, _MAX_KEPT = 32 << 20, 256 << 20  # bytes
 def main() -> None:
     """Run the command; Ctrl-C during the import ends it without a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    logging.setLogRecordFactory(PrintableRecord)
     keep_freed_memory()
     gc.disable()  # what imports create stays: no need to search it for garbage
     from target_stitch_import.target import TargetStitchImport  # noqa: PLC0415

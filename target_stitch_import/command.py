@@ -17,11 +17,17 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabiliti
 from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
+from target_stitch_import import console
 from target_stitch_import.config import access_check, settings
 from target_stitch_import.config import loading as configuration
-from target_stitch_import.delivery.dry_run import DryRun
+from target_stitch_import.delivery.dry_run import DryRun, WouldFailError
 from target_stitch_import.delivery.pipeline import Terminated
+from target_stitch_import.destinations.facts import ANY, DESTINATIONS
 from target_stitch_import.factory import create_client
+from target_stitch_import.preview import result
+from target_stitch_import.preview.tables import Preview
+from target_stitch_import.reporting import log_format
+from target_stitch_import.reporting.metrics import Metrics
 
 if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
@@ -51,33 +57,57 @@ class CommandTarget(Target, abc.ABC):
             ConfigValidationError: A setting is missing or wrong.
         """
         self.dry_run = dry_run
+        self.metrics = dry_run.metrics if dry_run else Metrics()
+        """The numbers of the run so far."""
         self._environment = os.environ if kwargs.get("parse_env_config") else {}
         try:
             super().__init__(**kwargs)
         except ValueError:
             errors = self._find_unreadable()
             raise ConfigValidationError("Config validation failed", errors=errors) from None
+        self.preview: Preview | None = None
+        destination = DESTINATIONS.get(self.config.get("destination"))
+        if dry_run is not None or destination is not None:
+            self.preview = Preview(destination or ANY, self._warn if dry_run is None else None)
+
+    def _warn(self, stream: str, reason: str) -> None:
+        text = "Stream %r: %s. What has it goes to _sdc_rejected, or is left out."
+        self.logger.warning(text, stream, reason)
 
     @abc.abstractmethod
     def load(self, file_input: IO[Any] | None = None) -> None:
         """Load the input; raise if that fails."""
 
     def load_dry_run(
-        self, file_input: IO[Any] | None, dry_run: DryRun, output: str | None = None
+        self,
+        file_input: IO[Any] | None,
+        dry_run: DryRun,
+        output: str | None = None,
+        *,
+        as_json: bool = False,
+        strict: bool = False,
     ) -> None:
-        """Do what ``load`` does except sending, log a summary, and raise if a real run would fail.
+        """Do what ``load`` does except sending, and raise if a real run would fail.
 
-        The request bodies are written to the file ``output``, if one is named.
+        It logs a summary, and prints the tables that would be there: to stderr, or as JSON to stdout.
+        The request bodies are written to the file ``output``, if one is named. With ``strict``, it
+        raises if something would be rejected by the destination, too.
         """
         if output is not None:
             dry_run.write_to(output, file_input or self.message_reader.default_input)
         try:
             self.load(file_input)
         finally:
+            if self.preview is not None:
+                from target_stitch_import.preview.text import print_preview  # noqa: PLC0415 - slow to import
+
+                print_preview(self.preview, as_json=as_json)
             for line in dry_run.summary():
                 self.logger.info("%s", line)
             dry_run.finish()
         dry_run.check_outcome(self.config)
+        if strict and self.preview is not None and result.is_rejected(self.preview):
+            raise WouldFailError("The destination would reject something, and --strict is set")
 
     def test(self, *, as_json: bool = False) -> bool:
         """Check the access to the service and print the result; return True if ``load`` could work."""
@@ -135,11 +165,15 @@ class CommandTarget(Target, abc.ABC):
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
         errors = self._find_unreadable()
+        errors += configuration.find_unknown(
+            self._environment, self._env_var_prefix, schema, self.logger
+        )
         errors += configuration.prepare_config(self._config, schema, self.logger)
         if self.dry_run is not None:
             schema = {**schema, "required": []}  # a dry run needs no token
         validator = JSONSchemaValidator(schema)
-        errors += map(configuration.describe_error, validator.iter_errors(self._config))
+        describe = partial(configuration.describe_error, prefix=self._env_var_prefix)
+        errors += map(describe, validator.iter_errors(self._config))
         if errors and raise_errors:
             raise ConfigValidationError("Config validation failed", errors=errors)
         return errors
@@ -152,7 +186,7 @@ class CommandTarget(Target, abc.ABC):
             try:
                 read = super().cb_config(ctx, param, (path,))
             except (OSError, ValueError, TypeError, RecursionError) as error:
-                reason = str(error) if isinstance(error, OSError) else "it is not a JSON object"
+                reason = configuration.describe_unreadable(path, error)
                 cls.logger.critical("Config %s can't be read: %s", path, reason)
                 sys.exit(1)
             merged.config |= read.config
@@ -160,12 +194,28 @@ class CommandTarget(Target, abc.ABC):
         return merged
 
     @classmethod
+    def print_about(cls, output_format: str | None = None) -> None:
+        """Print what the target is; as text with the description and the default of each setting."""
+        if output_format is not None:
+            super().print_about(output_format)
+            return
+        info = cls._get_about_info()
+        click.echo(
+            f"{info.name} {info.version}, Meltano SDK {info.sdk_version}\n{info.description}\n"
+        )
+        click.echo(f"Capabilities: {', '.join(map(str, info.capabilities))}\n")
+        click.echo(console.describe_settings(info.settings, info.env_var_prefix))
+
+    @classmethod
     def get_singer_command(cls) -> click.Command:
-        """Return the SDK's command with ``--test``, ``--dry-run``, ``--output`` and ``--forget``."""
+        """Return the SDK's command with the flags of this target."""
+        # From the environment, so that it also holds while the settings are read.
+        log_format.set_up(os.environ.get("TARGET_STITCH_IMPORT_LOG_FORMAT"))
         command = super().get_singer_command()
+        command.help = console.HELP
         for param in command.params:
             if isinstance(param, click.Option) and param.name == "about_format":
-                param.help = "Specify output style for --about, or json for --test."
+                param.help = "Specify output style for --about, or json for --test and --dry-run."
         command.params += [
             click.Option(
                 ["--test"],
@@ -176,13 +226,18 @@ class CommandTarget(Target, abc.ABC):
             click.Option(
                 ["--dry-run"],
                 is_flag=True,
-                help="Read and check everything, and log what would be sent and what refused; nothing is "
-                "sent, no STATE is written, no token is needed.",
+                help="Read and check everything, and show what would be sent and refused, and the tables "
+                "that would be there; nothing is sent, no STATE is written, no token is needed.",
             ),
             click.Option(
                 ["--output"],
                 metavar="FILE",
                 help="With --dry-run: write the request bodies to FILE, one on each line.",
+            ),
+            click.Option(
+                ["--strict"],
+                is_flag=True,
+                help="With --dry-run: exit with 1 if the destination would reject something.",
             ),
             click.Option(
                 ["--forget"],
@@ -203,6 +258,7 @@ class CommandTarget(Target, abc.ABC):
         dry_run: bool = False,
         output: str | None = None,
         forget: str | None = None,
+        strict: bool = False,
         about: bool = False,
         about_format: str | None = None,
         config: _ConfigInput | None = None,
@@ -212,36 +268,61 @@ class CommandTarget(Target, abc.ABC):
 
         With ``test`` or ``dry_run``, exit with 0 if it could be loaded.
         """
+        console.shorten_prefix()
+        cls.logger.addFilter(console.is_for_people)
         super(Target, cls).invoke(about=about, about_format=about_format)
-        if test and about_format not in (None, "json"):
-            raise click.UsageError(f"--test prints text or json, not {about_format}.")
+        as_json = about_format == "json"
+        if (test or dry_run) and not as_json and about_format is not None:
+            flag = "--test" if test else "--dry-run"
+            raise click.UsageError(f"{flag} prints text or json, not {about_format}.")
         if test + dry_run + (forget is not None) > 1:
             raise click.UsageError("--test, --dry-run and --forget can't be used together.")
-        if output is not None and not dry_run:
-            raise click.UsageError("--output needs --dry-run.")
-        cls.print_version(print_fn=cls.logger.info)
+        if (output is not None or strict) and not dry_run:
+            raise click.UsageError(f"{'--strict' if strict else '--output'} needs --dry-run.")
+        values: Any = config.config if config else {}
+        log_format.set_up(values.get("log_format"))
+        cls.print_version(print_fn=lambda text: cls.logger.info("%s", text))
+        metrics = Metrics()
         try:
             target = cls(
                 dry_run=DryRun() if dry_run else None,
-                config=config.config if config else None,
+                config=values,
                 parse_env_config=bool(config and config.parse_env),
             )
+            log_format.set_up(target.config["log_format"])
+            metrics = target.metrics
             if test:
-                sys.exit(0 if target.test(as_json=about_format == "json") else 1)
+                sys.exit(0 if target.test(as_json=as_json) else 1)
             if forget is not None:
                 target.forget(forget)
             elif target.dry_run is None:
                 target.load(file_input)
             else:
-                target.load_dry_run(file_input, target.dry_run, output)
+                target.load_dry_run(
+                    file_input, target.dry_run, output, as_json=as_json, strict=strict
+                )
         except ConfigValidationError as error:
             for reason in error.errors:
-                cls.logger.critical("Setting %s", reason)
+                fields = _describe_failure(error, f"Setting {reason}", metrics)
+                cls.logger.critical("Setting %s", reason, extra=fields)
             sys.exit(1)
         except Terminated as ended:
-            cls.logger.warning("%s.", ended)
+            cls.logger.warning("%s.", ended, extra=_describe_failure(ended, str(ended), metrics))
             sys.exit(ended.exit_code)
         except Exception as error:
-            cls.logger.critical("%s", str(error) or type(error).__name__)
+            reason = str(error) or type(error).__name__
+            cls.logger.critical("%s", reason, extra=_describe_failure(error, reason, metrics))
             cls.logger.debug("Where it happened:", exc_info=True)
-            sys.exit(1)
+            sys.exit(getattr(error, "exit_code", 1))
+
+
+def _describe_failure(error: Exception, reason: str, metrics: Metrics) -> dict[str, Any]:
+    """Return the fields of the log event of a run that failed."""
+    return {
+        "event_name": "run_failed",
+        "stream_name": getattr(error, "stream", None),
+        "status": getattr(error, "status", None),
+        "reason": reason,
+        "retryable": getattr(error, "retryable", False),
+        **metrics.total.fields(),
+    }

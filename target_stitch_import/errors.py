@@ -9,6 +9,7 @@
     │   └── InvalidRecordError
     │       └── MissingKeyError
     ├── QuarantineError          check the quarantine file, or why so many records go there
+    │   └── SetAsideError        all is done, but some records are in the quarantine
     ├── UnchangedFileError       check the file of skip_unchanged
     └── DeliveryError            check the service, or the access to it
         ├── TransientError       a retry may help; ends the run when the retries are used up
@@ -24,6 +25,8 @@ the token, and of a record only its key values.
 
 from __future__ import annotations
 
+import os
+
 from singer_sdk.exceptions import (
     InvalidJSONSchema,
     InvalidRecord,
@@ -35,6 +38,18 @@ from singer_sdk.singerlib.exceptions import InvalidInputLine
 
 class TargetStitchImportError(Exception):
     """Base class of every error of this package."""
+
+    exit_code = 1
+    """The exit code of a run that ends with it: 1 needs a person, 75 may pass by itself."""
+    stream: str | None = None
+    """The stream or table that it is about, where that is known."""
+    status: int | None = None
+    """The HTTP status of the answer that it is about."""
+
+    @property
+    def retryable(self) -> bool:
+        """True if the same run may succeed later."""
+        return self.exit_code == os.EX_TEMPFAIL
 
 
 class InputError(TargetStitchImportError, InvalidInputLine):
@@ -72,6 +87,12 @@ class QuarantineError(TargetStitchImportError):
     """A record can't be written to the quarantine."""
 
 
+class SetAsideError(QuarantineError):
+    """All is delivered but the records in the quarantine, and ``fail_on_quarantine`` is set."""
+
+    exit_code = 3
+
+
 class UnchangedFileError(TargetStitchImportError):
     """The file of ``skip_unchanged`` can't be used."""
 
@@ -79,9 +100,14 @@ class UnchangedFileError(TargetStitchImportError):
 class DeliveryError(TargetStitchImportError):
     """A request failed."""
 
+    is_answer = True
+    """False if nothing came from the Import API: no answer, or some other server's page."""
+
 
 class TransientError(DeliveryError):
     """A failure that a retry may get past, ``retry_after`` seconds later if the service says so."""
+
+    exit_code = os.EX_TEMPFAIL
 
     def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
         super().__init__(reason)

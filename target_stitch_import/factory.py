@@ -11,9 +11,11 @@ from target_stitch_import.config.urls import base_url
 from target_stitch_import.delivery.pipeline import Pipeline
 from target_stitch_import.delivery.quarantine import Quarantine
 from target_stitch_import.delivery.refusals import Refusals
-from target_stitch_import.delivery.retry import Retry
+from target_stitch_import.delivery.retry import Retry, RetryLog
+from target_stitch_import.delivery.startup import Startup
 from target_stitch_import.json_codec import encode_sorted
-from target_stitch_import.records.checking import find_invalid
+from target_stitch_import.patterns import PatternProcess
+from target_stitch_import.records.validator import find_invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from target_stitch_import.batches.batch import Batch
     from target_stitch_import.delivery.dry_run import DryRun
     from target_stitch_import.delivery.workers import Client
+    from target_stitch_import.preview.tables import Preview
+    from target_stitch_import.reporting.metrics import Metrics
     from target_stitch_import.unchanged.rows import UnchangedRows
 
 
@@ -38,29 +42,37 @@ def create_pipeline(
     set_aside: Callable[[Batch, int, str], None],
     *,
     agent: str,
+    metrics: Metrics,
     dry_run: DryRun | None = None,
+    preview: Preview | None = None,
     unchanged: UnchangedRows | None = None,
 ) -> Pipeline:
     """Return a pipeline to the service, or to ``dry_run`` if one is given.
 
     ``write_state`` gets the bytes of each STATE that may be written. ``set_aside`` gets a batch,
     the index of a record in it that the service has refused, and the reason; it puts the record
-    into the quarantine, or raises. ``agent`` is the user agent.
+    into the quarantine, or raises. ``agent`` is the user agent, ``metrics`` counts. ``preview`` reads
+    what is acknowledged.
     """
     # A request is given up after five timeouts, even if bytes of an answer still arrive.
     max_seconds = 5 * float(config["request_timeout_seconds"])
     connect: Callable[[], Client] = partial(create_client, config, base_url(config), agent=agent)
+    check = partial(find_invalid, process=PatternProcess())
     return Pipeline(
         connect if dry_run is None else lambda: dry_run,
         write_state,
-        create_retry=partial(Retry, float(config["max_retry_seconds"]), max_seconds),
+        create_retry=partial(
+            Retry, float(config["max_retry_seconds"]), max_seconds, log=RetryLog()
+        ),
         max_rows=config["batch_size_rows"],
         max_bytes=config["max_batch_bytes"],
         max_age=float(config["max_batch_age_seconds"]),
         parallel=1 if dry_run else config["max_parallel_requests"],  # keeps the order of bodies
-        refusals=Refusals(set_aside, find_invalid, validates=config["validate_records"]),
+        refusals=Refusals(set_aside, check, validates=config["validate_records"]),
         check_status=config["check_status"] and dry_run is None,
-        metrics=dry_run.metrics if dry_run else None,
+        startup=Startup(float(config["startup_timeout_seconds"]), base_url(config)),
+        metrics=metrics,
+        preview=preview,
         unchanged=unchanged,
     )
 

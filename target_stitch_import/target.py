@@ -11,7 +11,12 @@ from target_stitch_import.batch_files.loader import BatchFiles
 from target_stitch_import.batches.splitting import as_singer, describe_record
 from target_stitch_import.command import CommandTarget
 from target_stitch_import.delivery.pipeline import StateWriter, Terminated, restore_signal_handlers
-from target_stitch_import.errors import DeliveryError, RejectedError, TargetStitchImportError
+from target_stitch_import.errors import (
+    DeliveryError,
+    RejectedError,
+    SetAsideError,
+    TargetStitchImportError,
+)
 from target_stitch_import.factory import create_pipeline, create_quarantine, create_unchanged
 from target_stitch_import.reporting.reporter import Reporter
 from target_stitch_import.singer.positions import line_number
@@ -19,6 +24,7 @@ from target_stitch_import.singer.reader import MessageReader
 from target_stitch_import.streams.router import Router
 from target_stitch_import.streams.run_loader import RunLoader
 from target_stitch_import.streams.sink import StitchSink
+from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -57,7 +63,9 @@ class TargetStitchImport(CommandTarget):
             self._write_state,
             self._set_aside,
             agent=f"{self.name}/{self.plugin_version}",
+            metrics=self.metrics,
             dry_run=self.dry_run,
+            preview=self.preview,
             unchanged=create_unchanged(self.config, dry_run=self.dry_run is not None),
         )
         self.message_reader.wait = pipeline.wait
@@ -87,19 +95,37 @@ class TargetStitchImport(CommandTarget):
 
         Raises:
             InputError: A line of the input can't be used.
-            QuarantineError: A record can't be set aside.
+            QuarantineError: A record can't be set aside, or was and ``fail_on_quarantine`` is set.
             DeliveryError: A batch can't be delivered.
             Terminated: A signal asked to end.
         """
         source = file_input or self.message_reader.default_input
         self._quarantine = self.dry_run or create_quarantine(self.config, source)
         pipeline = self._pipeline  # there from the start, so that a signal finds it
+        succeeded = False
         try:
-            with Reporter(pipeline, self.logger, quiet=self.dry_run is not None):
+            quiet = self.dry_run is not None
+            path = self.config.get("quarantine_path")
+            with Reporter(pipeline, self.logger, quiet=quiet, quarantine_path=path):
                 self._load(source, pipeline)
+            set_aside = pipeline.metrics.total.quarantined
+            if set_aside and self.config["fail_on_quarantine"] and not quiet:
+                raise SetAsideError(
+                    f"{counted(set_aside, 'record was', 'records were')} set aside in {path}, all "
+                    "others are delivered; the setting fail_on_quarantine makes this a failure"
+                )
+            succeeded = True
         finally:  # another program may use this as a library, and go on
             restore_signal_handlers(self._handle_termination, self._handlers_before)
             pipeline.cancel_alarm()
+            self._write_metrics(succeeded=succeeded)
+
+    def _write_metrics(self, *, succeeded: bool) -> None:
+        path = self.config.get("metrics_path")
+        if path is not None and self.dry_run is None:
+            from target_stitch_import.reporting.openmetrics import write_metrics  # noqa: PLC0415 - slow to import
+
+            write_metrics(path, self.metrics, self.logger, succeeded=succeeded)
 
     def _load(self, source: IO[Any], pipeline: Pipeline) -> None:
         try:
@@ -132,8 +158,9 @@ class TargetStitchImport(CommandTarget):
             try:
                 self._finish()
             except DeliveryError as failure:
-                text = f"{error!s:.2000}. And what came before: {failure}"
-                raise DeliveryError(text) from failure
+                both = DeliveryError(f"{error!s:.2000}. And what came before: {failure}")
+                both.stream = getattr(error, "stream", None)
+                raise both from failure
             raise
 
     def _write_state(self, value: bytes) -> None:
@@ -168,12 +195,18 @@ class TargetStitchImport(CommandTarget):
         position: int,
         table_name: str,
     ) -> None:
-        """Set a record aside that the service would refuse, or raise."""
+        """Set a record aside that the service would refuse, or raise; raise once the run is to end."""
+        if (signum := self._pipeline.signum) is not None:
+            text = "Line %d of the input was being judged when the run was asked to end."
+            self.logger.warning(text, line_number(position))
+            raise Terminated(signum)
         reason = str(error)
         if where := self._batch_files.describe(position):
             reason = f"{where}: {reason}"
         if self._quarantine is None:
-            raise type(error)(reason)
+            failure = type(error)(reason)
+            failure.stream = record.stream
+            raise failure
         self._quarantine.add(stream.message, record, reason, line_number(position))
         self._pipeline.metrics.set_aside(table_name)
         for route in stream.routes:
@@ -227,7 +260,7 @@ class TargetStitchImport(CommandTarget):
         self._pipeline.finish()
         self._pipeline.close()
         for sink in self._sinks_active.values():
-            sink.clean_up()
+            sink.record_counter_metric.exit()  # logs the last count
 
     def _setup_signal_handlers(self) -> None:
         self._handlers_before = {

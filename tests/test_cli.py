@@ -52,3 +52,11 @@ def test_the_package_runs_as_a_module() -> None:
     run = subprocess.run(command, capture_output=True, check=True, text=True)
     # then it is the command of that name that answers
     assert run.stdout.startswith("target-stitch-import ")
+
+
+def test_the_package_can_be_run_in_the_place_of_the_command() -> None:
+    # given an interpreter whose folder of commands is not on the path
+    command = [sys.executable, "-m", "target_stitch_import", "--version"]
+    # when it runs the package, then that is the command
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    assert done.stdout.startswith("target-stitch-import v")

@@ -110,11 +110,17 @@ class ImportClient:
         try:
             response = self._send("GET", STATUS)
         except TransientError as error:
-            raise DeliveryError(str(error)) from None
+            failure = DeliveryError(str(error))
+            failure.is_answer = error.is_answer
+            raise failure from None
         if response.code == 503:  # noqa: PLR2004
-            raise TransientError(response.summary, retry_after=response.retry_after)
+            failure = TransientError(response.summary, retry_after=response.retry_after)
+            failure.status = response.code
+            raise failure
         if response.code != 200 or response.status != "OK":  # noqa: PLR2004
-            raise DeliveryError(response.summary)
+            failure = DeliveryError(response.summary)
+            failure.is_answer = not response.is_of_another_page
+            raise failure
 
     def post(self, body: bytes) -> None:
         """Post a body once.
@@ -124,7 +130,13 @@ class ImportClient:
             AccessError, RejectedError: Another try would not help.
         """
         response = self._send("POST", self._endpoint, body)
-        require_accepted(response, may_be_empty=self._endpoint.may_be_empty)
+        try:
+            require_accepted(response, may_be_empty=self._endpoint.may_be_empty)
+        except DeliveryError as error:
+            error.status = response.code
+            if isinstance(error, TransientError):
+                error.is_answer = not response.is_of_another_page
+            raise
 
     def validate(self, body: bytes) -> None:
         """Have the access and a push body checked; nothing of it is kept.
@@ -181,7 +193,9 @@ class ImportClient:
         reason = self._auth.hide(" ".join(f"{type(cause).__name__}: {cause}".split()))
         if isinstance(cause, ssl.SSLCertVerificationError):
             return AccessError(f"{self._api_url} is not trusted: {reason}", setting="api_url")
-        return TransientError(reason)
+        failure = TransientError(reason)
+        failure.is_answer = False
+        return failure
 
     def _read(self, response: requests.Response) -> tuple[bytes, bool]:
         """Return what can be read of a body, as it comes, and whether that is all of it.

@@ -55,6 +55,11 @@ class ApiResponse:
         """One line for people, after the HTTP status."""
         return f"{self.code} {self.message}"
 
+    @property
+    def is_of_another_page(self) -> bool:
+        """True if some other server seems to have answered: with success, and without JSON."""
+        return self.code < 400 and not self.is_object  # noqa: PLR2004
+
 
 def parse_response(
     code: int,
@@ -131,6 +136,8 @@ def require_accepted(response: ApiResponse, *, may_be_empty: bool = False) -> No
         place = match and (match[1] or match[2])
         index = None if place is None else int(place)
         raise errors.RejectedRecordError(summary, index=index, column=_column(response.message))
+    if code == 404:  # noqa: PLR2004
+        summary = f"{summary.rstrip('.')}. There is no Import API: check the setting api_url."
     raise errors.RejectedError(summary)
 
 

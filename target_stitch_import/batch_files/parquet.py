@@ -7,24 +7,32 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from target_stitch_import.batch_files.arrow import ColumnConverter, UnsupportedColumnError
 from target_stitch_import.batch_files.storage import MissingExtraError
+from target_stitch_import.limits import MAX_DATA_POINTS
+from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 # The most that is in memory as Python values, unless one row has more.
 MAX_ROWS: Final = 1_000
 MAX_CELLS: Final = 500_000
 MAX_ROWS_BYTES: Final = 4_000_000
 
-_SAMPLE_ROWS: Final = 16  # that are measured if the metadata may understate their size
+MAX_UNPACKED_BYTES: Final = 64_000_000
+MAX_RATIO: Final = 1_000
+"""A row group is not read if its columns unpack to more, and to so many times their size in the file."""
+MAX_VALUES: Final = 20_000_000
+"""A column is not read if it has more in a row group, and more for each row than a record may have."""
+
+_MAX_REPEATED_BYTES: Final = (
+    1 << 25
+)  # of values that a file has once, for rows that are read at once
 _COLUMN_BUFFER_BYTES: Final = 1 << 18  # for each column of a local file
 _BUFFERS_BYTES: Final = 1 << 25  # for all columns together, at most
 
@@ -75,12 +83,10 @@ def _slices(source: Any) -> Iterator[Any]:
     # One group at a time, as Arrow keeps what it has read until it has yielded all that was asked for.
     for group in range(source.num_row_groups):
         metadata = source.metadata.row_group(group)
-        max_rows = _max_rows_by_metadata(metadata)
-        batches = partial(source.iter_batches, row_groups=[group], use_threads=False)
-        if _may_be_larger(metadata):
-            sample = islice(batches(min(max_rows, _SAMPLE_ROWS)), 1)
-            max_rows = min([max_rows, *map(_max_rows_by_size, sample)])
-        for batch in batches(max_rows):
+        columns = [metadata.column(index) for index in range(metadata.num_columns)]
+        _refuse_bomb(columns, metadata.num_rows)
+        max_rows = _max_rows_by_metadata(metadata, columns)
+        for batch in source.iter_batches(max_rows, row_groups=[group], use_threads=False):
             rows = min(max_rows, _max_rows_by_size(batch))
             for start in range(0, batch.num_rows, rows):
                 yield batch.slice(start, rows)
@@ -91,24 +97,40 @@ def _max_rows_by_size(batch: Any) -> int:
     return int(max(1, batch.num_rows * MAX_ROWS_BYTES // max(1, batch.nbytes)))
 
 
-def _may_be_larger(group: Any) -> bool:
-    """Return True if the rows of a row group may be much larger than its metadata says.
+def _refuse_bomb(columns: Sequence[Any], rows: int) -> None:
+    """Raise UnsupportedColumnError if a row group would fill the memory with what hardly any file has."""
+    packed = [each for each in columns if _unpacked(each) > MAX_RATIO * each.total_compressed_size]
+    if (size := sum(map(_unpacked, packed))) > MAX_UNPACKED_BYTES:
+        raise UnsupportedColumnError(
+            f"a row group unpacks to {size:,} bytes, more than {MAX_RATIO:,} times its size in the "
+            "file; let the tap write smaller row groups"
+        )
+    for each in columns:
+        if each.num_values > max(MAX_VALUES, MAX_DATA_POINTS * rows):
+            raise UnsupportedColumnError(
+                f"column {each.path_in_schema!r} has {each.num_values:,} values in "
+                f"{counted(rows, 'row')}, and a record may have {MAX_DATA_POINTS:,}"
+            )
 
-    The metadata counts a value in a dictionary once, however many rows have it. A column of long
-    values has no statistics.
-    """
-    columns = map(group.column, range(group.num_columns))
-    return any(
-        column.physical_type == "BYTE_ARRAY"
-        and column.has_dictionary_page
-        and not (column.statistics and column.statistics.has_min_max)
-        for column in columns
-    )
+
+def _unpacked(column: Any) -> int:
+    size: int = column.total_uncompressed_size
+    return size
 
 
-def _max_rows_by_metadata(group: Any) -> int:
+def _max_rows_by_metadata(group: Any, columns: Sequence[Any]) -> int:
     """Return how many rows of a row group may be in memory as values, by its metadata."""
-    cells: int = sum(group.column(index).num_values for index in range(group.num_columns))
-    by_cells: int = MAX_CELLS * group.num_rows // max(1, cells)
+    by_cells: int = MAX_CELLS * group.num_rows // max(1, sum(each.num_values for each in columns))
     by_bytes: int = MAX_ROWS_BYTES * group.num_rows // max(1, group.total_byte_size)
-    return max(1, min(MAX_ROWS, by_cells, by_bytes))
+    # A value in a dictionary counts once there, however many rows have it: each may be the longest.
+    longest = max(map(_unpacked, filter(_may_repeat_long_values, columns)), default=0)
+    by_longest = _MAX_REPEATED_BYTES // longest if longest else MAX_ROWS
+    return max(1, min(MAX_ROWS, by_cells, by_bytes, by_longest))
+
+
+def _may_repeat_long_values(column: Any) -> bool:
+    """Return True for text with a dictionary and without statistics, which long values do not have."""
+    has_statistics = column.statistics and column.statistics.has_min_max
+    return (
+        column.physical_type == "BYTE_ARRAY" and column.has_dictionary_page and not has_statistics
+    )

@@ -25,6 +25,9 @@ COMPRESSIONS: Final = {
 
 CHUNK_BYTES: Final = 1 << 18  # that are read at a time, at most
 
+MAX_BLANK_LINES: Final = 1_000_000
+"""A file with more is refused: a small one with gzip may have billions."""
+
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -58,7 +61,7 @@ def _read_parquet(file: io.BufferedIOBase) -> Iterator[NumberedRecords]:
 
 
 def _read_json_lines(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterator[NumberedRecords]:
-    first = 1
+    first, blank = 1, 0
     for lines in split_lines(_read_chunks(file, must_be_gzip=must_be_gzip)):
         if first == 1:
             lines[0] = lines[0].removeprefix(BYTE_ORDER_MARK)
@@ -68,6 +71,9 @@ def _read_json_lines(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterator
         if not all(records):
             numbers = [number for number, record in zip(numbers, records, strict=True) if record]
             records = [record for record in records if record]
+            blank += len(lines) - len(records)
+            if blank > MAX_BLANK_LINES:
+                raise ValueError(f"it has more than {MAX_BLANK_LINES:,} blank lines")
         yield numbers, records
 
 
@@ -117,6 +123,8 @@ def _describe(error: Exception) -> str:
         return "the user that runs this target has no permission to read it"
     if isinstance(error, EOFError | gzip.BadGzipFile | zlib.error):
         return f"its gzip data is cut off or damaged ({error}); let the tap write it again"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for its next rows; let the tap write smaller files"
     if isinstance(error, LineTooLongError):
         return f"its next line {error}"
     reason = error.strerror if isinstance(error, OSError) else None

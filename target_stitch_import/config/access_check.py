@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from target_stitch_import.config.urls import base_url
 from target_stitch_import.errors import DeliveryError, TransientError
 from target_stitch_import.limits import REGIONS
+from target_stitch_import.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -76,7 +77,8 @@ def print_checks(checks: Iterable[Check], out: IO[str] | None, *, as_json: bool 
             line = f"{title}: {check.result}. {check.message}"
             if ticks:
                 line = f"{_TICKS[check.result]} {title}: {check.message}"
-            print(line.encode(encoding, "replace").decode(encoding), file=out, flush=True)
+            line = printable(line).encode(encoding, "replace").decode(encoding)
+            print(line, file=out, flush=True)
     ok = can_load(done)
     if as_json:
         result = {"ok": ok, "checks": [dataclasses.asdict(check) for check in done]}

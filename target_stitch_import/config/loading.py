@@ -6,7 +6,9 @@ import contextlib
 import json
 import math
 import re
+from decimal import Decimal
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.config.urls import PRINTABLE_ASCII, find_url_error
@@ -41,6 +43,28 @@ _UNSUPPORTED: Final = {
 }
 
 
+_KINDS: Final = {
+    "array": "a JSON array",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "null": "null",
+    "number": "a number",
+    "object": "a JSON object",
+    "string": "a text",
+}
+_LIMITS: Final = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "more than",
+}
+
+_NO_SETTINGS: Final = ("loglevel", "log_config")
+"""What the SDK reads from the environment by itself."""
+
+_LIKENESS: Final = 0.7  # 1 is equal
+"""From here on, an unknown name is a setting with a typo, and not one of another program."""
+
+
 class Secret(str):
     """A string that logs and tracebacks don't show."""
 
@@ -57,6 +81,7 @@ def prepare_config(
 
     Returns what is wrong beyond what the schema can check, one line each.
     """
+    errors = []
     _translate_vendor_settings(config, logger)
     for name in [name for name, value in config.items() if value is None]:
         del config[name]  # null stands for the default
@@ -64,13 +89,50 @@ def prepare_config(
         if name in _VENDOR_SETTINGS:
             logger.info("Setting %s of the vendor's target %s.", name, _VENDOR_SETTINGS[name])
         elif name not in schema["properties"] and name != "add_record_metadata":
-            near = get_close_matches(name, schema["properties"], 1)
-            hint = f"; did you mean {near[0]}?" if near else "."
-            logger.warning("Setting %s is not known and is ignored%s", name, hint)
+            if near := _find_near(name, schema):
+                errors.append(f"{name} does not exist; did you mean {near}?")
+            else:
+                logger.warning("Setting %s is not known and is ignored.", name)
         elif schema["properties"].get(name, {}).get("secret") and isinstance(value, str):
             config[name] = Secret(value)
     _convert_numbers(config, schema)
-    return _find_errors(config, logger)
+    return errors + _find_errors(config, logger)
+
+
+def find_unknown(
+    environment: Mapping[str, str], prefix: str, schema: Mapping[str, Any], logger: logging.Logger
+) -> list[str]:
+    """Return which variables with the ``prefix`` seem to be settings with a typo, a line each.
+
+    Others that are unknown are logged. Meltano's own begin with a further underscore.
+    """
+    errors = []
+    objects = (
+        f"{name}_" for name, each in schema["properties"].items() if "object" in each["type"]
+    )
+    no_settings = (*_NO_SETTINGS, "_", *objects)
+    for variable in environment:
+        name = variable.removeprefix(prefix).lower()
+        if not variable.startswith(prefix) or name in schema["properties"]:
+            continue
+        if name.startswith(no_settings):
+            continue
+        if near := _find_near(name, schema):
+            errors.append(f"{variable} does not exist; did you mean {prefix}{near.upper()}?")
+        else:
+            logger.warning("Setting %s is not known and is ignored.", variable)
+    return errors
+
+
+def _find_near(name: str, schema: Mapping[str, Any]) -> str | None:
+    """Return the setting that a name resembles, whatever its case and underscores are."""
+    known = {_letters(each): each for each in (*schema["properties"], *_VENDOR_SETTINGS)}
+    near = get_close_matches(_letters(name), known, 1, _LIKENESS)
+    return known[near[0]] if near and name not in _VENDOR_SETTINGS else None
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.lower())
 
 
 def _find_errors(config: dict[str, Any], logger: logging.Logger) -> list[str]:
@@ -92,10 +154,13 @@ def _find_errors(config: dict[str, Any], logger: logging.Logger) -> list[str]:
     if config.get("on_invalid_record") == "quarantine":
         if "quarantine_path" not in config:
             errors.append("quarantine_path: must be set with on_invalid_record 'quarantine'")
-    elif "quarantine_path" in config or "max_quarantined" in config:
+    elif (
+        any(map(config.get, ("quarantine_path", "fail_on_quarantine")))
+        or "max_quarantined" in config
+    ):
         logger.warning(
-            "Settings quarantine_path and max_quarantined have no effect while on_invalid_record is "
-            "'fail'."
+            "Settings quarantine_path, max_quarantined and fail_on_quarantine have no effect while "
+            "on_invalid_record is 'fail'."
         )
     return errors
 
@@ -134,21 +199,59 @@ def find_unreadable(
                 json.loads(text)
             elif "boolean" in setting["type"]:
                 _BOOLEANS.index(text.lower())
+        except json.JSONDecodeError as error:
+            errors.append(f"{variable} must be a JSON object: {_describe_json(error)}")
         except ValueError:
-            errors.append(f"{name}: {variable} can't be read as {setting['type'][0]}")
+            errors.append(f"{variable} must be {_KINDS[setting['type'][0]]}, not {text!r:.100}")
     return errors
 
 
-def describe_error(error: ValidationError) -> str:
-    """Return which setting is wrong and what it may be, without the value of a secret."""
+def describe_unreadable(path: str, error: Exception) -> str:
+    """Return why a config file can't be read, and for JSON where it breaks; ``error`` is the SDK's."""
+    if isinstance(error, OSError):
+        return str(error)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        json.loads(text)
+    except json.JSONDecodeError as broken:
+        return _describe_json(broken) if text.strip() else "it is empty"
+    except (ValueError, RecursionError):
+        pass
+    return "it is not a JSON object"
+
+
+def _describe_json(error: json.JSONDecodeError) -> str:
+    return f"line {error.lineno}, column {error.colno}: {error.msg}"
+
+
+def describe_error(error: ValidationError, prefix: str) -> str:
+    """Return which setting is wrong and what it may be, without the value of a secret.
+
+    The names of variables begin with ``prefix``.
+    """
     place = ".".join(map(str, error.absolute_path))
     if error.validator == "required":
+        name = error.message.split("'")[1]
+        variable = f"{prefix}{name.upper()}"
         return (
-            f"{error.message}: set it in the config file, or in the environment with --config=ENV"
+            f"{name} is missing: set {variable} and use --config=ENV, or put it into a config file"
         )
+    limit: Any = error.validator_value
+    if error.validator == "minLength":
+        return f"{place} is empty"
+    if error.validator == "enum":
+        wanted = " or ".join(map(repr, limit))
+    elif error.validator == "type":
+        wanted = _KINDS[limit if isinstance(limit, str) else limit[0]]
+    elif error.validator in _LIMITS:
+        wanted = f"{_LIMITS[error.validator]} {limit:,}"
+    else:
+        return f"{place}: {error.message}"
     if isinstance(error.schema, dict) and error.schema.get("secret"):
-        return f"{place}: must satisfy {error.validator} {error.validator_value}"
-    return f"{place}: {error.message}"
+        return f"{place} must be {wanted}"
+    value: Any = error.instance
+    value = float(value) if isinstance(value, Decimal) else value  # as the file has it
+    return f"{place} must be {wanted}, not {value!r:.100}"
 
 
 def _translate_vendor_settings(config: dict[str, Any], logger: logging.Logger) -> None:

@@ -8,6 +8,7 @@ from singer_sdk import typing as th
 from singer_sdk.helpers.capabilities import TargetLoadMethods
 
 from target_stitch_import import limits
+from target_stitch_import.destinations.facts import DESTINATIONS
 
 MAX_SECONDS: Final = 7 * 24 * 3600  # a longer wait is a mistake
 
@@ -102,6 +103,14 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "which a request is retried.",
     ),
     th.Property(
+        "startup_timeout_seconds",
+        th.NumberType(exclusive_minimum=0, maximum=MAX_SECONDS),
+        default=60,
+        title="Startup timeout",
+        description="Seconds after which the run fails if the service has not answered once: a "
+        "wrong address, most often. The status check and the batches share them.",
+    ),
+    th.Property(
         "max_retry_seconds",
         th.NumberType(minimum=0, maximum=MAX_SECONDS),
         default=900,
@@ -179,6 +188,23 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "fails; no limit by default.",
     ),
     th.Property(
+        "fail_on_quarantine",
+        th.BooleanType,
+        default=False,
+        title="Fail on quarantine",
+        description="Whether a run that has set records aside ends with exit code 3 once all others "
+        "are delivered.",
+    ),
+    th.Property(
+        "destination",
+        th.StringType,
+        allowed_values=list(DESTINATIONS),
+        title="Destination",
+        description="What Stitch loads into. It changes nothing of what is sent: --dry-run then shows "
+        "the tables that will be there, and a run warns of what is sure to be rejected and counts "
+        "the rows that Stitch bills.",
+    ),
+    th.Property(
         "sequence_source",
         th.StringType,
         allowed_values=["time_extracted", "replication_key", "received_at"],
@@ -245,6 +271,22 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         title="Most deletes at once",
         description="The share of a table's rows that one load may delete, with detect_deletes; "
         "more ends the run.",
+    ),
+    th.Property(
+        "log_format",
+        th.StringType,
+        allowed_values=["text", "json"],
+        default="text",
+        title="Log format",
+        description="What the log on stderr is written as: text for people, or json with an object "
+        "for each line.",
+    ),
+    th.Property(
+        "metrics_path",
+        th.StringType(min_length=1),
+        title="Metrics file",
+        description="File that the numbers of the run are written to at its end, in the format "
+        "OpenMetrics. Its name is the label `pipeline`.",
     ),
 ).to_dict()
 

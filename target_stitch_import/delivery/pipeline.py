@@ -6,13 +6,14 @@ All of it runs in the thread that reads the input.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from target_stitch_import.batches.body_limit import BodyLimit
 from target_stitch_import.batches.builder import BatchBuilder
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     from target_stitch_import.delivery.refusals import Refusals
     from target_stitch_import.delivery.retry import Retry
+    from target_stitch_import.delivery.startup import Startup
+    from target_stitch_import.preview.tables import Preview
     from target_stitch_import.unchanged.rows import UnchangedRows
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
@@ -37,9 +40,14 @@ if TYPE_CHECKING:
 GRACE_SECONDS: Final = 20.0
 """Seconds for delivery after a signal: less than the 30 that container platforms give."""
 
+REPEAT_SECONDS: Final = 2.0
+"""Seconds after a signal from which on the same one again ends the process at once."""
+
 
 class Terminated(Exception):  # noqa: N818 - it is no error
     """The run ends because of a signal; ``exit_code`` is what a shell expects after it."""
+
+    retryable = True
 
     def __init__(self, signum: int, *, lost: str = "all that came before it is delivered") -> None:
         super().__init__(f"Ended by signal {signum}: {lost}")
@@ -61,7 +69,9 @@ class Pipeline:
         parallel: int,
         refusals: Refusals | None = None,
         check_status: bool = False,
+        startup: Startup | None = None,
         metrics: Metrics | None = None,
+        preview: Preview | None = None,
         unchanged: UnchangedRows | None = None,
     ) -> None:
         """Post over the clients that ``connect`` returns; write STATEs with ``write_state``.
@@ -79,9 +89,10 @@ class Pipeline:
         self.delivery = DeliveryScheduler(
             self._workers,
             self._handle_acknowledged,
-            DeliveryOptions(create_retry, limit, refusals, self.metrics),
+            DeliveryOptions(create_retry, limit, refusals, self.metrics, preview),
             parallel=parallel,
             check_status=check_status,
+            startup=startup,
             **({"before_post": unchanged.before_post} if unchanged else {}),
         )
         self.builder = BatchBuilder(
@@ -93,6 +104,7 @@ class Pipeline:
         )
         self.signum: int | None = None
         """The signal that asked the run to end, or None."""
+        self._signalled_at = 0.0
         self.before_abort: Callable[[], None] = lambda: None
         """Called, in a signal handler, before the process ends at once."""
         self._alarm_before: tuple[SignalHandler, tuple[float, float]] | None = None
@@ -136,15 +148,21 @@ class Pipeline:
         self.checkpoint.release()
 
     def terminate(self, signum: int) -> None:
-        """Ask the run to end after a signal; a second signal ends the process at once.
+        """Ask the run to end after a signal; the same one again ends the process at once.
+
+        It does so after ``REPEAT_SECONDS``. What comes earlier, or is another signal, belongs to the
+        first one: Meltano sends SIGTERM a few milliseconds after the terminal's SIGINT.
 
         What is read is delivered for at most ``GRACE_SECONDS``. An alarm ends the process shortly
         after that, until ``cancel_alarm`` is called.
         """
+        now = time.monotonic()
         if self.signum is not None:
-            self._abort(signum)
-        self.signum = signum
-        self.delivery.set_deadline(time.monotonic() + GRACE_SECONDS)
+            if signum == self.signum and now >= self._signalled_at + REPEAT_SECONDS:
+                self._abort(signum)
+            return
+        self.signum, self._signalled_at = signum, now
+        self.delivery.set_deadline(now + GRACE_SECONDS)
         # In case something blocks for longer: a stdout that nobody reads, a disk.
         handler = signal.signal(signal.SIGALRM, lambda *_: self._abort(signum))
         timer = signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS + 1)
@@ -199,8 +217,7 @@ class StateWriter:
     def __call__(self, value: bytes) -> None:
         """Write one STATE, as the tap's own bytes."""
         try:
-            sys.stdout.buffer.write(value + b"\n")
-            sys.stdout.buffer.flush()
+            _write_line(value + b"\n")
         except (OSError, ValueError, AttributeError) as error:
             if not self.lost:
                 self._logger.error("stdout is closed (%s); delivery goes on.", error)  # noqa: TRY400
@@ -208,3 +225,28 @@ class StateWriter:
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 # or the interpreter's last flush would fail, too
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _write_line(line: bytes) -> None:
+    """Write a line to stdout; if that fails in its midst, and stdout is a file, none of it stays.
+
+    Whoever starts the next run takes the last line for the STATE.
+    """
+    sys.stdout.flush()
+    raw = getattr(
+        sys.stdout.buffer, "raw", sys.stdout.buffer
+    )  # without a buffer: how much is known
+    written = 0
+    try:
+        while written < len(line):
+            written += raw.write(line[written:]) or _raise_blocked()
+    except OSError:
+        with contextlib.suppress(OSError):  # it is no file
+            end = os.lseek(raw.fileno(), 0, os.SEEK_CUR)
+            if end == os.fstat(raw.fileno()).st_size:  # nobody else has written behind it
+                os.ftruncate(raw.fileno(), end - written)
+        raise
+
+
+def _raise_blocked() -> NoReturn:
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))

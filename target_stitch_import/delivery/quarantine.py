@@ -80,9 +80,17 @@ class Quarantine:
         messages = [schema, quarantined] if is_new else [quarantined]
         self._write(b"".join(msgspec.json.encode(message) + b"\n" for message in messages))
         self._schemas[schema.stream] = schema
-        if not self.counts[record.stream]:
-            logger.warning("Set aside in %s: %s", self.path, reason)
         self.counts[record.stream] += 1
+        if self.counts[record.stream] == 1:
+            fields = {
+                "event_name": "set_aside",
+                "stream_name": record.stream,
+                "reason": reason,
+                "retryable": False,
+                "line": line,
+                "quarantine_path": str(self.path),
+            }
+            logger.warning("Set aside in %s: %s", self.path, reason, extra=fields)
 
     def sync(self) -> None:
         """Return once every record that was set aside is on disk.

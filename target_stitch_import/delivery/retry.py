@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import backoff
 
@@ -17,7 +17,7 @@ from target_stitch_import.errors import TransientError
 from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 logger = logging.getLogger("target-stitch-import")
 
@@ -27,20 +27,47 @@ MAX_WAIT: Final = 60.0
 MAX_WAIT_BEFORE_DEADLINE: Final = 1.0
 """Seconds between two attempts once there is a deadline, whatever a ``Retry-After`` asks for."""
 
+REPEAT_SECONDS: Final = 60.0
+"""Seconds for which failures with the same reason are not logged again."""
+
+
+class RetryLog:
+    """Logs failed attempts: in an outage those with the same reason once a minute, else at DEBUG."""
+
+    def __init__(self) -> None:
+        self._logged: dict[str, float] = {}
+
+    def __call__(self, reason: str, text: str, now: float, fields: Mapping[str, Any]) -> None:
+        """Log a ``text`` with its ``reason`` and the fields of its event, at a time in seconds."""
+        is_new = now - self._logged.get(reason, -math.inf) >= REPEAT_SECONDS
+        if is_new:
+            self._logged[reason] = now
+        logger.log(logging.WARNING if is_new else logging.DEBUG, "%s", text, extra=fields)
+
+    def end_outage(self) -> None:
+        """Log the next failure, whatever its reason is: an attempt has succeeded."""
+        self._logged.clear()
+
 
 class Retry:
     """Plans the attempts of one request; the caller waits, as a signal may wake it."""
 
     def __init__(
-        self, budget: float, timeout: float, clock: Callable[[], float] = time.monotonic
+        self,
+        budget: float,
+        timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+        log: RetryLog | None = None,
     ) -> None:
         """Try again for ``budget`` seconds after the first failure.
 
-        One attempt may last ``timeout`` seconds. ``clock`` returns seconds.
+        One attempt may last ``timeout`` seconds. ``clock`` returns seconds. Requests that share a
+        ``log`` do not repeat each other's reasons.
         """
         self._budget = budget
         self._timeout = timeout
         self._clock = clock
+        self.log = log or RetryLog()
         self._waits = backoff.expo(max_value=MAX_WAIT)
         next(self._waits)  # the generator's first value is no wait
         self._first_failure: float | None = None
@@ -94,8 +121,22 @@ class Retry:
             wait = min(wait, MAX_WAIT_BEFORE_DEADLINE)
         wait = min(wait, left)
         self.next_at = now + wait
-        text = "Attempt %d of %s failed: %s. Next attempt in %.1f s; batches in flight: %d."
-        logger.warning(text, self.attempts, request, str(error).rstrip("."), wait, in_flight)
+        reason = str(error).rstrip(".")
+        text = (
+            f"Attempt {self.attempts} of {request} failed: {reason}. Next attempt in {wait:.1f} s; "
+            f"batches in flight: {in_flight}."
+        )
+        fields = {
+            "event_name": "retry",
+            "stream_name": getattr(request, "table_name", None),
+            "status": error.status,
+            "reason": reason,
+            "retryable": True,
+            "attempts": self.attempts,
+            "wait_seconds": round(wait, 3),
+            "in_flight": in_flight,
+        }
+        self.log(reason, text, now, fields)
         return wait
 
     def retry_now(self) -> None:

@@ -12,6 +12,7 @@ import time
 from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
+from target_stitch_import.delivery.startup import Startup
 from target_stitch_import.delivery.task import DeliveryOptions, DeliveryTask
 from target_stitch_import.errors import DeliveryError, TransientError
 
@@ -41,11 +42,14 @@ class DeliveryScheduler:
         *,
         parallel: int,
         check_status: bool = False,
+        startup: Startup | None = None,
         before_post: Callable[[Batch], None] = lambda _: None,
     ) -> None:
         """Call ``on_acknowledged`` with the number of each batch that is acknowledged.
 
-        ``before_post`` is called with a batch before each post, and may raise. With ``check_status``, nothing is posted before the service was asked if it is up.
+        ``before_post`` is called with a batch before each post, and may raise. With ``check_status``,
+        nothing is posted before the service was asked if it is up. The delivery fails once the budget
+        of ``startup`` is spent.
         """
         self._workers = workers
         self._on_acknowledged = on_acknowledged
@@ -54,6 +58,7 @@ class DeliveryScheduler:
         self._parallel = parallel
         self._status = options.create_retry() if check_status else None
         self._tasks: dict[int, DeliveryTask] = {}
+        self._startup = startup or Startup()
         self._deadline = math.inf
         self._deadline_seen = False
         self._stopping = False
@@ -94,6 +99,8 @@ class DeliveryScheduler:
         if self._tasks and time.monotonic() >= self._deadline:
             error = DeliveryError("the time that a signal leaves is over")
             self._fail("the batches in flight", error)
+        if self._tasks and time.monotonic() >= self._startup.deadline:
+            self._fail("the batches in flight", self._startup.give_up())
         if self._failure is not None:
             raise self._failure
         self._post_what_may_start()
@@ -119,7 +126,8 @@ class DeliveryScheduler:
         """Post nothing more; wait for the posts in flight, and close the connections."""
         self._stopping = True
         self._handle_outcomes()
-        while (posts := self._posts()) and time.monotonic() < self._deadline:
+        deadline = min(self._deadline, self._startup.deadline)
+        while (posts := self._posts()) and time.monotonic() < deadline:
             self._workers.wait(self._seconds_to_first(posts))
             self._handle_outcomes()
         self._workers.close()
@@ -132,7 +140,8 @@ class DeliveryScheduler:
         return {key: retry for key, retry in self._retries().items() if retry.in_flight}
 
     def _seconds_to_first(self, retries: dict[int, Retry]) -> float | None:
-        first = min([self._deadline, *(each.next_at for each in retries.values() if each.next_at)])
+        ends = [self._deadline, self._startup.deadline]
+        first = min([*ends, *(each.next_at for each in retries.values() if each.next_at)])
         return None if first == math.inf else max(0.0, first - time.monotonic())
 
     def _retry_before_deadline(self) -> None:
@@ -143,7 +152,7 @@ class DeliveryScheduler:
         # Not logged by the signal handler: it may have interrupted one that writes to the log.
         logger.info(
             "A signal asks to end: the batches in flight are delivered, for at most %.0f s. "
-            "A second signal stops at once.",
+            "The same signal again, two seconds later, stops at once.",
             self._deadline - time.monotonic(),
         )
         for retry in self._retries().values():
@@ -161,6 +170,8 @@ class DeliveryScheduler:
             return
         self._retry_before_deadline()
         now = time.monotonic()
+        if self._tasks:
+            self._startup.begin(now)
         if self._status is not None:
             if self._tasks and not self._status.in_flight and self._status.next_at <= now:
                 self._workers.start(_STATUS, methodcaller("check_status"))
@@ -204,6 +215,7 @@ class DeliveryScheduler:
                 self._handle_outcome(key, kind("the answer had no end, and was given up"))
 
     def _handle_outcome(self, key: int, error: Exception | None) -> None:
+        self._startup.handle_outcome(error)
         if key == _STATUS:
             self._handle_status(error)
             return
@@ -214,7 +226,7 @@ class DeliveryScheduler:
         try:
             task.handle_outcome(error, self._deadline)
         except Exception as failure:  # noqa: BLE001 - the first of any kind is raised
-            self._fail(task, failure)
+            self._fail(task, failure, status=getattr(error, "status", None))
             return
         if task.is_delivered:
             self._acknowledge(task)
@@ -231,16 +243,22 @@ class DeliveryScheduler:
             try:
                 self._status.schedule(error, request, deadline=self._deadline, in_flight=in_flight)
             except TransientError as failure:
-                self._fail("the batches in flight", failure)
+                self._fail("the batches in flight", failure, status=error.status)
             return
         self._status = None
         if error is not None:
             text = "The status of the Import API is unknown (%s); batches are posted all the same."
             logger.warning(text, error)
 
-    def _fail(self, subject: object, error: Exception) -> DeliveryError:
+    def _fail(
+        self, subject: object, error: Exception, *, status: int | None = None
+    ) -> DeliveryError:
         self._stopping = True
         if self._failure is None:
+            error = self._startup.explain(error)
             self._failure = DeliveryError(f"{subject} could not be delivered: {error}")
             self._failure.__cause__ = error
+            self._failure.exit_code = getattr(error, "exit_code", 1)
+            self._failure.stream = getattr(subject, "table_name", None)
+            self._failure.status = status
         return self._failure

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from target_stitch_import.delivery.refusals import Refusals
     from target_stitch_import.delivery.retry import Retry
     from target_stitch_import.delivery.workers import WorkerPool
+    from target_stitch_import.preview.tables import Preview
     from target_stitch_import.reporting.metrics import Metrics
 
 logger = logging.getLogger("target-stitch-import")
@@ -35,6 +36,8 @@ class DeliveryOptions:
     """What is done about a refused record; None: it fails its batch."""
     metrics: Metrics
     """Counts requests, acknowledged records and records that are set aside."""
+    preview: Preview | None = None
+    """Reads what is acknowledged."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,11 @@ class DeliveryTask:
 
     def __str__(self) -> str:
         return str(self._parts[0].batch if self._parts else self.batch)
+
+    @property
+    def table_name(self) -> str:
+        """The name of its table, or of all of them."""
+        return self.batch.table_name
 
     @property
     def is_delivered(self) -> bool:
@@ -110,6 +118,10 @@ class DeliveryTask:
         batch = part.batch
         if error is None:
             metrics.acknowledged(batch.contents, len(batch.body))
+            self.retry.log.end_outage()
+            self._log_delivered(batch)
+            if self._options.preview is not None:
+                metrics.add_sub_rows(self._options.preview.add(batch.body))
             self._options.body_limit.handle_accepted(batch)
             self._replace_part([])
             if part.is_first_half:
@@ -124,6 +136,21 @@ class DeliveryTask:
             self._halve(part)
         else:
             self._refuse(part, error.index or 0, error)
+
+    def _log_delivered(self, batch: Batch) -> None:
+        """Log each stream's part of a body that is acknowledged, for machines."""
+        seconds = round(self._options.metrics.clock() - self._sealed_at, 3)
+        for stream, (records, size) in batch.contents.items():
+            fields = {
+                "event_name": "batch_delivered",
+                "stream_name": stream,
+                "batch": batch.number,
+                "records": records,
+                "bytes": size,
+                "attempts": self.retry.attempts,
+                "seconds": seconds,
+            }
+            logger.info("Delivered %s.", batch, extra=fields)
 
     def count_delivered(self) -> None:
         """Count the batch, all of which is delivered."""

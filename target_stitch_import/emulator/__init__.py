@@ -10,14 +10,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-from target_stitch_import.emulator.storage.reading import list_tables, read_table
-
 if TYPE_CHECKING:
     from target_stitch_import.emulator.faults.spec import Faults
     from target_stitch_import.emulator.http.access import Account
     from target_stitch_import.emulator.http.app import create_app
     from target_stitch_import.emulator.http.server import Emulator, running_emulator
     from target_stitch_import.emulator.storage.database import Database
+    from target_stitch_import.emulator.storage.reading import list_tables, read_table
 
 __all__ = [
     "Account",
@@ -36,12 +35,15 @@ _MODULES: Final = {
     "Emulator": "http.server",
     "Faults": "faults.spec",
     "create_app": "http.app",
+    "list_tables": "storage.reading",
+    "read_table": "storage.reading",
     "running_emulator": "http.server",
 }
 
 
 def __getattr__(name: str) -> Any:
-    # Imported late, so that the command can say what to install when the extra is missing.
+    # Imported late, so that the command can say what to install when the extra is missing, and pytest
+    # starts at once.
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

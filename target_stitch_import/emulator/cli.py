@@ -14,6 +14,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from target_stitch_import.destinations.facts import DESTINATIONS
 from target_stitch_import.emulator.faults.spec import Faults
 from target_stitch_import.limits import REGIONS
 
@@ -55,6 +56,7 @@ def _run(server: Any, options: argparse.Namespace, stop: threading.Event) -> int
         port=options.port,
         faults=options.faults,
         answers=options.answers,
+        destination=options.destination,
     ) as emulator:
         sys.stdout.write(
             f"Import API emulator listening on {emulator.url}, database {emulator.database}\n"
@@ -123,6 +125,15 @@ def _parser() -> argparse.ArgumentParser:
         help=(
             "whether the refusal of a record says its place in the batch, as in 'Record 0 did not "
             "conform to schema'; the service does both (default: %(default)s)"
+        ),
+    )
+    parser.add_argument(
+        "--destination",
+        choices=list(DESTINATIONS),
+        metavar="NAME",
+        help=(
+            "load like a destination of Stitch, with its names, types and subtables, and a table "
+            f"_sdc_rejected: {', '.join(DESTINATIONS)} (default: like none of them)"
         ),
     )
     parser.add_argument("--verbose", action="store_true", help="log each request on stderr")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from itertools import chain, repeat
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from target_stitch_import.schemas.places import Place
 
@@ -50,28 +50,13 @@ class DatetimeCheck:
             values[True], _read_datetimes_and_nulls
         )
 
-    def values(
-        self, records: Sequence[object]
-    ) -> Iterable[tuple[Sequence[tuple[str, bool]], Iterable[msgspec.Raw]]]:
-        """Return for each record its date-times: their columns, and their JSON texts.
-
-        A column is a name, and whether it may be null.
-        """
-        columns = [(_column_name(path), permits_null) for path, permits_null in self._columns]
-        if all(len(path) == 1 for path, _ in self._columns):
-            rows = zip(*(self._values(records, path) for path, _ in self._columns), strict=True)
-            return zip(repeat(columns), rows)
-        return (self._nested_values(columns, record) for record in records)
-
-    def _nested_values(
-        self, columns: Sequence[tuple[str, bool]], record: object
-    ) -> tuple[Sequence[tuple[str, bool]], Iterable[msgspec.Raw]]:
-        repeated: list[tuple[str, bool]] = []
-        values: list[msgspec.Raw] = []
-        for column, (path, _) in zip(columns, self._columns, strict=True):
-            values += self._values([record], path)
-            repeated += repeat(column, len(values) - len(repeated))
-        return repeated, values
+    def are_strings(self, records: Sequence[object]) -> bool:
+        """Return True if all date-times of the records are strings, or null where that is permitted."""
+        for path, permits_null in self._columns:
+            starts = {bytes(value)[:1] for value in self._values(records, path)}
+            if starts - ({b'"', b"n"} if permits_null else {b'"'}):
+                return False
+        return True
 
     def _values(self, records: Sequence[Any], path: Sequence[str | int]) -> Sequence[Any]:
         values = records
@@ -105,10 +90,6 @@ def _find_columns(
     for item in place.items[:1]:
         if item is not None:
             yield from _find_columns(item, (*path, _ITEMS))
-
-
-def _column_name(path: Sequence[str | int]) -> str:
-    return "/".join(step for step in path if isinstance(step, str))
 
 
 def _are_right(values: Sequence[bytes | msgspec.Raw], read: Any) -> bool:

@@ -16,8 +16,6 @@ from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.records.datetimes import normalize_datetime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from target_stitch_import.schemas.places import Place
 
     Path = tuple[str | int, ...]
@@ -66,99 +64,71 @@ class RecordEditor:
             InvalidRecordError: It has a value that can't be read.
         """
         try:
-            edited = self._edit(msgspec.Raw(record), self.place, ())
+            edited = self._edit_object(record, self.place, ())
         except RecursionError:
             raise InvalidRecordError("is nested too deeply") from None
-        return record if edited is None else bytes(edited)
+        return record if edited is None else edited
 
-    def replace(
-        self, record: bytes, columns: Sequence[tuple[str, bool]], values: Iterable[msgspec.Raw]
-    ) -> bytes | None:
-        """Do what ``edit`` does, by the date-times that a record has.
-
-        ``columns`` has for each value its column, and whether it may be null. None if that is not
-        possible: a value can't be read, or stands in other columns, too.
-        """
-        texts = [*map(bytes, values)]
-        edited: list[bytes] = []
-        for (column, permits_null), text in zip(columns, texts, strict=True):
-            if text == b"null" and permits_null:
-                continue
-            if text not in edited:
-                read = normalize_datetime(text[1:-1].decode("latin-1"))
-                if read is None:
-                    return None
-                new = f'"{read}"'.encode()
-                if new == text:
-                    continue
-                before, _, behind = record.partition(text)
-                if text in behind:
-                    if record.count(text) != texts.count(text):
-                        return None
-                    behind = behind.replace(text, new)
-                if not self.options.normalize:
-                    return None
-                record = before + new + behind
-                edited.append(text)
-            self.normalized[column] += 1
-        return record
-
-    def _edit(self, value: msgspec.Raw, place: Place, path: Path) -> msgspec.Raw | None:
+    def _edit(self, value: msgspec.Raw, place: Place, path: Path) -> bytes | None:
         """Return a value as it may be posted; None if it stays as it is."""
         text = bytes(value)
-        start = text[:1]
-        if start == b'"':
+        if text.startswith(b'"'):
             return self._edit_datetime(text, place, path) if place.is_datetime else None
-        if start == b"{" and (place.columns or place.other_column):
+        if text.startswith(b"{"):
             return self._edit_object(text, place, path)
-        if start == b"[" and place.items:
+        if text.startswith(b"["):
             return self._edit_list(text, place, path)
-        if place.is_decimal and start and start[0] in _NUMBER_STARTS:
+        if place.is_decimal and text[0] in _NUMBER_STARTS:
             return _as_text(text, path)
         return None
 
-    def _edit_object(self, text: bytes, place: Place, path: Path) -> msgspec.Raw | None:
+    def _edit_object(self, text: bytes, place: Place, path: Path) -> bytes | None:
+        if not place.columns and place.other_column is None:
+            return None
         columns = _decode_object(text)
-        edits = {}
-        for name in columns if place.other_column else place.columns:
+        is_edited = False
+        for name in place.columns if place.other_column is None else [*columns]:
             column, value = place.column(name), columns.get(name)
             if column is not None and value is not None:
                 edited = self._edit(value, column, (*path, name))
                 if edited is not None:
-                    edits[name] = edited
-        return msgspec.Raw(_encode({**columns, **edits})) if edits else None
+                    columns[name] = msgspec.Raw(edited)
+                    is_edited = True
+        return _encode(columns) if is_edited else None
 
-    def _edit_list(self, text: bytes, place: Place, path: Path) -> msgspec.Raw | None:
+    def _edit_list(self, text: bytes, place: Place, path: Path) -> bytes | None:
+        if not place.items:
+            return None
         items = _decode_list(text)
         is_edited = False
         for index, item in enumerate(items):
             if (item_place := place.item(index)) is not None:
                 edited = self._edit(item, item_place, (*path, index))
                 if edited is not None:
-                    items[index] = edited
+                    items[index] = msgspec.Raw(edited)
                     is_edited = True
-        return msgspec.Raw(_encode(items)) if is_edited else None
+        return _encode(items) if is_edited else None
 
-    def _edit_datetime(self, text: bytes, place: Place, path: Path) -> msgspec.Raw | None:
+    def _edit_datetime(self, text: bytes, place: Place, path: Path) -> bytes | None:
         try:
             written = _decode_text(text)
         except (msgspec.MsgspecError, UnicodeError):  # half of a surrogate pair
             written = ""
         read = normalize_datetime(written)
-        if read is None or (read != written and not self.options.normalize):
+        if read == written:
+            return None
+        if read is None or not self.options.normalize:
             if self.options.invalid_as_null and place.permits_null:
-                return msgspec.Raw(b"null")
+                return b"null"
             raise InvalidRecordError(
                 f"does not fit its schema: {_pointer(path)}: is not a valid date-time "
                 "(see the settings normalize_datetimes and on_invalid_datetime)"
             )
-        if read == written:
-            return None
-        self.normalized["/".join(step for step in path if isinstance(step, str))] += 1
-        return msgspec.Raw(b'"%b"' % read.encode())
+        self.normalized[place.name] += 1
+        return f'"{read}"'.encode()
 
 
-def _as_text(number: bytes, path: Path) -> msgspec.Raw:
+def _as_text(number: bytes, path: Path) -> bytes:
     """Return a number as a string of its digits, an exponent written out."""
     if b"e" in number or b"E" in number:
         value = Decimal(number.decode())
@@ -168,7 +138,7 @@ def _as_text(number: bytes, path: Path) -> msgspec.Raw:
                 f"{_MAX_DIGITS:,} digits, which no decimal has"
             )
         number = f"{value:f}".encode()
-    return msgspec.Raw(b'"%b"' % number)
+    return b'"%b"' % number
 
 
 def _pointer(path: Path) -> str:

@@ -13,6 +13,7 @@ from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 
 from target_stitch_import.json_codec import encode_exactly, json_type
+from target_stitch_import.patterns import PatternProcess, PatternTooSlowError, pattern_keywords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,12 +29,21 @@ _WRONG_TYPE: Final = (
 _JUDGED: Final = "schema_checks: types sends such values"
 
 
-def exact_verdict(schema: Mapping[str, Any]) -> Callable[[Any], str | None]:
-    """Return a function that returns which rule an exactly decoded record breaks; None if none."""
-    validator = _ExactValidator(schema)
+def exact_verdict(
+    schema: Mapping[str, Any], process: PatternProcess | None = None
+) -> Callable[[Any], str | None]:
+    """Return a function that returns which rule an exactly decoded record breaks; None if none.
+
+    The ``process`` searches for patterns that may take long.
+    """
+    keywords = {"multipleOf": _check_multiple, **pattern_keywords(process or PatternProcess())}
+    validator: Validator = extend(Draft4Validator, keywords)(schema)  # type: ignore[no-untyped-call]
 
     def find_violation(record: Any) -> str | None:
-        error = best_match(validator.iter_errors(record))
+        try:
+            error = best_match(validator.iter_errors(record))
+        except PatternTooSlowError as slow:
+            return f"{slow} ({_JUDGED})"
         return None if error is None else _describe(error)
 
     return find_violation
@@ -75,8 +85,3 @@ def _check_multiple(
 ) -> Iterator[ValidationError]:
     if type(instance) in (int, Decimal) and not _is_multiple(Decimal(instance), Decimal(divisor)):
         yield ValidationError("not a multiple")
-
-
-_ExactValidator: type[Validator] = extend(  # type: ignore[no-untyped-call]
-    Draft4Validator, {"multipleOf": _check_multiple}
-)

@@ -6,13 +6,13 @@ fits the schema; one that does not may still fit, which the other tests decide.
 
 from __future__ import annotations
 
-import re
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
 from target_stitch_import.limits import MAX_KEY_LENGTH
+from target_stitch_import.patterns import PatternProcess, pattern_test
 from target_stitch_import.records.exact_numbers import number_test
 from target_stitch_import.records.struct_types import (
     NotExpressible,
@@ -39,9 +39,15 @@ class InDoubtError(Exception):
 
 
 def record_decoder(
-    schema: Mapping[str, Any], key_properties: Sequence[str], *, with_unnamed: bool = False
+    schema: Mapping[str, Any],
+    key_properties: Sequence[str],
+    process: PatternProcess | None = None,
+    *,
+    with_unnamed: bool = False,
 ) -> Callable[[bytes | msgspec.Raw], object] | None:
     """Return a decoder that accepts only what ``schema`` accepts; None if there is none.
+
+    The ``process`` searches for patterns that may take long.
 
     A record without a usable value in a key property is not accepted. Properties that the schema
     permits and does not name are skipped unchecked if ``with_unnamed``; else they are not accepted.
@@ -56,7 +62,8 @@ def record_decoder(
     for name, part in properties.items():
         types[name] = {word: value for word, value in part.items() if word != "pattern"}
         if "pattern" in part:
-            tests[name] = _pattern_test(part["pattern"])
+            # ``msgspec`` has patterns, too, but a union of one with a list breaks the memory.
+            tests[name] = pattern_test(part["pattern"], process or PatternProcess())
     try:
         whole = {**schema, "properties": types, "required": required}
         struct = create_struct(whole, with_unnamed=with_unnamed, as_text=numbers)
@@ -123,12 +130,3 @@ def _as_key(schema: Mapping[str, Any]) -> Mapping[str, Any]:
         return {**schema, "type": types}
     longest = schema.get("maxLength", MAX_KEY_LENGTH)
     return {**schema, "type": types, "maxLength": min(longest, MAX_KEY_LENGTH)}
-
-
-def _pattern_test(pattern: str) -> Callable[[object], bool]:
-    """Return a test of a decoded value, as the exact verdict does it.
-
-    ``msgspec`` has patterns, too, but a union of one with a list or an object breaks the memory.
-    """
-    search = re.compile(pattern).search
-    return lambda value: type(value) is not str or search(value) is not None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from functools import cached_property, partial
-from itertools import chain, repeat
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import jsonschema_rs
@@ -19,6 +19,7 @@ import msgspec
 from target_stitch_import.errors import InvalidRecordError, MissingKeyError
 from target_stitch_import.json_codec import decode_exactly, encode_exactly, json_type
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, is_reserved
+from target_stitch_import.patterns import PatternProcess
 from target_stitch_import.records.datetime_check import DatetimeCheck
 from target_stitch_import.records.editor import DEFAULT_EDITS, EditOptions, RecordEditor
 from target_stitch_import.records.exact_verdict import exact_verdict
@@ -59,11 +60,14 @@ class RecordValidator:
         validate: bool,
         posted: Mapping[str, Any] | None = None,
         options: EditOptions = DEFAULT_EDITS,
+        process: PatternProcess | None = None,
     ) -> None:
         """Judge by a draft 4 ``schema``; with ``validate`` off, only by what the service needs.
 
         Values are edited to fit the ``posted`` schema, which is ``schema`` itself if none is given.
+        The ``process`` searches for patterns that may take long.
         """
+        self._process = process or PatternProcess()
         self.reserved = ReservedColumns()
         place = find_places(schema if posted is None else posted, not_null=key_properties)
         self.editor = None if place is None else RecordEditor(place, options)
@@ -113,20 +117,15 @@ class RecordValidator:
 
         The quick tests, by which they are ``decoded``, have not judged date-times.
         """
-        are_decoded = all(decoded)
-        are_right = are_decoded and datetimes.accepts(decoded)
-        if are_right and not editor.has_decimals:
+        structs = [*filter(None, decoded)]
+        if len(structs) == len(decoded) and not editor.has_decimals and datetimes.accepts(structs):
             return checked, None
+        are_judged = datetimes.are_strings(structs)
         edited: list[bytes] = []
-        can_replace = are_decoded and not editor.has_decimals
-        values = datetimes.values(decoded) if can_replace else repeat(None)
         try:
-            for record, struct, found in zip(checked, decoded, values):  # noqa: B905 - it has no end
-                done = editor.replace(record, *found) if found else None
-                if done is None:
-                    is_judged = are_right or struct is None
-                    done = editor.edit(record if is_judged else self._judge_exactly(record))
-                edited.append(done)
+            for record, struct in zip(checked, decoded, strict=True):
+                is_judged = are_judged or struct is None
+                edited.append(editor.edit(record if is_judged else self._judge_exactly(record)))
         except InvalidRecordError as error:
             return edited, error
         return edited, None
@@ -148,7 +147,7 @@ class RecordValidator:
         return _accept_nothing
 
     def _struct_test(self) -> QuickTest | None:
-        decode = record_decoder(self._schema, self._keys)
+        decode = record_decoder(self._schema, self._keys, self._process)
         if decode is None or not _may_hold_too_many(self._schema):
             return decode
 
@@ -162,7 +161,7 @@ class RecordValidator:
 
     def _open_struct_test(self) -> QuickTest | None:
         """Return a test for records with columns that the schema permits and does not name."""
-        decode = record_decoder(self._schema, self._keys, with_unnamed=True)
+        decode = record_decoder(self._schema, self._keys, self._process, with_unnamed=True)
         return decode and partial(_accept_partly_decoded, decode, _decode_any)
 
     def _keys_test(self) -> QuickTest | None:
@@ -212,7 +211,7 @@ class RecordValidator:
 
     @cached_property
     def _exact_verdict(self) -> Callable[[Any], str | None]:
-        return exact_verdict(self._schema)
+        return exact_verdict(self._schema, self._process)
 
     def _judge_exactly(self, record: bytes) -> bytes:
         values = _decode_object(record)
@@ -236,6 +235,25 @@ class RecordValidator:
                 f"has {points:,} data points, and the service takes at most {MAX_DATA_POINTS:,}"
             )
         return record
+
+
+def find_invalid(
+    schema: Mapping[str, Any],
+    key_properties: Sequence[str],
+    records: Mapping[int, bytes],
+    process: PatternProcess | None = None,
+) -> dict[int, str]:
+    """Return what is wrong with each record that is invalid by a draft 4 ``schema``, by its index."""
+    validator = RecordValidator(schema, key_properties, validate=True, process=process)
+    indices, waiting = [*records], [*records.values()]
+    invalid: dict[int, str] = {}
+    start = 0
+    while start < len(waiting):
+        checked, error = validator.check(waiting[start:])
+        start += len(checked) + 1
+        if error is not None:
+            invalid[indices[start - 1]] = str(error)
+    return invalid
 
 
 def _accepts_all(test: QuickTest, records: Iterator[bytes], decoded: list[object]) -> bool:

@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from target_stitch_import.reporting.metrics import top_streams
-from target_stitch_import.text import counted
+from target_stitch_import.text import counted, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 
 MAX_STREAMS: Final = 8
 """Streams in the table: those that were posted or acknowledged last; the others share a line."""
+
+MAX_STREAMS_AT_END: Final = 100
+"""Streams in the table that stays at the end."""
+
+QUIET_SECONDS: Final = 5.0
+"""Seconds without an acknowledgement after which the table names who is waited for."""
 
 ERASE: Final = "\x1b[J"  # from the cursor on
 
@@ -46,16 +52,23 @@ _COLUMNS: Final[tuple[tuple[str, int, Callable[[StreamCounts], str]], ...]] = (
 )
 
 
-def render(metrics: Metrics, width: int, max_streams: int) -> RenderableType:
-    """Return the table, and a line on the run, for a screen of ``width`` columns."""
-    columns = [column for column in _COLUMNS if width >= column[1]]
-    table = Table(box=None, expand=True, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("stream", ratio=1, no_wrap=True, overflow="ellipsis")
-    for heading, _, _ in columns:
-        table.add_column(heading, justify="right", no_wrap=True)
+def render(
+    metrics: Metrics, width: int, max_streams: int, end: str | None = None
+) -> RenderableType:
+    """Return the table, and a line on the run, for a screen of ``width`` columns.
 
-    def add(name: Text, counts: StreamCounts, style: str | None = None) -> None:
-        table.add_row(name, *(text(counts) for _, _, text in columns), style=style)
+    ``end`` is the mark of each stream once the run is over: a tick, or none. The line is not shown then.
+    """
+    columns = [column for column in _COLUMNS if width >= column[1]]
+    if end is not None:
+        columns.append(("time", 0, lambda counts: _period(counts.seconds)))
+    rows: list[tuple[Text, list[str], str | None]] = []
+
+    def add(label: Text, counts: StreamCounts, style: str | None = None) -> None:
+        if end is not None:
+            mark = ("!", "yellow") if counts.quarantined else (end, "green")
+            label = Text.assemble(mark, " ", label)
+        rows.append((label, [text(counts) for _, _, text in columns], style))
 
     def last_change(counts: StreamCounts) -> tuple[float, int]:
         return max(counts.began or 0.0, counts.ended or 0.0), counts.size
@@ -63,13 +76,25 @@ def render(metrics: Metrics, width: int, max_streams: int) -> RenderableType:
     streams = metrics.streams
     shown, rest = top_streams(streams, max_streams, last_change)
     for name, counts in shown.items():
-        printable = "".join(each if each.isprintable() else "\ufffd" for each in name)
-        add(Text(printable, "cyan"), counts)
+        add(Text(printable(name), "cyan"), counts)
     if len(shown) < len(streams):
         add(Text(f"{len(streams) - len(shown):,} others", "dim"), rest)
     if len(streams) != 1:
         add(Text("all"), metrics.total, "bold")
-    return Group(table, _render_run(metrics, width))
+    headings = [heading for heading, _, _ in columns]
+    widths = [
+        max(map(len, texts)) for texts in zip(headings, *(row[1] for row in rows), strict=True)
+    ]
+    widest = max(len("stream"), *(row[0].cell_len for row in rows))
+    # What is cut is the name: the numbers stay whole.
+    stream_width = max(1, min(widest, width - sum(2 + each for each in widths)))
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("stream", width=stream_width, no_wrap=True, overflow="ellipsis")
+    for heading, column_width in zip(headings, widths, strict=True):
+        table.add_column(heading, width=column_width, justify="right", no_wrap=True)
+    for label, texts, style in rows:
+        table.add_row(label, *texts, style=style)
+    return Group(table, _render_run(metrics, width)) if end is None else table
 
 
 def _render_run(metrics: Metrics, width: int) -> Text:
@@ -77,22 +102,25 @@ def _render_run(metrics: Metrics, width: int) -> Text:
     retries = metrics.total.retries
     numbers = [
         (f"{metrics.rate():,.0f} records/s", "green"),
-        (f"{metrics.in_flight:,} in flight", ""),
-        (counted(retries, "retry", "retries"), "yellow" if retries else ""),
+        (f"{counted(metrics.in_flight, 'batch', 'batches')} being sent", ""),
     ]
-    if metrics.total.quarantined:
+    if retries and width < _COLUMNS[-2][1]:  # the table has no room for them
+        numbers.append((counted(retries, "retry", "retries"), "yellow"))
+    if metrics.total.quarantined and width < _COLUMNS[-1][1]:
         numbers.append((f"{metrics.total.quarantined:,} quarantined", "yellow"))
     if metrics.last_state is None:
-        numbers.append(("no STATE yet", ""))
+        numbers.append(("no bookmark saved yet", ""))
     else:
         ago = metrics.clock() - metrics.last_state
-        numbers.append((f"STATE {metrics.states:,} ({_period(ago)} ago)", ""))
+        numbers.append((f"last bookmark saved {_period(ago)} ago", ""))
+    if metrics.clock() - (metrics.total.ended or metrics.began) > QUIET_SECONDS:
+        numbers.append((f"waiting for {'Stitch' if metrics.in_flight else 'the tap'}", "yellow"))
     numbers.append((_period(metrics.clock() - metrics.began), "dim"))
     lines = [Text()]
     for text, style in numbers:  # none is broken at the end of a line
         if lines[-1] and len(lines[-1]) + 2 + len(text) > width:
             lines.append(Text())
-        lines[-1].append("  " if lines[-1] else "").append(text, style)
+        lines[-1].append(", " if lines[-1] else "").append(text, style)
     return Text("\n").join(lines)
 
 
@@ -102,6 +130,16 @@ def _period(seconds: float) -> str:
     if hours:
         return f"{hours:,} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _draw(content: RenderableType, width: int) -> str:
+    """Return what a terminal of ``width`` columns shows."""
+    console = Console(
+        file=io.StringIO(), width=width, force_terminal=True, highlight=False, markup=False
+    )
+    with console.capture() as capture:
+        console.print(content)
+    return capture.get()
 
 
 class LiveTable:
@@ -125,13 +163,21 @@ class LiveTable:
                 self._handlers.append(handler)
         self.draw()
 
-    def stop(self) -> None:
-        """Erase the table, and let log handlers write to the terminal again."""
+    def stop(self, *, completed: bool = True) -> None:
+        """Leave the table of the end, with ticks if the run has ``completed``.
+
+        Log handlers write to the terminal again.
+        """
         for handler in self._handlers:
             handler.setStream(self._terminal)
         if self._is_in_foreground():
+            tick = "\N{CHECK MARK}" if completed and self._can_encode("\N{CHECK MARK}") else " "
+            table = ""
+            if self._metrics.streams:
+                width = self._size()[0] - 1
+                table = _draw(render(self._metrics, width, MAX_STREAMS_AT_END, tick), width)
             with self._lock, contextlib.suppress(OSError, ValueError):
-                self._write(ERASE)
+                self._write(ERASE + table)
 
     def abort(self) -> None:
         """Erase the table, from a signal handler: without a lock, a buffer, or a wait.
@@ -150,12 +196,8 @@ class LiveTable:
             return
         width, height = self._size()
         max_streams = max(0, min(MAX_STREAMS, height - 8))  # other lines need the rest
-        console = Console(
-            file=io.StringIO(), width=width - 1, force_terminal=True, highlight=False, markup=False
-        )
-        with console.capture() as capture:
-            console.print(render(self._metrics, width - 1, max_streams))
-        lines = capture.get().splitlines()[: max(0, height - 2)]
+        text = _draw(render(self._metrics, width - 1, max_streams), width - 1)
+        lines = text.splitlines()[: max(0, height - 2)]
         # below the cursor, which then goes back
         frame = "\n" + "".join(f"{line}\n" for line in lines) + f"\x1b[{len(lines) + 1}A\r"
         with self._lock, contextlib.suppress(OSError, ValueError):  # a terminal may go away
@@ -169,6 +211,10 @@ class LiveTable:
 
     def flush(self) -> None:
         """Do nothing: each write is flushed."""
+
+    def _can_encode(self, text: str) -> bool:
+        encoding = self._terminal.encoding or "utf-8"
+        return bool(text.encode(encoding, "ignore"))
 
     def _write(self, text: str) -> None:
         encoding = self._terminal.encoding or "utf-8"

@@ -40,15 +40,36 @@ class StreamCounts:
     """Records that were not sent, as Stitch has their rows."""
     normalized: Counter[str] = field(default_factory=Counter)
     """Date-times that are not sent in the form that the tap wrote: by column; of a run, by stream."""
+    sub_rows: int = 0
+    """Rows of subtables that the destination makes of what is acknowledged."""
     began: float | None = None
     """When the first post began, by the clock."""
     ended: float | None = None
     """When the last post was acknowledged, by the clock."""
 
     @property
+    def billed_rows(self) -> int:
+        """Rows that Stitch bills."""
+        return self.records + self.sub_rows
+
+    @property
     def seconds(self) -> float:
         """Seconds from the first post to the last acknowledgement."""
         return 0.0 if self.began is None or self.ended is None else self.ended - self.began
+
+    def fields(self) -> dict[str, Any]:
+        """Return the numbers as fields of a log event."""
+        return {
+            "records": self.records,
+            "bytes": self.size,
+            "requests": self.requests,
+            "retries": self.retries,
+            "quarantined": self.quarantined,
+            "unchanged": self.unchanged,
+            "normalized": self.normalized.total(),
+            "billed_rows": self.billed_rows,
+            "sub_rows": self.sub_rows,
+        }
 
     def plus(self, other: StreamCounts) -> StreamCounts:
         """Return the sum; its time is from the first post of both to the last of both."""
@@ -62,6 +83,7 @@ class StreamCounts:
             self.quarantined + other.quarantined,
             self.unchanged + other.unchanged,
             self.normalized + other.normalized,
+            self.sub_rows + other.sub_rows,
             min(began, default=None),
             max(ended, default=None),
         )
@@ -140,6 +162,12 @@ class Metrics:
             is_shown = column in counted or len(counted) < MAX_COLUMNS
             counted[column if is_shown else "others"] += values
             self.total.normalized[stream] += values
+
+    def add_sub_rows(self, sub_rows: Mapping[str, int]) -> None:
+        """Count rows of subtables, by stream."""
+        for stream, rows in sub_rows.items():
+            self._counts(stream).sub_rows += rows
+            self.total.sub_rows += rows
 
     def state_written(self) -> None:
         """Count a STATE."""

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.metrics import Metric, Point, Status, Tag, Timer, log
 
+from target_stitch_import.reporting.log_format import is_structured
 from target_stitch_import.reporting.metrics import top_streams
 from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable
 
     from target_stitch_import.delivery.pipeline import Pipeline
+    from target_stitch_import.reporting.live_table import LiveTable
     from target_stitch_import.reporting.metrics import StreamCounts
 
 LOG_SECONDS: Final = 30.0  # between two lines in the log
@@ -33,18 +34,26 @@ MAX_SUMMARIES: Final = 100  # streams with a line of their own in the summary; o
 class Reporter:
     """Reports a run while its ``with`` block lasts, and sums it up at the end."""
 
-    def __init__(self, pipeline: Pipeline, logger: logging.Logger, *, quiet: bool = False) -> None:
-        """Report the run of a ``pipeline``.
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        logger: logging.Logger,
+        *,
+        quiet: bool = False,
+        quarantine_path: str | None = None,
+    ) -> None:
+        """Report the run of a ``pipeline``; ``quarantine_path`` is where records are set aside.
 
         Nothing is reported if ``logger`` lets no INFO pass, or with ``quiet``.
         """
+        self._quarantine_path = quarantine_path
         self._pipeline = pipeline
         self._metrics = pipeline.metrics
         self._logger = logger
         self._is_on = logger.isEnabledFor(logging.INFO) and not quiet
         self._is_over = threading.Event()
         self._thread: threading.Thread | None = None
-        self._stop: Callable[[], None] = lambda: None
+        self._table: LiveTable | None = None
         if not _is_terminal():  # a line for each batch would push all else off the screen
             self._metrics.on_batch = _log_batch_time
 
@@ -53,12 +62,14 @@ class Reporter:
             return
         report, seconds = self._log_progress, LOG_SECONDS
         if _is_terminal():
-            from target_stitch_import.reporting.live_table import LiveTable  # noqa: PLC0415 - slow to import
+            from target_stitch_import.reporting.live_table import (  # noqa: PLC0415 - slow to import
+                LiveTable,
+            )
 
-            table = LiveTable(sys.stderr, self._metrics)
+            self._table = table = LiveTable(sys.stderr, self._metrics)
             table.start()
             self._pipeline.before_abort = table.abort
-            report, seconds, self._stop = table.draw, DRAW_SECONDS, table.stop
+            report, seconds = table.draw, DRAW_SECONDS
 
         def repeat() -> None:
             while not self._is_over.wait(seconds):
@@ -72,9 +83,14 @@ class Reporter:
             return
         self._is_over.set()
         self._thread.join()
-        self._stop()
         outcome = "failed" if error else "completed"
-        self._log_summary("ended by a signal" if self._pipeline.signum is not None else outcome)
+        if self._pipeline.signum is not None:
+            outcome = "ended by a signal"
+        if self._table is not None:  # which has the streams
+            self._table.stop(completed=outcome == "completed")
+        else:
+            self._log_streams()
+        self._log_run(outcome)
 
     def _log_progress(self) -> None:
         metrics = self._metrics
@@ -94,24 +110,31 @@ class Reporter:
             seconds_since_state=None if ago is None else round(ago, 3),
         )
 
-    def _log_summary(self, outcome: str) -> None:
-        """Log a line for each stream, and one for all."""
-        metrics, streams = self._metrics, self._metrics.streams
+    def _log_streams(self) -> None:
+        """Log a line for each stream."""
+        streams = self._metrics.streams
         shown, rest = top_streams(
             streams, MAX_SUMMARIES, lambda counts: (counts.quarantined, counts.size)
         )
         for name, counts in shown.items():
-            text = f"Stream {name!r}: {_describe(counts)}, {counts.seconds:,.1f} s."
+            text = f"Stream {name!r}: {_describe(counts)}, {_describe_billed(counts)}."
             if counts.normalized:
                 text = f"{text} {_describe_normalized(counts.normalized)}"
             self._log(text, "stream_summary", counts, counts.seconds, stream_name=name)
         if hidden := len(streams) - len(shown):
-            text = f"{counted(hidden, 'other stream')}: {_describe(rest)}, {rest.seconds:,.1f} s."
+            text = (
+                f"{counted(hidden, 'other stream')}: {_describe(rest)}, {_describe_billed(rest)}."
+            )
             self._log(text, "other_streams", rest, rest.seconds, streams=hidden)
+
+    def _log_run(self, outcome: str) -> None:
+        """Log the line of the whole run."""
+        metrics, streams = self._metrics, self._metrics.streams
         seconds = metrics.clock() - metrics.began
         self._log(
-            f"Run {outcome}: {counted(len(streams), 'stream')}, {_describe(metrics.total)}, "
-            f"{counted(metrics.states, 'STATE')}, {seconds:,.1f} s.",
+            f"{self._describe_end(outcome)}: {counted(len(streams), 'stream')}, {_describe(metrics.total)}, "
+            f"{counted(metrics.states, 'STATE')}, {seconds:,.1f} s, "
+            f"{counted(metrics.total.billed_rows, 'billable row')}.",
             "run_summary",
             metrics.total,
             seconds,
@@ -120,20 +143,20 @@ class Reporter:
             states=metrics.states,
         )
 
+    def _describe_end(self, outcome: str) -> str:
+        total = self._metrics.total
+        if outcome != "completed":
+            return outcome.capitalize()
+        if total.quarantined:
+            set_aside = counted(total.quarantined, "record")
+            return f"Completed, {set_aside} set aside in {self._quarantine_path}"
+        return "Completed" if total.requests else "Nothing to load"
+
     def _log(
         self, text: str, event: str, counts: StreamCounts, seconds: float, **more: Any
     ) -> None:
-        fields = {
-            "records": counts.records,
-            "bytes": counts.size,
-            "requests": counts.requests,
-            "retries": counts.retries,
-            "quarantined": counts.quarantined,
-            "unchanged": counts.unchanged,
-            "normalized": counts.normalized.total(),
-            "seconds": round(seconds, 3),
-        }
-        self._logger.info("%s", text, extra={"event_name": event, **fields, **more})
+        fields = {"event_name": event, **counts.fields(), "seconds": round(seconds, 3), **more}
+        self._logger.info("%s", text, extra=fields)
 
 
 def _log_batch_time(stream: str, seconds: float) -> None:
@@ -144,7 +167,9 @@ def _log_batch_time(stream: str, seconds: float) -> None:
 
 
 def _is_terminal() -> bool:
-    """Return True if stderr is a terminal that can show a live table."""
+    """Return True if stderr is a terminal that can show a live table, and its log is for people."""
+    if is_structured():
+        return False
     is_dumb = os.environ.get("TERM", "dumb").lower() in ("", "dumb", "unknown")
     return not is_dumb and sys.stderr is not None and sys.stderr.isatty()
 
@@ -157,6 +182,11 @@ def _describe(counts: StreamCounts) -> str:
         f"{counted(counts.requests, 'request')}, {retries}, {counts.quarantined:,} quarantined"
         f"{unchanged}"
     )
+
+
+def _describe_billed(counts: StreamCounts) -> str:
+    sub_rows = f" ({counts.sub_rows:,} of subtables)" if counts.sub_rows else ""
+    return f"{counts.seconds:,.1f} s, {counted(counts.billed_rows, 'billable row')}{sub_rows}"
 
 
 def _describe_normalized(columns: Counter[str]) -> str:

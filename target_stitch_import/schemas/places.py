@@ -26,6 +26,8 @@ _MAX_BRANCHES: Final = 1_000  # unions within unions multiply
 class Place:
     """A place in a record: a value that is edited, or one that has such values within it."""
 
+    name: str = ""
+    """Of its column; behind the names of the columns that it is in, with slashes between."""
     is_datetime: bool = False
     """Whether a string has to be a date-time."""
     is_decimal: bool = False
@@ -68,34 +70,41 @@ def find_places(schema: Schema, *, not_null: Iterable[str] = ()) -> Place | None
     return place
 
 
-def _find(branches: Sequence[Branch]) -> Place | None:
+def _find(branches: Sequence[Branch], name: str = "") -> Place | None:
     texts = _permitting(branches, "string")
     place = Place(
+        name,
         is_datetime=bool(texts) and all(_has_format(each, DATE_TIME) for each in texts),
         is_decimal=any(_has_format(each, DECIMAL) for each in texts)
         and not _permitting(branches, "number"),
         permits_null=bool(_permitting(branches, "null")),
-        items=_find_items(_permitting(branches, "array")),
+        items=_find_items(_permitting(branches, "array"), name),
     )
     objects = _permitting(branches, "object")
-    names = dict.fromkeys(name for part in _parts(objects) for name in part.get("properties", ()))
-    for name in names:
-        if (found := _find(_within(objects, partial(_column_schema, name=name)))) is not None:
-            place.columns[name] = found
+
+    def find_column(column: str) -> Place | None:
+        found = _within(objects, partial(_column_schema, name=column))
+        return _find(found, f"{name}/{column}" if name else column)
+
+    for column in dict.fromkeys(
+        each for part in _parts(objects) for each in part.get("properties", ())
+    ):
+        if (found := find_column(column)) is not None:
+            place.columns[column] = found
     if any(map(_types_unnamed, _parts(objects))):
-        place.other_column = lambda name: _find(
-            _within(objects, partial(_column_schema, name=name))
-        )
+        place.other_column = find_column
     edits = place.is_datetime or place.is_decimal
     return place if edits or place.columns or place.other_column or place.items else None
 
 
-def _find_items(arrays: Sequence[Branch]) -> list[Place | None]:
+def _find_items(arrays: Sequence[Branch], name: str) -> list[Place | None]:
     if not any(part.get("items") for part in _parts(arrays)):
         return []
     listed = [part["items"] for part in _parts(arrays) if isinstance(part.get("items"), list)]
     count = 1 + max(map(len, listed), default=0)
-    found = [_find(_within(arrays, partial(_item_schema, index=index))) for index in range(count)]
+    found = [
+        _find(_within(arrays, partial(_item_schema, index=index)), name) for index in range(count)
+    ]
     return found if any(found) else []
 
 

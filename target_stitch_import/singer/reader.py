@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import re
 import select
 import sys
 import time
@@ -24,6 +25,7 @@ from target_stitch_import.json_codec import (
 from target_stitch_import.singer.lines import BYTE_ORDER_MARK, LineTooLongError, split_lines
 from target_stitch_import.singer.messages import Message, RecordMessage
 from target_stitch_import.singer.runs import Run, split_into_runs
+from target_stitch_import.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +48,9 @@ _MOMENT: Final = 0.002  # seconds
 _MAX_REASON: Final = 300  # characters
 
 _DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+_CSV: Final = re.compile(rb'(?:"[^"]*"|[\w.-]+)(?:[,;\t](?:"[^"]*"|[\w.-]*))+\r?')
+"""The names of columns, or values without spaces."""
 
 _decode = msgspec.json.Decoder(Message).decode
 
@@ -90,7 +95,18 @@ class MessageReader(GenericSingerReader[Any]):
             struct: callbacks[str(struct.__struct_config__.tag)] for struct in get_args(Message)
         }
         counts: Counter[str] = Counter()
-        for lines in self._lines(file_input or self.default_input):
+        try:
+            self._process_lines(file_input or self.default_input, handlers, counts)
+        except MemoryError:
+            raise self._bad_line("or a line close behind needs more memory than there is") from None
+        if not counts:
+            logger.warning("Nothing came from the tap, not one message. Look at its stderr.")
+        return counts
+
+    def _process_lines(
+        self, source: IO[Any], handlers: dict[Any, Callable[[Any], None]], counts: Counter[str]
+    ) -> None:
+        for lines in self._lines(source):
             streams = 0
             for item in self._parse(lines):
                 if isinstance(item, Run):
@@ -103,10 +119,10 @@ class MessageReader(GenericSingerReader[Any]):
                         handlers[type(item)](item)
                     except InputError as error:
                         error.line = error.line or self.line
+                        error.stream = error.stream or getattr(item, "stream", None)
                         raise
                     counts[str(item.__struct_config__.tag)] += 1
             self._chunk_bytes = _wanted_bytes(lines, streams)
-        return counts
 
     def deserialize_json(self, line: bytes) -> Any:
         """Decode one line; None for a blank one.
@@ -136,6 +152,11 @@ class MessageReader(GenericSingerReader[Any]):
                 self.wait(None)
             return
         _widen(descriptor)
+        if os.isatty(descriptor):
+            logger.warning(
+                "Waiting for a tap on stdin, as in: tap-anything | target-stitch-import. "
+                "Here stdin is this terminal; Ctrl-C ends the wait."
+            )
         while True:
             self.wait(descriptor)
             if not (chunk := _read(descriptor, self._chunk_bytes)):
@@ -175,6 +196,7 @@ class MessageReader(GenericSingerReader[Any]):
         return messages, None
 
     def _decode_exactly(self, line: bytes, error: Exception) -> Message | None:
+        is_last = not line.endswith(b"\n")
         line = line.rstrip(b"\n")
         if self.line <= 1 and line.startswith(BYTE_ORDER_MARK):
             message: Message | None = self.deserialize_json(line.removeprefix(BYTE_ORDER_MARK))
@@ -184,15 +206,23 @@ class MessageReader(GenericSingerReader[Any]):
         if (b"NaN" in line or b"Infinity" in line) and (
             repaired := replace_non_finite(line)
         ) != line:
-            message = self.deserialize_json(repaired)
+            message = self.deserialize_json(repaired if is_last else repaired + b"\n")
             self._warn_of_repair(getattr(message, "stream", None))
             return message
+        if self.line <= 1 and _CSV.fullmatch(line):
+            raise self._bad_line(
+                "looks like CSV; this target reads Singer messages, as a tap writes them"
+            ) from None
         if isinstance(error, msgspec.ValidationError):
             raise self._bad_line(f"is not a Singer message: {error}") from None
         if isinstance(error, RecursionError):
             raise self._bad_line("is nested too deeply") from None
         if has_lone_surrogate(line, error):
             return self._record_with_half_a_pair(line)
+        if is_last and "truncated" in str(error):
+            raise self._bad_line(
+                "breaks off: the tap ended in the middle of this line. Look at its stderr"
+            ) from None
         raise self._bad_line(f"is not JSON: {error}") from None
 
     def _record_with_half_a_pair(self, line: bytes) -> RecordMessage:
@@ -217,8 +247,7 @@ class MessageReader(GenericSingerReader[Any]):
 
     def _bad_line(self, reason: str) -> InputError:
         # What the decoder says may quote the line, with whatever is in it.
-        printable = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in reason)
-        error = InputError(f"it {printable:.{_MAX_REASON}}")
+        error = InputError(f"it {printable(reason):.{_MAX_REASON}}")
         error.line = self.line
         return error
 

@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import select
+import subprocess
 import sys
 import threading
 import uuid
@@ -192,7 +193,7 @@ def test_the_wider_rows_are_the_fewer_are_read_at_once(
     assert max(found) <= most
 
 
-@pytest.mark.parametrize(("text", "most"), [("x" * 200_000, 19), ("short", our_parquet.MAX_ROWS)])
+@pytest.mark.parametrize(("text", "most"), [("x" * 200_000, 167), ("short", our_parquet.MAX_ROWS)])
 def test_arrow_is_not_asked_for_many_rows_of_a_long_text_that_the_file_has_once(
     text: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,9 +211,84 @@ def test_arrow_is_not_asked_for_many_rows_of_a_long_text_that_the_file_has_once(
     monkeypatch.setattr(parquet.ParquetFile, "iter_batches", noted)
     # when its first rows are taken
     next(read_rows(str(tmp_path / "a.parquet"), "parquet", "none"))
-    # then so many of the first group are asked for as fit, behind a look at a few of them
-    look = [(0, 16)] if most == 19 else []
-    assert asked == [*look, (0, most)]
+    # then so many of the first group are asked for as fit if each is as long as that
+    assert asked == [(0, most)]
+
+
+SPEND = """
+import sys
+from target_stitch_import.batch_files.rows import FileReadError, read_rows
+try:
+    rows = sum(len(records) for _, records in read_rows(sys.argv[1], sys.argv[2], "none"))
+    print("read", rows)
+except FileReadError as error:
+    print(error)
+print(*[line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")])
+"""
+"""Reads a file, and prints the rows or what is wrong, and how many KB of memory it had at most."""
+
+
+def spend(path: Path, file_format: str) -> tuple[str, int]:
+    """Read a file in a process of its own; return what it printed, and its memory in MB."""
+    command = [sys.executable, "-c", SPEND, str(path), file_format]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    printed, memory = ended.stdout.splitlines()
+    return printed, int(memory) // 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems count otherwise")
+@pytest.mark.parametrize(
+    ("columns", "printed"),
+    [
+        ({"text": ["x"] * 16 + ["x" * 1_000_000] * 1_000}, "read 1016"),
+        (
+            {"text": pa.array(["x" * 200_000_000])},
+            "a row group unpacks to 200,000,053 bytes, more than 1,000 times its size in the file",
+        ),
+        (
+            {"list": pa.array([[0] * 30_000_000], pa.list_(pa.int8()))},
+            "column 'list.list.element' has 30,000,000 values in 1 row, and a record may have 10,000",
+        ),
+    ],
+    ids=["long texts behind short ones", "one text", "one list"],
+)
+def test_a_small_file_does_not_fill_the_memory(
+    columns: dict[str, Any], printed: str, tmp_path: Path
+) -> None:
+    # given a Parquet file of some KB that has a gigabyte
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pa.table(columns), path, compression="brotli")
+    assert path.stat().st_size < 10_000
+    # when it is read
+    found, megabytes = spend(path, "parquet")
+    # then it takes little memory, as it is read in small parts, or not at all
+    assert found.startswith(printed)
+    assert megabytes < 500
+
+
+def test_a_file_of_blank_lines_is_refused(tmp_path: Path) -> None:
+    # given a megabyte of gzip with a billion blank lines behind a record
+    path = tmp_path / "a.jsonl.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(b'{"id": 1}\n')
+        for _ in range(300):
+            file.write(b"\n" * 1_000_000)
+    # when it is read, then it ends soon, with the reason, behind the record
+    found = read_rows(str(path), "jsonl", "gzip")
+    assert next(found)[1] == [b'{"id": 1}']
+    with pytest.raises(FileReadError, match="it has more than 1,000,000 blank lines"):
+        list(found)
+
+
+def test_memory_that_is_not_enough_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a file whose next part does not fit into the memory
+    def fail(_: str) -> None:
+        bytearray(1 << 62)
+
+    monkeypatch.setattr(file_rows, "open_file", fail)
+    # when it is read, then the reason is there
+    with pytest.raises(FileReadError, match="there is not enough memory for its next rows"):
+        read_records("x")
 
 
 class Counted(io.FileIO):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ def check_run(
     require(TOKEN not in stderr, "the token is on stderr")
     code = run.exit_code
     allowed = {0}.union(*(SIGNAL_CODES[name] for name in run.signals))
-    allowed |= {1} if may_fail or action.kind == "break" else set()
+    allowed |= {1, os.EX_TEMPFAIL} if may_fail or action.kind == "break" else set()
     require(code in allowed, f"exit code {code} after {run.signals or 'no signal'}")
     places = list(_states(story, run))
     last_fed = max((place for place in run.whole if story[place].kind == "state"), default=-1)
@@ -49,7 +50,7 @@ def check_run(
         require(not run.feeds, "exit 0 before the input ended")
         require(last == last_fed, f"exit 0 and STATE {last}, but {last_fed} was the last to come")
     elif action.kind in ("calm", "break") and not may_fail:
-        require(code in (1, 143), f"exit code {code} where the tap is well")
+        require(code in (1, os.EX_TEMPFAIL, 143), f"exit code {code} where the tap is well")
         require(last == last_fed, f"STATE {last} is written, {last_fed} could have been")
     return places
 

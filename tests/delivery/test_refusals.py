@@ -12,7 +12,7 @@ from target_stitch_import.batches.body_formats import push_format
 from target_stitch_import.delivery.refusals import CHECK_AFTER, STOP_AFTER
 from target_stitch_import.errors import DeliveryError, RejectedRecordError, TooLargeError
 from target_stitch_import.json_codec import decode_exactly
-from target_stitch_import.records.checking import find_invalid
+from target_stitch_import.records.validator import find_invalid
 from tests.delivery.test_task import Aside
 from tests.support.fake_service import DeliveryRun, sealed_batch
 from tests.support.tables import SCHEMA, TableFormat

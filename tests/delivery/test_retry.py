@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 
 import pytest
 
-from target_stitch_import.delivery.retry import Retry
+from target_stitch_import.delivery.retry import Retry, RetryLog
 from target_stitch_import.errors import TransientError
 
 BUSY = TransientError("503 busy")
@@ -166,3 +167,22 @@ def test_an_attempt_that_lasts_too_long_has_timed_out() -> None:
     request.retry.schedule(BUSY, "a request")
     request.clock.now += 1_000
     assert not request.retry.timed_out
+
+
+def test_failures_that_say_the_same_are_one_line_a_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = RetryLog()
+    with caplog.at_level(logging.WARNING):
+        # given an outage: attempts of two batches fail every second, all for one reason
+        for second in range(60):
+            log("refused", f"batch {second % 2} at {second}", second, {})
+        # when one fails for another reason, and when a minute is over
+        log("503", "batch 1 at 59", 59, {})
+        log("refused", "batch 0 at 60", 60, {})
+        # and when an attempt has succeeded, and others fail then
+        log.end_outage()
+        log("refused", "batch 2 at 61", 61, {})
+    # then each of these has a line, and no other
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == ["batch 0 at 0", "batch 1 at 59", "batch 0 at 60", "batch 2 at 61"]

@@ -39,3 +39,9 @@ def test_the_repository_is_the_one_that_the_package_names() -> None:
     definition = hub_definition()
     assert definition["repo"] == found[1]
     assert definition["variant"] == found[1].split("/")[-2]
+
+
+def test_its_python_versions_are_those_that_the_package_names() -> None:
+    text = (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    versions = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', text)
+    assert hub_definition()["supported_python_versions"] == versions

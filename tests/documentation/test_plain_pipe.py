@@ -111,4 +111,4 @@ def test_cron_is_sent_what_a_tap_said_that_failed(service: Service, tmp_path: Pa
     blocks = re.split(r"==> (\S+) <==", run.stderr)
     assert blocks[1::2] == ["tap.log", "target.log"]
     assert blocks[2].strip() == "the password has expired"
-    assert "Run completed: 0 streams" in blocks[4]
+    assert "Nothing to load: 0 streams" in blocks[4]

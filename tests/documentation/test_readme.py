@@ -66,8 +66,12 @@ def test_a_reader_gets_rows(tmp_path: Path, published: dict[str, str]) -> None:
     # when everything is run that the README says: clone and install, load, load with Meltano
     install, first, meltano = blocks("README.md")
     written = run([install, first, meltano], folder, **environment)
-    # then the first run has written its STATE, and shown its row
-    assert written[1].splitlines() == ['{"customers": 1}', "[{'id': 1, 'name': 'Finn'}]"]
+    # then the first run has written its STATE, shown its row, and why there is no other
+    assert written[1].splitlines() == [
+        '{"customers": 1}',
+        "[{'id': 1, 'name': 'Finn'}]",
+        "Field collision on name",
+    ]
     # and Meltano has brought the other
     rows = read_table(folder / "stitch.db", "customers")
     assert sorted((each["id"], each["name"]) for each in rows) == [(1, "Finn"), (2, "Rey")]

@@ -26,6 +26,7 @@ GROUPS: Final = {
     "on_invalid_record": "Records that don't fit",
     "sequence_source": "Tables",
     "skip_unchanged": "Fewer rows",
+    "log_format": "Log and metrics",
     "stream_maps": "Stream maps and flattening",
 }
 """The groups, by the first setting of each; the ones behind it in --about belong to it, too."""

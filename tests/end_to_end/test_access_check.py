@@ -253,5 +253,5 @@ def test_a_config_error_is_told_as_ever(
     run = piped(service.config(client_id="mine"), tmp_path, b"", "--test", *arguments)
     # then one line says which setting, and nobody was asked
     assert (run.exit_code, run.stdout) == (1, b"")
-    assert "Setting client_id: 'mine' is not of type 'integer'" in run.last_line
+    assert "Setting client_id must be a whole number, not 'mine'" in run.last_line
     assert service.requests == service.status_requests == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +69,14 @@ def test_settings_come_from_the_environment(service: Service, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("variable", "text"), [("BATCH_SIZE_ROWS", "many"), ("STREAM_MAPS", "{oops")]
+    ("variable", "text", "expected_text"),
+    [
+        ("BATCH_SIZE_ROWS", "many", "must be a whole number, not 'many'"),
+        ("STREAM_MAPS", "{oops", "must be a JSON object: line 1, column 2: Expecting"),
+    ],
 )
 def test_an_environment_that_cant_be_read_is_named(
-    variable: str, text: str, tmp_path: Path
+    variable: str, text: str, expected_text: str, tmp_path: Path
 ) -> None:
     # given a setting of the environment that is no such thing
     env = environment(
@@ -83,8 +89,56 @@ def test_an_environment_that_cant_be_read_is_named(
     )  # fmt: skip
     # then it is named
     assert run.returncode == 1
-    assert f"{variable.lower()}: TARGET_STITCH_IMPORT_{variable} can't be read" in run.stderr
+    assert f"Setting TARGET_STITCH_IMPORT_{variable} {expected_text}" in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def printed(*arguments: str) -> str:
+    """Return what the command prints to stdout."""
+    done = subprocess.run([COMMAND, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_help_begins_with_what_it_is() -> None:
+    text = printed("--help")
+    what, example, codes, docs, options = (
+        text.index(part)
+        for part in (
+            "loads any tap into Stitch",
+            "tap-anything --config tap.json | target-stitch-import --config=ENV",
+            "  75  ",
+            "/tree/main/docs",
+            "Options:",
+        )
+    )
+    assert what < example < codes < docs < options
+
+
+def test_about_describes_each_setting() -> None:
+    text = printed("--about")
+    assert "  token: string, required\n    Import API access token of the" in text
+    assert '  region: us or eu, default "us"\n    Region of the Stitch account' in text
+    assert "    In the environment: TARGET_STITCH_IMPORT_MAX_RETRY_SECONDS\n" in text
+
+
+def test_a_terminal_in_the_place_of_a_tap_is_said(service: Service, tmp_path: Path) -> None:
+    # given a target that somebody starts without a tap
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(service.config()))
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [COMMAND, "--config", str(path)],
+        stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(),
+    ) as process:  # fmt: skip
+        # when it waits for input
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if b"WARNING" in line)
+        # then it says for what, and ends when that ends
+        assert b"Waiting for a tap on stdin, as in: tap-anything | target" in line
+        os.write(ours, b"\x04")
+        assert process.wait(60) == 0
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_a_closed_standard_input_is_said(service: Service, tmp_path: Path) -> None:
@@ -102,11 +156,11 @@ def test_a_closed_standard_input_is_said(service: Service, tmp_path: Path) -> No
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"token": None}, "'token' is a required property"),
-    ({"token": ""}, "token: must satisfy minLength 1"),
-    ({"token": 12345}, "token: must satisfy type"),
-    ({"client_id": "mine"}, "client_id: 'mine' is not of type 'integer'"),
-    ({"region": "mars"}, "region: 'mars' is not one of ['us', 'eu']"),
+    ({"token": None}, "token is missing: set TARGET_STITCH_IMPORT_TOKEN and use --config=ENV"),
+    ({"token": ""}, "Setting token is empty"),
+    ({"token": 12345}, "token must be a text"),
+    ({"client_id": "mine"}, "client_id must be a whole number, not 'mine'"),
+    ({"region": "mars"}, "region must be 'us' or 'eu', not 'mars'"),
     (
         {"api_url": "http://example.com"},
         "api_url: http would send the token to example.com unencrypted",
@@ -114,28 +168,29 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"api_url": "ftp://127.0.0.1"}, "api_url: must be https"),
     ({"api_url": "https://me:pw@example.com"}, "api_url: must be a scheme and a host"),
     ({"api_url": "https://[oops"}, "api_url: is not a URL"),
-    ({"api_url": 5}, "api_url: 5 is not of type 'string'"),
-    ({"batch_size_rows": 20_001}, "batch_size_rows: 20001 is greater than the maximum of 20000"),
-    ({"batch_size_rows": 0}, "batch_size_rows: 0 is less than the minimum of 1"),
-    ({"batch_size_rows": "many"}, "batch_size_rows: 'many' is not of type 'integer'"),
-    ({"max_batch_bytes": 20_000_001}, "max_batch_bytes: 20000001 is greater than the maximum"),
-    ({"max_batch_age_seconds": 0}, "max_batch_age_seconds: 0 is less than or equal"),
-    ({"max_parallel_requests": 1.5}, "max_parallel_requests: "),
-    ({"request_timeout_seconds": "soon"}, "request_timeout_seconds: 'soon' is not of type"),
-    ({"max_retry_seconds": -1}, "max_retry_seconds: -1 is less than the minimum of 0"),
-    ({"validate_records": "yes"}, "validate_records: 'yes' is not of type 'boolean'"),
-    ({"on_invalid_record": "skip"}, "on_invalid_record: 'skip' is not one of"),
+    ({"api_url": 5}, "api_url must be a text, not 5"),
+    ({"batch_size_rows": 20_001}, "batch_size_rows must be at most 20,000, not 20001"),
+    ({"batch_size_rows": 0}, "batch_size_rows must be at least 1, not 0"),
+    ({"batch_size_rows": "many"}, "batch_size_rows must be a whole number, not 'many'"),
+    ({"max_batch_bytes": 20_000_001}, "max_batch_bytes must be at most 20,000,000, not 20000001"),
+    ({"max_batch_age_seconds": 0}, "max_batch_age_seconds must be more than 0, not 0"),
+    ({"max_parallel_requests": 1.5}, "max_parallel_requests must be a whole number, not 1.5"),
+    ({"request_timeout_seconds": "soon"}, "request_timeout_seconds must be a number, not 'soon'"),
+    ({"max_retry_seconds": -1}, "max_retry_seconds must be at least 0, not -1"),
+    ({"validate_records": "yes"}, "validate_records must be true or false, not 'yes'"),
+    ({"on_invalid_record": "skip"}, "on_invalid_record must be 'fail' or 'quarantine', not 'skip'"),
     ({"on_invalid_record": "quarantine"}, "quarantine_path: must be set with"),
-    ({"max_quarantined": -1}, "max_quarantined: -1 is less than the minimum of 0"),
+    ({"max_quarantined": -1}, "max_quarantined must be at least 0, not -1"),
     (
         {"on_invalid_record": "quarantine", "quarantine_path": "/nowhere/q.singer"},
         "the folder /nowhere does not exist. Check the setting quarantine_path",
     ),
-    ({"check_status": "maybe"}, "check_status: 'maybe' is not of type 'boolean'"),
+    ({"check_status": "maybe"}, "check_status must be true or false, not 'maybe'"),
     ({"load_method": "overwrite"}, "half a table"),
-    ({"load_method": "merge"}, "load_method: 'merge' is not one of"),
+    ({"load_method": "merge"}, "load_method must be 'upsert' or 'append-only', not 'merge'"),
     ({"add_record_metadata": True}, "Stitch itself writes such columns"),
-    ({"stream_maps": 5}, "stream_maps: 5 is not of type"),
+    ({"max_batch_byte": 5}, "max_batch_byte does not exist; did you mean max_batch_bytes?"),
+    ({"stream_maps": 5}, "stream_maps must be a JSON object, not 5"),
     ({"stream_maps": {"__else__": 5}}, "stream_maps.__else__: 5 is not valid under any"),
 ]
 
@@ -158,9 +213,18 @@ def test_a_setting_that_cant_be_used_is_refused_by_name(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[1]", "{", '"x"', '{"token":' * 5_000], ids=lambda text: text[:9]
+    ("text", "reason"),
+    [
+        ("", "it is empty"),
+        ("[1]", "it is not a JSON object"),
+        ("{", "line 1, column 2: Expecting"),
+        ('{"token": "secret",\n  "region": "us" "api_url": 1}', "line 2, column 18: Expecting ','"),
+        ('"x"', "it is not a JSON object"),
+        ('{"token":' * 5_000, "it is not a JSON object"),
+    ],
+    ids=lambda text: text[:9],
 )
-def test_a_config_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
+def test_a_config_that_is_none_is_refused(text: str, reason: str, tmp_path: Path) -> None:
     # given a file that holds no settings
     path = tmp_path / "broken.json"
     path.write_text(text)
@@ -170,20 +234,21 @@ def test_a_config_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
     )
     # then one line says so
     assert run.returncode == 1
-    assert "broken.json can't be read" in run.stderr
+    assert f"broken.json can't be read: {reason}" in run.stderr
+    assert "secret" not in run.stderr
     assert "Traceback" not in run.stderr
 
 
 def test_null_means_the_default_and_unknown_settings_are_told(
     service: Service, tmp_path: Path
 ) -> None:
-    # given a config with nulls, as orchestrators write them, and a misspelled name
-    config = service.config(batch_size_rows=None, region=None, max_batch_byte=5)
+    # given a config with nulls, as orchestrators write them, and a name of another program
+    config = service.config(batch_size_rows=None, region=None, hard_delete=True)
     # when it is used
     run = piped(config, tmp_path, ONE_RECORD)
-    # then the defaults hold, and the misspelled one is told
+    # then the defaults hold, and the unknown one is told
     assert run.exit_code == 0
-    assert "Setting max_batch_byte is not known" in run.stderr
+    assert "Setting hard_delete is not known" in run.stderr
 
 
 def test_the_config_of_the_vendors_target_works_as_it_stands(

@@ -130,7 +130,7 @@ def test_a_slip_in_a_env_file_is_named(tmp_path: Path) -> None:
     run = run_with(tmp_path, "ENV")
     # then it is named
     assert run.exit_code == 1
-    assert f"batch_size_rows: {PREFIX}BATCH_SIZE_ROWS can't be read" in run.last_line
+    assert f"{PREFIX}BATCH_SIZE_ROWS must be a whole number, not 'many'" in run.last_line
 
 
 def test_a_env_file_that_cant_be_read_is_named(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_every_acceptance_counts(answer: int, tmp_path: Path) -> None:
             ),
             "client ID does not belong",
         ),
-        ((404, HTML, {}), "404 Please log in"),
+        ((404, HTML, {}), "404 Please log in. There is no Import API: check the setting api_url."),
         ((415, b"Content-Type must be application/json", {}), "Content-Type must be"),
         ((400, b'{"error": "Invalid JSON schema: unknown type: [x]"}', {}), "unknown type: [x]"),
         ((302, b"", {"Location": "https://elsewhere.example/"}), "is not followed"),
@@ -114,9 +114,30 @@ def test_a_service_that_is_not_there_is_tried_until_the_budget_is_spent(tmp_path
     # when a record is loaded with a small budget
     run = piped({**config, "max_retry_seconds": 1}, tmp_path, ONE_RECORD)
     # then it says how long it tried and what came of it
-    assert (run.exit_code, run.stdout) == (1, b"")
+    assert (run.exit_code, run.stdout) == (75, b"")
     assert "attempts in" in run.last_line
     assert "refused" in run.last_line
+
+
+@pytest.mark.parametrize("page", [None, HTML])
+def test_an_address_that_is_not_the_services_fails_early(
+    page: bytes | None, tmp_path: Path
+) -> None:
+    # given an address at which nobody listens, or another server answers
+    with running_service(lambda _: (200, page or b"", {})) as service:
+        service.status = lambda _: (200, page or b"", {})
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        url = service.url if page else f"http://127.0.0.1:{port}"
+        config = {"token": "secret-token", "api_url": url, "startup_timeout_seconds": 2}
+        # when a record is loaded, with the retry budget of fifteen minutes
+        run = piped(config, tmp_path, ONE_RECORD)
+    # then the run ends after the time to start, and asks what a person would
+    assert (run.exit_code, run.stdout) == (75, b"")
+    assert f"{url} has given no answer of the Import API for 2 s" in run.last_line
+    assert "Is the setting api_url right" in run.last_line
+    # and the attempts, which failed alike, are one line
+    assert run.stderr.count("Next attempt in") == 1
 
 
 def test_a_broken_connection_is_tried_again(tmp_path: Path) -> None:
@@ -213,7 +234,34 @@ def test_half_a_line_at_the_end_is_named(service: Service, tmp_path: Path) -> No
     run = piped(service.config(), tmp_path, data)
     # then what came before is safe, and the line is named
     assert (run.exit_code, service.ids, run.states) == (1, [7], [{"at": 7}])
-    assert "Line 4 of the input: it is not JSON" in run.last_line
+    assert "Line 4 of the input: it breaks off: the tap ended in the middle" in run.last_line
+
+
+@pytest.mark.parametrize(
+    "data", [b"id,name\n1,a\n", b'"id";"the name"\r\n1;a\r\n', b"id\tname", b"1,,x\n"]
+)
+def test_csv_is_recognized(data: bytes, service: Service, tmp_path: Path) -> None:
+    run = piped(service.config(), tmp_path, data)
+    assert run.exit_code == 1
+    assert "Line 1 of the input: it looks like CSV; this target reads Singer" in run.last_line
+
+
+@pytest.mark.parametrize("data", [b"starting, please wait\n", b"INFO a,b\n", b"hello\n"])
+def test_other_text_is_not_taken_for_csv(data: bytes, service: Service, tmp_path: Path) -> None:
+    assert "it is not JSON" in piped(service.config(), tmp_path, data).last_line
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n"])
+def test_an_input_without_a_message_is_a_warning(
+    data: bytes, service: Service, tmp_path: Path
+) -> None:
+    # given a tap that wrote nothing / when it is loaded
+    run = piped(service.config(), tmp_path, data)
+    # then the run ends well, and says where to look and that there was nothing to load
+    assert run.exit_code == 0
+    (line,) = [line for line in run.stderr.splitlines() if "WARNING" in line]
+    assert "Nothing came from the tap, not one message. Look at its stderr." in line
+    assert "Nothing to load: " in run.last_line
 
 
 def test_a_schema_again_and_again_is_no_matter(service: Service, tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ import pytest
 from target_stitch_import.emulator import read_table
 from tests.support.messages import record, schema, state, tap_output
 from tests.support.running import piped
+from tests.support.service import ACCEPTED, running_service
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from target_stitch_import.emulator import Emulator
-    from tests.support.service import Service
+    from tests.support.service import Service, ServiceResponse
 
 SECRET = "what-the-record-holds"
 LINES = [schema(), *(record({"id": place, "name": SECRET}) for place in range(25))]
@@ -158,3 +159,51 @@ def test_the_level_of_the_log_holds_for_metrics(
     assert run.exit_code == 0
     assert bool(metrics_in(run.stderr)) == reported
     assert bool(run.stderr) == reported
+
+
+HOSTILE = "\x1b[2J\x07\x9b1m\u202e\u2028\r\n2026-01-01 CRITICAL forged"
+
+
+def hostile_runs() -> dict[str, tuple[bytes, ServiceResponse]]:
+    """Return an input and an answer that bring a hostile text into the log, by where it stands."""
+    good = tap_output(schema(), record({"id": 1}))
+    ids = {"id": {"type": "string"}}
+    answer = json.dumps({"message": HOSTILE}).encode()
+    enum = {"id": {"type": "integer"}, "a": {"enum": [HOSTILE]}}
+    reserved = {"id": {"type": "integer"}, f"_sdc_batched_at{HOSTILE}": {}}
+    return {
+        "column": (
+            tap_output(
+                schema(properties={**enum, HOSTILE: {"type": "integer"}}),
+                record({"id": 1, HOSTILE: "x"}),
+            ),
+            ACCEPTED,
+        ),
+        "key": (
+            tap_output(
+                schema(properties={**ids, "a": {"type": "null"}}), record({"id": HOSTILE, "a": 1})
+            ),
+            ACCEPTED,
+        ),
+        "enum": (tap_output(schema(properties=enum), record({"id": 1, "a": 1})), ACCEPTED),
+        "stream": (
+            tap_output(schema(HOSTILE, properties=reserved), record({"id": 1}, HOSTILE)),
+            ACCEPTED,
+        ),
+        "answer": (good, (400, answer, {})),
+        "location": (good, (302, b"", {"Location": "/\x1b[2J\x07\x9b1m forged"})),
+    }
+
+
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+@pytest.mark.parametrize("place", hostile_runs())
+def test_what_is_logged_is_printable(place: str, level: str, tmp_path: Path) -> None:
+    # given a text with what a terminal acts on, and with a line of a log, in names, values or answers
+    data, answer = hostile_runs()[place]
+    # when a run logs it
+    with running_service(lambda _: answer) as service:
+        run = piped(service.config(max_retry_seconds=1), tmp_path, data, LOGLEVEL=level)
+    # then nothing of it is there but as escapes, and it makes no line of its own
+    assert "forged" in run.stderr
+    assert all(line.isprintable() for line in run.stderr.split("\n"))
+    assert not any(line.startswith("2026-01-01 CRITICAL forged") for line in run.stderr.split("\n"))

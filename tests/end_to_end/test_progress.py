@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import threading
 from collections import Counter
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -73,16 +75,19 @@ def events(stderr: str) -> list[dict[str, Any]]:
 
 def summary(stderr: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Return each stream's fields, and those of the run."""
-    *streams, run = events(stderr)
-    assert {line["extra"]["event_name"] for line in streams} <= {"stream_summary"}
-    assert run["extra"]["event_name"] == "run_summary"
-    return {line["stream_name"]: line["extra"] for line in streams}, run["extra"]
+    found = events(stderr)
+    streams = [line for line in found if line["extra"]["event_name"] == "stream_summary"]
+    (run,) = (line["extra"] for line in found if line["extra"]["event_name"] == "run_summary")
+    return {line["stream_name"]: line["extra"] for line in streams}, run
+
+
+ENDS = ("Completed", "Failed: ", "Nothing to load: ")
 
 
 def reported(run: Run) -> list[str]:
     """Return the messages of the summary."""
     messages = [line.rpartition(" | ")[2] for line in run.stderr.splitlines()]
-    return [text for text in messages if text.startswith(("Stream '", "Run "))]
+    return [text for text in messages if text.startswith(("Stream '", *ENDS))]
 
 
 @pytest.mark.parametrize(
@@ -131,14 +136,14 @@ def test_people_get_it_as_text(service: Service, tmp_path: Path) -> None:
     assert orders.startswith("Stream 'orders': 20 records, ")
     assert items.startswith("Stream 'items': 20 records, ")
     assert empty.startswith("Stream 'empty': 0 records, 0 bytes, 0 requests, ")
-    assert total.startswith("Run completed: 3 streams, 40 records, ")
+    assert total.startswith("Completed: 3 streams, 40 records, ")
     assert total in run.last_line
     assert run.states == [{"at": 1}]
 
 
 def test_a_run_of_nothing_has_one_too(service: Service, tmp_path: Path) -> None:
     run = piped(service.config(), tmp_path, b"")
-    assert [line.partition(",")[0] for line in reported(run)] == ["Run completed: 0 streams"]
+    assert [line.partition(",")[0] for line in reported(run)] == ["Nothing to load: 0 streams"]
 
 
 def test_an_activation_is_a_request_and_no_record(service: Service, tmp_path: Path) -> None:
@@ -219,7 +224,7 @@ def test_a_failure_ends_with_it_and_then_with_the_reason(tmp_path: Path) -> None
     # then what was delivered before is told, and the last line is the reason
     assert run.exit_code == 1
     assert reported(run)[0].startswith("Stream 'orders': 1 record, ")
-    assert reported(run)[-1].startswith("Run failed: 1 stream, 1 record, ")
+    assert reported(run)[-1].startswith("Failed: 1 stream, 1 record, ")
     assert "Line 3 of the input" in run.last_line
 
 
@@ -247,7 +252,7 @@ def test_a_signal_ends_with_it(service: Service, tmp_path: Path) -> None:
         # then it ends with what it has come to
         stderr = process.stderr.read().decode()
         assert process.wait(60) == 143
-    assert "Run ended by a signal: 1 stream, 1 record, " in stderr
+    assert "Ended by a signal: 1 stream, 1 record, " in stderr
 
 
 def _often(folder: Path) -> str:
@@ -334,10 +339,10 @@ def test_a_terminal_has_a_table_that_lives(width: int, tmp_path: Path) -> None:
             # when the tap goes on after a while
             process.stdin.write(tap_output(*lines))
             process.stdin.flush()
-            screen.wait_for("STATE 1 ")
+            screen.wait_for("last bookmark saved ")
             process.stdin.write(tap_output(ITEMS, record({"id": 99}), record({"id": 98})))
             process.stdin.flush()
-            shown = screen.wait_for("1 in flight")
+            shown = screen.wait_for("1 batch being sent")
             # then the table has what is acknowledged, once, and the log stands above it
             heads = [place for place, line in enumerate(shown) if line.startswith("stream ")]
             assert len(heads) == 1
@@ -346,13 +351,19 @@ def test_a_terminal_has_a_table_that_lives(width: int, tmp_path: Path) -> None:
             assert "Attempt1ofbatch1oftable'orders'(2rows," in above
             over.set()
             process.stdin.close()
-            # and at the end it is gone, the summary is there, and stdout has STATEs alone
+            # and at the end it stands there with ticks, with the summary, and stdout has STATEs alone
             assert process.stdout.read() == b'{"at": 1}\n'
             assert process.wait(60) == 0
         screen.hang_up()
         left = screen.lines
-    assert not any(line.startswith("stream ") for line in left)
-    assert "Run completed: 2 streams, 6 records, " in "".join(left)
+    (head,) = [place for place, line in enumerate(left) if line.startswith("stream ")]
+    assert [line.split()[:2] for line in left[head + 1 : head + 4]] == [
+        ["✓", "orders"],
+        ["✓", "items"],
+        ["✓", "all"],
+    ]
+    assert "Completed: 2 streams, 6 records, " in "".join(left)
+    assert not any("Stream 'orders'" in line for line in left)
     # and nothing of the terminal was changed that would have to be changed back
     assert b"\x1b[?" not in screen.raw
 
@@ -372,19 +383,22 @@ def test_signals_leave_the_terminal_clean(signals: int, tmp_path: Path) -> None:
             assert process.stdin is not None
             process.stdin.write(tap_output(schema(), record({"id": 1})))
             process.stdin.flush()
-            screen.wait_for("1 in flight")
+            screen.wait_for("1 batch being sent")
             # when a signal comes, or a second one
             process.terminate()
             screen.wait_for("A signal asks to end")
             if signals == 2:
+                threading.Event().wait(2.2)
                 process.terminate()
             else:
                 over.set()
             assert process.wait(60) == 143
             over.set()
         screen.hang_up()
-        # then the table is gone
-        assert not any(line.startswith("stream ") for line in screen.lines)
+        # then the table is gone, or the one of the end stands there without ticks
+        heads = [line for line in screen.lines if line.startswith("stream ")]
+        assert len(heads) == 2 - signals
+        assert "✓" not in "".join(screen.lines)
 
 
 def test_a_failure_leaves_the_terminal_clean(service: Service, tmp_path: Path) -> None:
@@ -393,7 +407,8 @@ def test_a_failure_leaves_the_terminal_clean(service: Service, tmp_path: Path) -
             process.communicate(tap_output(schema(), record({"id": 1}), "nonsense"), timeout=60)
         screen.hang_up()
         left = [line for line in screen.lines if line]
-    assert not any(line.startswith("stream ") for line in left)
+    assert [line.startswith("stream ") for line in left].count(True) == 1
+    assert "✓" not in "".join(left)
     assert "it is not JSON" in "".join(left[-2:])
 
 
@@ -406,7 +421,22 @@ def test_a_terminal_may_be_left_alone(
             process.communicate(tap_output(*LINES), timeout=60)
         screen.hang_up()
     assert b"\x1b" not in screen.raw
-    assert (b"Run completed" in screen.raw) is ("LOGLEVEL" not in env)
+    assert (b"Completed: " in screen.raw) is ("LOGLEVEL" not in env)
+
+
+def test_the_log_on_a_terminal_begins_with_time_and_level(service: Service, tmp_path: Path) -> None:
+    # given a terminal
+    with terminal(200) as screen:
+        # when something is loaded
+        with on_terminal(service.config(), tmp_path, screen.theirs) as process:
+            process.communicate(tap_output(*LINES), timeout=60)
+        screen.hang_up()
+        logged = [line for line in screen.lines if "INFO" in line]
+    # then its lines are short, and the SDK's are not among them
+    assert [re.sub(r"[\d:]+ ", "", line.partition(",")[0], count=1) for line in logged] == [
+        f"INFO target-stitch-import v{version('target-stitch-import')}",
+        "INFO Completed: 3 streams",
+    ]
 
 
 def test_no_colour_is_asked_for(service: Service, tmp_path: Path) -> None:

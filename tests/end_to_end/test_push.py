@@ -121,8 +121,8 @@ def test_a_stream_without_keys_is_refused_with_what_to_do(service: Service) -> N
     [
         ({"endpoint": "push"}, "client_id: must be set with endpoint 'push'"),
         ({**PUSH, "load_method": "append-only"}, "load_method: 'append-only' needs endpoint"),
-        ({**PUSH, "push_format": "xml"}, "push_format: 'xml' is not one of"),
-        ({"endpoint": "validate"}, "endpoint: 'validate' is not one of"),
+        ({**PUSH, "push_format": "xml"}, "push_format must be 'json' or 'transit', not 'xml'"),
+        ({"endpoint": "validate"}, "endpoint must be 'batch' or 'push', not 'validate'"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(

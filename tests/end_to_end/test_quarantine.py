@@ -304,6 +304,31 @@ def test_more_than_permitted_make_the_run_fail(
         assert "Line " in run.last_line
 
 
+@pytest.mark.parametrize(("fails", "exit_code"), [(False, 0), (True, 3)])
+def test_a_run_that_set_records_aside_may_end_with_a_code_of_its_own(
+    fails: bool, exit_code: int, service: Service, tmp_path: Path
+) -> None:
+    # given a bad record between two good ones
+    lines = tap_output(
+        schema(), record({"id": 1}), record({"x": 1}), record({"id": 2}), state({"at": 2})
+    )
+    config = quarantining(service.config(fail_on_quarantine=fails), tmp_path)
+    # when they are loaded
+    run = piped(config, tmp_path, lines)
+    # then the good ones are delivered and the STATE is written, and the end says what it is
+    assert (run.exit_code, run.states, service.ids) == (exit_code, [{"at": 2}], [1, 2])
+    path = config["quarantine_path"]
+    assert f"Completed, 1 record set aside in {path}: 1 stream, 2 records, " in run.stderr
+    assert ("1 record was set aside in" in run.last_line) is fails
+
+
+def test_a_run_that_set_nothing_aside_ends_well(service: Service, tmp_path: Path) -> None:
+    config = quarantining(service.config(fail_on_quarantine=True), tmp_path)
+    run = piped(config, tmp_path, tap_output(schema(), record({"id": 1})))
+    assert run.exit_code == 0
+    assert "Completed: 1 stream, 1 record, " in run.last_line
+
+
 def test_a_record_that_a_stream_map_cant_take_is_set_aside_as_the_tap_wrote_it(
     service: Service, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ import io
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from target_stitch_import.delivery.pipeline import Terminated
 from target_stitch_import.target import TargetStitchImport
 from tests.support.messages import record, schema, state, tap_output
-from tests.support.running import loaded, started, wait_for
+from tests.support.running import loaded, piped, started, wait_for
 from tests.support.service import ACCEPTED, Request, running_service
 
 if TYPE_CHECKING:
@@ -169,7 +169,36 @@ def test_a_signal_behind_the_end_of_the_input_counts_too(tmp_path: Path) -> None
         assert ended(process)[:2] == (143, b'{"at": 1}\n')
 
 
-def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
+def test_a_signal_that_follows_another_does_not_cut_it_short(tmp_path: Path) -> None:
+    # given a service that answers late
+    may_answer = threading.Event()
+
+    def answer(_: Request) -> ServiceResponse:
+        may_answer.wait(60)
+        return ACCEPTED
+
+    with (
+        running_service(answer) as service,
+        fed(service, tmp_path, LINES, batch_size_rows=1) as process,
+    ):
+        wait_for(lambda: service.requests)
+        # when Ctrl-C is followed by SIGTERM and by another Ctrl-C at once, and by SIGTERM much later
+        process.send_signal(signal.SIGINT)
+        _read_until(process, b"A signal asks to end")
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        threading.Event().wait(2.2)
+        process.send_signal(signal.SIGTERM)
+        threading.Event().wait(0.2)
+        may_answer.set()
+        # then what was read is delivered all the same
+        code, stdout, stderr = ended(process)
+    assert (code, stdout) == (130, b'{"at": 1}\n')
+    assert "Ended by signal 2: all that came before it is delivered." in stderr
+
+
+@pytest.mark.parametrize(("signum", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_the_same_signal_again_stops_at_once(signum: int, exit_code: int, tmp_path: Path) -> None:
     # given a service that does not answer
     over = threading.Event()
 
@@ -182,14 +211,15 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
         fed(service, tmp_path, LINES, batch_size_rows=1) as process,
     ):
         wait_for(lambda: service.requests)
-        process.terminate()
+        process.send_signal(signum)
         _read_until(process, b"A signal asks to end")
-        # when another signal comes
-        process.send_signal(signal.SIGINT)
-        # then the run ends by that one, before the first one's time is over
+        # when it comes again after two seconds
+        threading.Event().wait(2.2)
+        process.send_signal(signum)
+        # then the run ends before the first one's time is over
         code, stdout, stderr = ended(process)
         over.set()
-    assert (code, stdout) == (130, b"")
+    assert (code, stdout) == (exit_code, b"")
     assert "Ended by signal" not in stderr
 
 
@@ -308,3 +338,49 @@ def test_a_kill_at_any_instant_loses_nothing_that_a_state_covers(tmp_path: Path)
             # then the service has every record that the last STATE covers
             last = int(states[-1][7:-1]) if states else -1
             assert set(service.ids) >= set(range(last + 1))
+
+
+@pytest.mark.parametrize(
+    "column", [{"pattern": "^(a+)+$"}, {"patternProperties": {"^(a+)+$": {"type": "null"}}}]
+)
+def test_a_pattern_that_takes_years_loses_nothing(
+    column: dict[str, object], service: Service, tmp_path: Path
+) -> None:
+    # given a record whose pattern takes years to be judged, behind one that is right
+    value = "a" * 60 + "!"
+    bad = {"id": 2, "code": value if "pattern" in column else {value: 1}}
+    lines = tap_output(
+        schema(properties={"id": {"type": "integer"}, "code": column}),
+        record({"id": 1}),
+        state({"at": 1}),
+        record(bad),
+    )
+    # when the run comes to it
+    run = piped(service.config(), tmp_path, lines)
+    # then what came before is delivered, and the run ends with the line and the reason
+    assert (run.exit_code, run.states, service.ids) == (1, [{"at": 1}], [1])
+    assert "Line 4 of the input" in run.last_line
+    assert "can't be judged within a second" in run.last_line
+
+
+def test_a_signal_ends_a_run_whose_records_take_long(service: Service, tmp_path: Path) -> None:
+    # given a thousand records that each take a second to be judged, and are set aside
+    slow = [record({"id": place, "code": "a" * 60 + f"!{place}"}) for place in range(2, 1_000)]
+    columns = {"id": {"type": "integer"}, "code": {"type": "string", "pattern": "^(a+)+!?$"}}
+    settings: dict[str, Any] = {"on_invalid_record": "quarantine", "max_quarantined": 2_000}
+    lines = tap_output(
+        schema(properties=columns),
+        record({"id": 1, "code": "a"}),
+        state({"at": 1}),
+        *slow,
+        state({"at": 2}),
+    )
+    aside = tmp_path / "aside.jsonl"
+    with fed(service, tmp_path, lines, quarantine_path=str(aside), **settings) as process:
+        wait_for(lambda: aside.exists() and aside.stat().st_size)
+        # when the signal comes while they are judged
+        process.terminate()
+        # then what came before is delivered, and the line is named
+        code, stdout, stderr = ended(process)
+    assert (code, stdout, service.ids) == (143, b'{"at": 1}\n', [1])
+    assert "of the input was being judged when the run was asked to end" in stderr

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import select
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
 from tests.support.messages import record, schema, state, tap_output
-from tests.support.running import loaded, piped, started
+from tests.support.running import environment, loaded, piped, started
 from tests.support.service import ACCEPTED, Request, running_service
 
 if TYPE_CHECKING:
@@ -155,3 +157,40 @@ def test_a_state_that_is_no_object_is_refused(service: Service, tmp_path: Path) 
     assert run.exit_code == 1
     assert run.states == [{"a": 1}]
     assert "Line 2 of the input: the value of a STATE is not a JSON object" in run.last_line
+
+
+FULL = """
+import resource
+from target_stitch_import.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, resource.RLIM_INFINITY))
+main()
+"""
+"""Starts the target where a file can't have more than a thousand bytes."""
+
+
+def test_a_disk_that_is_full_leaves_whole_states(service: Service, tmp_path: Path) -> None:
+    # given a file for STATEs, with one of an earlier run, on a disk that has no room for a long one
+    path = tmp_path / "states.jsonl"
+    path.write_text('{"at": 0}\n')
+    (tmp_path / "full.py").write_text(FULL)
+    (tmp_path / "config.json").write_text(json.dumps(service.config(batch_size_rows=1)))
+    lines = tap_output(
+        schema(),
+        *(record({"id": 1}), state({"at": 1})),
+        *(record({"id": 2}), state({"at": 2, "long": "x" * 2_000})),
+    )
+    # when a run appends its STATEs to it
+    with path.open("ab") as stdout:
+        ended = subprocess.run(
+            [sys.executable, str(tmp_path / "full.py"), "--config", str(tmp_path / "config.json")],
+            input=lines,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            check=False,
+        )
+    # then everything is delivered, the run fails, and the last line is a whole STATE
+    assert (ended.returncode, sorted(service.ids)) == (1, [1, 2])
+    assert b"a STATE is lost" in ended.stderr
+    assert json.loads(path.read_bytes().splitlines()[-1])["at"] < 2
+    assert path.read_bytes().endswith(b"}\n")

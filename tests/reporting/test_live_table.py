@@ -89,7 +89,44 @@ def test_eighty_columns_have_all_of_it(metrics: Metrics) -> None:
     assert orders.split() == ["orders", "12,345", "8.4", "MB", "2", "1", "0"]
     assert customers.split() == ["customers", "678", "91.0", "kB", "1", "0", "0"]
     assert together.split() == ["all", "13,023", "8.5", "MB", "3", "1", "0"]
-    assert line == "4,341 records/s  2 in flight  1 retry  STATE 1 (3 s ago)  3 s"
+    assert line == "4,341 records/s, 2 batches being sent, last bookmark saved 3 s ago, 3 s"
+
+
+def test_columns_are_as_wide_as_what_is_in_them(metrics: Metrics) -> None:
+    head, orders, customers, *_ = drawn(metrics, 200)
+    assert head == "stream     records    bytes  requests  retries  quarantined"
+    assert orders == "orders      12,345   8.4 MB         2        1            0"
+    assert customers == "customers      678  91.0 kB         1        0            0"
+
+
+def test_who_is_waited_for_is_named(metrics: Metrics, clock: Clock) -> None:
+    clock.now += 10
+    assert "waiting for Stitch" in drawn(metrics, 80)[-1]
+    metrics.in_flight = 0
+    assert "waiting for the tap" in drawn(metrics, 80)[-1]
+
+
+@pytest.mark.parametrize(("completed", "mark"), [(True, "✓"), (False, " ")])
+def test_the_table_stays_at_the_end_with_ticks_and_times(
+    completed: bool, mark: str, metrics: Metrics, clock: Clock
+) -> None:
+    # given a table, and a stream with a record that was set aside
+    screen = Screen()
+    live_table = LiveTable(screen, metrics)
+    live_table.start()
+    metrics.set_aside("customers")
+    clock.now += 60
+    metrics.acknowledged({"orders": (1, 70)}, 70)
+    # when the run is over
+    live_table.stop(completed=completed)
+    # then the table stands there, whole, and what comes next stands below
+    head, orders, customers, together = screen.lines
+    assert head.split()[-1] == "time"
+    assert orders.startswith(f"{mark} orders ")
+    assert orders.endswith(" 1 min 3 s")
+    assert customers.startswith("! customers ")
+    assert together.startswith("! all ")
+    assert screen.cursor == (0, 4)
 
 
 @pytest.mark.parametrize("width", [20, 30, 40, 50, 60, 70, 80, 200])
@@ -102,24 +139,24 @@ def test_any_width_has_whole_numbers_and_no_line_is_longer(width: int, metrics: 
     assert max(map(len, lines)) <= width
     assert [line.split()[1] for line in lines[1:5]] == ["12,345", "678", "0", "13,023"]
     assert any("…" in line for line in lines)
-    assert "STATE 1 (3 s ago)" in "\n".join(lines)
+    assert "last bookmark saved 3 s ago" in " ".join(lines)
 
 
 def test_a_single_stream_needs_no_sum(clock: Clock) -> None:
     metrics = Metrics(clock)
     metrics.set_aside("orders")
     clock.now += 3_725
-    _, orders, line = drawn(metrics, 80)
+    _, orders, line = drawn(metrics, 100)
     assert orders.split()[0] == "orders"
-    assert line.endswith("0 retries  1 quarantined  no STATE yet  1 h 2 min")
+    assert line.endswith(", no bookmark saved yet, waiting for the tap, 1 h 2 min")
 
 
 def test_a_run_that_has_no_stream_yet(clock: Clock) -> None:
     metrics = Metrics(clock)
     clock.now += 65
-    _, together, line = drawn(metrics, 80)
+    _, together, line = drawn(metrics, 100)
     assert together.split()[:2] == ["all", "0"]
-    assert line.endswith("1 min 5 s")
+    assert line.endswith(", 1 min 5 s")
 
 
 def test_of_a_thousand_streams_the_latest_are_shown(clock: Clock) -> None:
@@ -140,7 +177,7 @@ def test_of_a_thousand_streams_the_latest_are_shown(clock: Clock) -> None:
 def test_a_name_can_not_write_to_the_terminal(clock: Clock) -> None:
     metrics = Metrics(clock)
     metrics.add_stream("[red]a\x1b[2J\nb")
-    assert drawn(metrics, 80)[1].startswith("[red]a\N{REPLACEMENT CHARACTER}[2J")
+    assert drawn(metrics, 80)[1].startswith(r"[red]a\x1b[2J\nb ")
 
 
 def test_what_is_logged_stands_above_the_table(metrics: Metrics) -> None:
@@ -157,9 +194,9 @@ def test_what_is_logged_stands_above_the_table(metrics: Metrics) -> None:
     logger.error("x" * 100)
     # then they stand above, and the table below as before
     assert screen.lines == ["the first", "x" * 80, "x" * 20, *table]
-    # and at the end nothing but they is left, and what is logged goes the way it went before
+    # and at the end they are left, and what is logged goes the way it went before
     live_table.stop()
-    assert screen.lines == ["the first", "x" * 80, "x" * 20]
+    assert screen.lines[:3] == ["the first", "x" * 80, "x" * 20]
     assert handler.stream is screen
     logger.removeHandler(handler)
 
@@ -306,7 +343,7 @@ def test_a_terminal_that_has_but_ascii_gets_that(metrics: Metrics) -> None:
 def test_the_picture_in_the_docs_is_drawn_by_it_and_fetches_nothing() -> None:
     svg = (Path(__file__).parents[2] / "docs/images/progress.svg").read_text()
     text = re.sub("<[^>]*>|&#160;", " ", svg)
-    for heading in ("stream", "records", "bytes", "requests", "retries", "quarantined", "STATE"):
+    for heading in ("stream", "records", "bytes", "requests", "retries", "quarantined", "bookmark"):
         assert heading in text
     assert set(re.findall(r"https?://[^\s\"']+", svg)) == {"http://www.w3.org/2000/svg"}
     assert "@font-face" not in svg

@@ -105,7 +105,7 @@ def test_a_run_without_a_state_says_so(kept: _Kept, monkeypatch: pytest.MonkeyPa
 def test_the_end_has_an_event_for_each_stream_and_one_for_all(kept: _Kept) -> None:
     # given a run of two streams, one of which is empty
     pipeline = _Pipeline()
-    with pipeline.reporter():
+    with pipeline.reporter(quarantine_path="bad.singer"):
         pipeline.metrics.add_stream("empty")
         pipeline.metrics.request_sent(["orders"], is_retry=False)
         pipeline.metrics.request_sent(["orders"], is_retry=True)
@@ -114,11 +114,17 @@ def test_the_end_has_an_event_for_each_stream_and_one_for_all(kept: _Kept) -> No
         pipeline.metrics.set_aside("orders")
     # when it is over, then each is reported
     assert kept.messages == [
-        "Stream 'empty': 0 records, 0 bytes, 0 requests, 0 retries, 0 quarantined, 0.0 s.",
-        "Stream 'orders': 1 record, 70 bytes, 2 requests, 1 retry, 1 quarantined, 2.5 s.",
         (
-            "Run completed: 2 streams, 1 record, 70 bytes, 2 requests, 1 retry, 1 quarantined, "
-            "0 STATEs, 2.5 s."
+            "Stream 'empty': 0 records, 0 bytes, 0 requests, 0 retries, 0 quarantined, 0.0 s, "
+            "0 billable rows."
+        ),
+        (
+            "Stream 'orders': 1 record, 70 bytes, 2 requests, 1 retry, 1 quarantined, 2.5 s, "
+            "1 billable row."
+        ),
+        (
+            "Completed, 1 record set aside in bad.singer: 2 streams, 1 record, 70 bytes, 2 requests, 1 retry, 1 quarantined, "
+            "0 STATEs, 2.5 s, 1 billable row."
         ),
     ]
     assert [record.event_name for record in kept.records] == [
@@ -169,7 +175,8 @@ def test_the_end_says_how_it_came(
     except ValueError as raised:
         assert raised is error  # noqa: PT017 - one of the cases has none
     assert [record.outcome for record in kept.records] == [outcome]
-    assert kept.messages[0].startswith(f"Run {outcome}: 0 streams, 0 records, ")
+    end = "Nothing to load" if outcome == "completed" else outcome.capitalize()
+    assert kept.messages[0].startswith(f"{end}: 0 streams, 0 records, ")
 
 
 def test_of_very_many_streams_those_that_matter_have_an_event(kept: _Kept) -> None:

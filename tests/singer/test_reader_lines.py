@@ -220,3 +220,21 @@ def test_every_type_has_its_callback() -> None:
 def test_the_default_input_is_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(record(1))))
     assert ids(None) == [b'{"id":1}']
+
+
+def test_memory_that_is_not_enough_is_reported_with_its_place() -> None:
+    # given a source whose third chunk does not fit into the memory
+    class Huge(Chunked):
+        def read(self, size: int = -1) -> bytes:
+            """Return the next chunk."""
+            return super().read(size) or bytes(1 << 62)
+
+    # when it is read
+    received: list[Any] = []
+    with pytest.raises(InputError) as raised:
+        read_all(Huge([record(1) + b"\n", record(2) + b"\n"]), received.append)
+    # then what came before was handed over, and the message says behind which line it was
+    assert len(received) == 2
+    assert str(raised.value) == (
+        "Line 2 of the input: it or a line close behind needs more memory than there is"
+    )

@@ -157,7 +157,8 @@ RECORD = b'{"type":"RECORD","stream":"s","record":%s}'
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b"{", "it is not JSON: Input data was truncated"),
+        (b"{\n", "it is not JSON: Input data was truncated"),
+        (b"{", "it breaks off: the tap ended in the middle of this line. Look at its stderr"),
         (b"hello", "it is not JSON: JSON is malformed"),
         (b"\0", "it is not JSON"),
         (RECORD % b'{"a":"\0"}', "it is not JSON"),
@@ -231,4 +232,4 @@ def test_nan_in_a_state_becomes_null_too() -> None:
 
 def test_a_bad_line_with_nan_in_it_is_a_bad_line() -> None:
     with pytest.raises(InputError, match=r"Line 5 .* not JSON"):
-        read(b'{"type":"RECORD","stream":"s","record":{"a":NaN}')
+        read(b'{"type":"RECORD","stream":"s","record":{"a":NaN}\n')

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from target_stitch_import.batches.body_limit import BodyLimit
 from target_stitch_import.delivery.refusals import Refusals
-from target_stitch_import.delivery.retry import Retry
+from target_stitch_import.delivery.retry import Retry, RetryLog
 from target_stitch_import.delivery.scheduler import DeliveryScheduler
 from target_stitch_import.delivery.task import DeliveryOptions
 from target_stitch_import.delivery.workers import WorkerPool
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from target_stitch_import.batches.batch import Batch
     from target_stitch_import.delivery.refusals import FindInvalid
+    from target_stitch_import.delivery.startup import Startup
     from target_stitch_import.delivery.workers import Client
 
 TEST_TIMEOUT = 30.0
@@ -160,6 +161,7 @@ class DeliveryRun:
         metrics: Metrics | None = None,
         find_invalid: FindInvalid = lambda *_: {},
         validates: bool = False,
+        startup: Startup | None = None,
     ) -> None:
         self.service = FakeService()
         self.acknowledged: list[int] = []
@@ -171,10 +173,14 @@ class DeliveryRun:
             self.workers,
             self.acknowledged.append,
             DeliveryOptions(
-                partial(Retry, budget, timeout), self.limit, self.refusals, self.metrics
+                partial(Retry, budget, timeout, log=RetryLog()),
+                self.limit,
+                self.refusals,
+                self.metrics,
             ),
             parallel=parallel,
             check_status=check_status,
+            startup=startup,
         )
 
     def deliver(self, *batches: Batch) -> None:

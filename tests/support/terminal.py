@@ -58,6 +58,10 @@ class Terminal:
     def _shown(self) -> list[str]:
         return [line.rstrip() for line in self._screen.display]
 
+    def press(self, keys: bytes) -> None:
+        """Type something."""
+        os.write(self._ours, keys)
+
     def hang_up(self) -> None:
         """Wait until all that was written is drawn, once every process has closed its end."""
         if self.theirs >= 0:

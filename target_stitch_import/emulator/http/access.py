@@ -1,4 +1,4 @@
-"""Access: which token, region and client ID may post.
+"""Access: under which names the emulator answers, and which token, region and client ID may post.
 
 Import API reference, section Base URLs, version, authentication.
 """
@@ -7,11 +7,39 @@ from __future__ import annotations
 
 import dataclasses
 import hmac
-from typing import Literal
+import re
+from typing import TYPE_CHECKING, Final, Literal
+
+from starlette.responses import PlainTextResponse
 
 from target_stitch_import.emulator.rules import responses
 from target_stitch_import.emulator.rules.responses import RefusedError
 from target_stitch_import.limits import REGIONS
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_OWN_NAMES: Final = re.compile(rb"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]*)?", re.IGNORECASE)
+"""What a ``Host`` header may have: the names of this machine, where the emulator listens."""
+
+
+class HostCheck:
+    """Refuses each request under another name: a website may have given its own this address.
+
+    Then its pages could read what was loaded, and write (DNS rebinding).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on one request, or refuse it."""
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) == 1 and _OWN_NAMES.fullmatch(hosts[0]):
+            await self._app(scope, receive, send)
+            return
+        text = "The emulator answers only to 127.0.0.1, localhost and [::1]."
+        await PlainTextResponse(text, 400)(scope, receive, send)
 
 
 @dataclasses.dataclass(frozen=True)

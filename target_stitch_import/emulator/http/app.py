@@ -23,7 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from target_stitch_import.emulator.faults.middleware import create_middleware
-from target_stitch_import.emulator.http.access import Account, authenticate
+from target_stitch_import.emulator.http.access import Account, HostCheck, authenticate
 from target_stitch_import.emulator.page.middleware import RequestLogMiddleware
 from target_stitch_import.emulator.page.request_log import LoggedRequest, RequestLog, logged_request
 from target_stitch_import.emulator.page.routes import page_routes
@@ -120,7 +120,7 @@ def create_app(
         logged.stored = len(outcome.stopped) < len(loads)
         logged.stopped = list(dict.fromkeys(load.table for load in outcome.stopped))
         logged.rows_added, logged.rows_replaced = outcome.added, outcome.replaced
-        tables.count_loads(loads)
+        tables.count_loads(outcome.executed)
         return responses.BATCH_ACCEPTED
 
     def batch(body: bytes, logged: LoggedRequest) -> ApiResponse:
@@ -154,7 +154,7 @@ def create_app(
             *page_routes(log, tables, settings),
         ],
         # Outermost: it logs what clients see, faults included.
-        middleware=[Middleware(RequestLogMiddleware, log), *middleware],
+        middleware=[Middleware(RequestLogMiddleware, log), Middleware(HostCheck), *middleware],
         exception_handlers={HTTPException: _no_such_endpoint},
     )
     app.router.redirect_slashes = False

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
 
+from target_stitch_import.destinations.facts import DESTINATIONS
 from target_stitch_import.emulator.faults.connections import RefusingServer, ResettableProtocol
 from target_stitch_import.emulator.faults.spec import Faults
 from target_stitch_import.emulator.http.access import Account
@@ -54,6 +55,7 @@ def running_emulator(
     middleware: Sequence[Middleware] = (),
     faults: Faults | str | None = None,
     answers: Answers = "placed",
+    destination: str | None = None,
 ) -> Iterator[Emulator]:
     """Run an emulator on 127.0.0.1 for as long as the ``with`` block lasts.
 
@@ -68,20 +70,23 @@ def running_emulator(
         faults: what goes wrong on purpose, behind the middleware; or its text, as ``--faults``
             has it.
         answers: "unplaced" refuses a record of a batch without its place in the batch.
+        destination: the destination to load like, by its name in ``destinations.json``.
 
     Raises:
+        KeyError: there is no such ``destination``.
         ValueError: ``faults`` is a text that can't be parsed.
         OSError: the port is taken.
         sqlite3.Error: the file is no database, or can't be written.
     """
     if isinstance(faults, str):
         faults = Faults.parse(faults)
+    loaded_like = None if destination is None else DESTINATIONS[destination]
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(_bind(port))
         # From here on, connections wait in the backlog until the server accepts them.
         listener.listen(2048)
         port = listener.getsockname()[1]
-        store = stack.enter_context(contextlib.closing(Database(database)))
+        store = stack.enter_context(contextlib.closing(Database(database, loaded_like)))
         account = Account(token, client_id, region, active)
         app = create_app(store, account, middleware, faults=faults, answers=answers)
         server = _create_server(app) if faults is None else _create_faulty_server(app, port)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.emulator.page.formatting import TYPE_NAMES, Cell, format_cell, shorten
 from target_stitch_import.emulator.storage import tables
+from target_stitch_import.emulator.storage.destination import describe_tables
 from target_stitch_import.emulator.storage.loads import ActivateVersion, Load
 from target_stitch_import.emulator.storage.sql_names import join_sql, quote
 from target_stitch_import.emulator.storage.tables import BATCHED_AT, ROWID, SYSTEM_COLUMNS, Table
+from target_stitch_import.limits import RESERVED_TABLE
 
 if TYPE_CHECKING:
     import sqlite3
@@ -71,7 +73,8 @@ class TableBrowser:
     def list_tables(self) -> list[dict[str, Any]]:
         """Return the id, name, number of rows and number of loads of each table.
 
-        And whether it is stopped, because a load had other keys. The number of rows is None if
+        And whether it is stopped, because a load had other keys; of what a destination makes, whose
+        subtable it is, or that it has the rejected records. The number of rows is None if
         there was no time yet to count them.
 
         Raises:
@@ -85,7 +88,8 @@ class TableBrowser:
             registered = connection.execute(
                 "SELECT rowid, name, physical, changed_keys FROM _sdc_tables"
             )
-            return [
+            parents = {name: parent for name, parent, _ in describe_tables(connection)}
+            found = [
                 {
                     "id": number,
                     "name": shorten(name),
@@ -93,8 +97,13 @@ class TableBrowser:
                     "loads": counters[0][name],
                     "stopped": changed_keys is not None,
                 }
+                | ({"parent": shorten(parents[name] or "")} if parents.get(name) else {})
+                | ({"rejected": True} if name == RESERVED_TABLE else {})
                 for number, name, physical, changed_keys in registered.fetchall()
             ]
+        # A subtable comes behind the table that it belongs to.
+        places = {each["name"]: place for place, each in enumerate(found)}
+        return sorted(found, key=lambda each: places[each.get("parent", each["name"])])
 
     def describe_table(self, table_id: int) -> dict[str, Any] | None:
         """Return the columns and the newest rows of a table; None if there is no such table.
@@ -110,6 +119,9 @@ class TableBrowser:
             if table is None:
                 return None
             columns = _visible_columns(table)
+            types = {name: TYPE_NAMES[column.type] for name, column in table.columns.items()}
+            for name, _, own in describe_tables(connection):
+                types |= {n: t or "" for n, t in own.items()} if name == table.name else {}
             is_sorted = _is_small(connection, table)
             return {
                 "id": table_id,
@@ -119,12 +131,15 @@ class TableBrowser:
                 if table.changed_keys is None
                 else [shorten(key) for key in table.changed_keys],
                 "columns": [
-                    {"name": shorten(name), "type": TYPE_NAMES[column.type]}
+                    {"name": shorten(name), "type": types[name]}
                     | ({"key": True} if name in table.keys else {})
-                    for name, column in list(table.columns.items())[:MAX_COLUMNS]
+                    for name in list(table.columns)[:MAX_COLUMNS]
                 ],
                 "column_count": len(table.columns),
-                "shown": [[shorten(name), TYPE_NAMES[type_]] for name, _, type_ in columns],
+                "shown": [
+                    [shorten(name), types.get(name, TYPE_NAMES[type_])]
+                    for name, _, type_ in columns
+                ],
                 "system": len(SYSTEM_COLUMNS),
                 "sorted": is_sorted,
                 "rows": [

@@ -58,6 +58,7 @@ def parse_batch(body: bytes, schemas: SchemaCache, answers: Answers = "placed") 
         version=batch.version,
         messages=batch.messages,
         raw_fields=functools.partial(_raw_fields, body),
+        schema=batch.schema,
     )
 
 

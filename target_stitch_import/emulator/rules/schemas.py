@@ -21,6 +21,7 @@ from target_stitch_import.emulator.rules.formats import FORMATS
 from target_stitch_import.emulator.rules.responses import RefusedError
 from target_stitch_import.emulator.rules.violations import describe_record, describe_schema
 from target_stitch_import.emulator.storage import columns
+from target_stitch_import.patterns import PatternProcess, PatternTooSlowError
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -58,6 +59,8 @@ class Schema:
             return
         try:
             errors = list(self.exact.iter_errors(record))
+        except PatternTooSlowError as slow:
+            raise RefusedError(responses.invalid_record(place, f"#: {slow}")) from None
         except Unresolvable as unresolvable:
             reason = f"unresolvable reference: [{unresolvable.ref}]"
             raise RefusedError(responses.invalid_schema(reason)) from None
@@ -78,6 +81,7 @@ class SchemaCache:
         self._size = size
         self._lock = threading.Lock()
         self._compiled: dict[str, Schema] = {}
+        self._process = PatternProcess()
 
     def compile(self, schema: dict[str, Any]) -> Schema:
         """Return ``schema`` compiled.
@@ -89,7 +93,7 @@ class SchemaCache:
         with self._lock:
             compiled = self._compiled.pop(text, None)
         if compiled is None:
-            compiled = compile_schema(schema)
+            compiled = compile_schema(schema, self._process)
         if len(text) <= _MAX_CACHED_CHARS:
             with self._lock:
                 self._compiled[text] = compiled
@@ -98,20 +102,20 @@ class SchemaCache:
         return compiled
 
 
-def compile_schema(schema: dict[str, Any]) -> Schema:
-    """Return ``schema`` compiled, without a cache.
+def compile_schema(schema: dict[str, Any], process: PatternProcess) -> Schema:
+    """Return ``schema`` compiled, without a cache; ``process`` searches for slow patterns.
 
     Raises:
         RefusedError: it is not a draft 4 schema.
     """
-    for error in meta_validator().iter_errors(schema):
+    for error in meta_validator(process).iter_errors(schema):
         raise RefusedError(responses.invalid_schema(describe_schema(error)))
     return Schema(
         column_types={
             name: columns.declared_type(each) for name, each in schema["properties"].items()
         },
         fast=_fast_validator(schema),
-        exact=exact_validator(schema),
+        exact=exact_validator(schema, process),
     )
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from target_stitch_import.emulator.storage import table_changes, tables, values
+from target_stitch_import.emulator.storage.destination import Loader
 from target_stitch_import.emulator.storage.loads import ActivateVersion, Load, Upsert
 from target_stitch_import.emulator.storage.sql_names import join_sql, quote
 from target_stitch_import.emulator.storage.tables import (
@@ -29,10 +30,12 @@ from target_stitch_import.emulator.storage.tables import (
     TABLE_VERSION,
     Table,
 )
+from target_stitch_import.limits import RESERVED_TABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from target_stitch_import.destinations.facts import Destination
     from target_stitch_import.emulator.storage.columns import ColumnType
 
 LOGGER: Final = logging.getLogger("stitch-import-emulator")
@@ -46,6 +49,8 @@ class Outcome:
 
     stopped: list[Load]
     """Those into stopped tables, which were not executed."""
+    executed: list[Load]
+    """What was loaded: the loads, or those that the destination makes of them."""
     added: int
     """Number of rows that are new."""
     replaced: int
@@ -55,8 +60,11 @@ class Outcome:
 class Database:
     """An SQLite database that loads as Stitch loads."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, destination: Destination | None = None) -> None:
         """Open the database file, and create it if there is none.
+
+        Tables get the names and types of the ``destination``, if there is one, and it rejects what
+        it can't load.
 
         Raises:
             sqlite3.Error: the file is no database, or can't be written.
@@ -65,11 +73,13 @@ class Database:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._tables: dict[str, Table] = {}
         self._stopped: set[str] = set()
+        self.destination = destination
         try:
             self._set_up()
         except sqlite3.Error:
             self._connection.close()
             raise
+        self._loader = Loader(destination, self._connection) if destination else None
         self.path = path
         self._snapshot_lock = threading.Lock()
         self._snapshot_connection: sqlite3.Connection | None = None
@@ -80,6 +90,9 @@ class Database:
         # power cut.
         self._connection.execute("PRAGMA synchronous = OFF")
         tables.create_registry(self._connection)
+        tables.require_destination(
+            self._connection, self.destination.key if self.destination else None
+        )
 
     def close(self) -> None:
         """Close the database, after the current load and the current snapshot."""
@@ -116,16 +129,36 @@ class Database:
         received_at = _now()
         with self._lock:
             with self._transaction():
-                counts = [self._load(load, received_at) for load in loads]
+                made = [self._convert(load) for load in loads]
+                counts = [self._load_all(each, received_at) for each in made]
             stopped = [load for load, each in zip(loads, counts, strict=True) if each is None]
-            for load in stopped:
-                self._log_stop(self._tables[load.table], len(load.messages))
+            for each, count in zip(made, counts, strict=True):
+                if count is None:
+                    self._log_stop(self._tables[each[0].table], len(each[0].messages))
         executed = [each for each in counts if each is not None]
         return Outcome(
             stopped,
+            [load for each in made for load in each],
             added=sum(added for added, _ in executed),
             replaced=sum(replaced for _, replaced in executed),
         )
+
+    def _convert(self, load: Load) -> list[Load]:
+        if self._loader is None:
+            return [load]
+        self._tables.clear()  # columns may get other names
+        return self._loader.convert(load)
+
+    def _load_all(self, loads: Sequence[Load], received_at: str) -> tuple[int, int] | None:
+        """Execute what was made of one load, as ``_load`` does, unless its first table is stopped."""
+        added = replaced = 0
+        for load in loads:
+            counts = self._load(load, received_at)
+            if counts is None:
+                return None
+            if self._loader is None or load.table != RESERVED_TABLE:
+                added, replaced = added + counts[0], replaced + counts[1]
+        return added, replaced
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -49,3 +49,5 @@ class Load:
     messages: Sequence[Upsert | ActivateVersion]
     raw_fields: Callable[[], Sequence[Mapping[str, msgspec.Raw]]]
     """Returns, for each message, the fields of its ``data`` as the JSON text that was posted."""
+    schema: Mapping[str, Any] | None = None
+    """The posted schema; None for push."""

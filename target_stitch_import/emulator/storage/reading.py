@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def list_tables(database: str | Path) -> list[str]:
     """Return the names of all tables, as requests named them, oldest first."""
-    with _open_snapshot(database) as connection:
+    with open_snapshot(database) as connection:
         return tables.table_names(connection)
 
 
@@ -44,15 +44,20 @@ def read_table(
         FileNotFoundError: there is no database.
         KeyError: the database has no such table.
     """
-    with _open_snapshot(database) as connection:
+    with open_snapshot(database) as connection:
         definition = tables.find_table(connection, table)
         if definition is None:
             raise KeyError(table)
-        return _read_rows(connection, definition, system_columns)
+        return read_rows(connection, definition, system_columns=system_columns)
 
 
 @contextlib.contextmanager
-def _open_snapshot(database: str | Path) -> Iterator[sqlite3.Connection]:
+def open_snapshot(database: str | Path) -> Iterator[sqlite3.Connection]:
+    """Yield a connection that sees one state and writes nothing.
+
+    Raises:
+        FileNotFoundError: there is no database.
+    """
     if not Path(database).is_file():
         raise FileNotFoundError(database)
     with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
@@ -62,9 +67,10 @@ def _open_snapshot(database: str | Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _read_rows(
-    connection: sqlite3.Connection, table: Table, system_columns: bool
+def read_rows(
+    connection: sqlite3.Connection, table: Table, *, system_columns: bool
 ) -> list[dict[str, Any]]:
+    """Return the rows of a table, as ``read_table`` does."""
     named = {name: each for name, each in table.columns.items() if each.physical is not None}
     system = list(SYSTEM_COLUMNS) if system_columns else []
     selected = [quote(column.physical or "") for column in named.values()] + system

@@ -81,6 +81,30 @@ def extend_table(
             _change_type(connection, table, name, wider)
 
 
+def rename_columns(connection: sqlite3.Connection, table: Table, names: Mapping[str, str]) -> None:
+    """Give columns other names, as a destination does when it splits one; ``names`` are by the old."""
+    names = {old: new for old, new in names.items() if old in table.columns}
+    for old, new in names.items():
+        physical = table.columns[old].physical
+        if physical is not None:
+            used = _used_names(table)
+            changed = physical_name(new, used)
+            connection.execute(
+                join_sql(
+                    "ALTER TABLE", table.name_sql, "RENAME", quote(physical), "TO", quote(changed)
+                )
+            )
+            table.columns[old].physical = changed
+        connection.execute(
+            "UPDATE _sdc_columns SET name = ?, physical = ? WHERE table_name = ? AND name = ?",
+            (new, table.columns[old].physical, table.name, old),
+        )
+    keys = [names.get(key, key) for key in table.keys]
+    connection.execute(
+        "UPDATE _sdc_tables SET key_names = ? WHERE name = ?", (json.dumps(keys), table.name)
+    )
+
+
 def stop_table(connection: sqlite3.Connection, table: Table, keys: Sequence[str]) -> None:
     """Load nothing more into a table, because a load had other ``keys``."""
     table.changed_keys = tuple(keys)

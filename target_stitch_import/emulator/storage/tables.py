@@ -32,7 +32,12 @@ SYSTEM_COLUMNS: Final = {
 LAYOUT: Final = 2
 """The version of the layout of the database, its ``user_version``."""
 ROWID: Final = "_rowid_"
-REGISTRY_TABLES: Final = ("_sdc_tables", "_sdc_columns")
+REGISTRY_TABLES: Final = (
+    "_sdc_tables",
+    "_sdc_columns",
+    "_sdc_loaded_for",
+    "_sdc_destination",
+)
 
 _REGISTRY: Final = """
 CREATE TABLE IF NOT EXISTS _sdc_tables (
@@ -96,6 +101,36 @@ def create_registry(connection: sqlite3.Connection) -> None:
             "another version of the emulator wrote it; delete it, or name another file"
         )
     connection.executescript(f"{_REGISTRY}PRAGMA user_version = {LAYOUT};")
+
+
+def require_destination(connection: sqlite3.Connection, key: str | None) -> None:
+    """Note what the database is loaded for: a destination, or none.
+
+    Raises:
+        sqlite3.DatabaseError: it was loaded for another one.
+    """
+    if key is not None and not table_names(connection):
+        connection.executescript(
+            "CREATE TABLE IF NOT EXISTS _sdc_loaded_for (destination TEXT);"
+            "CREATE TABLE IF NOT EXISTS _sdc_destination "
+            "(stream TEXT PRIMARY KEY, name TEXT, state BLOB);"
+        )
+        connection.execute("INSERT INTO _sdc_loaded_for VALUES (?)", (key,))
+    found = find_destination(connection)
+    if found != key:
+        raise sqlite3.DatabaseError(
+            f"it was loaded like {found or 'no destination'}; delete it, or name another file"
+        )
+
+
+def find_destination(connection: sqlite3.Connection) -> str | None:
+    """Return the destination that the database is loaded like, or None."""
+    query = "SELECT 1 FROM sqlite_master WHERE name = '_sdc_loaded_for'"
+    if connection.execute(query).fetchone() is None:
+        return None
+    query = "SELECT destination FROM _sdc_loaded_for ORDER BY rowid DESC"
+    (found,) = connection.execute(query).fetchone()
+    return str(found)
 
 
 def table_names(connection: sqlite3.Connection) -> list[str]:

@@ -60,7 +60,7 @@ def open_request(api: Api, body: bytes | None = None) -> Iterator[socket.socket]
     request = requests.Request("POST", "http://x", json=BODY).prepare()
     assert isinstance(request.body, bytes)
     head = (
-        "POST /v2/import/batch HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n"
+        "POST /v2/import/batch HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(request.body)}\r\n\r\n"
     )
     address = ("127.0.0.1", urlsplit(api.url).port or 0)

@@ -117,8 +117,8 @@ def test_any_bytes_are_answered(api: Api, body: bytes, endpoint: str) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"POST /v2/import/batch HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
-        b"POST /v2/nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /v2/import/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /v2/nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
         b"POST /v2/import/batch HTTP/1.1\r\nHost",
         b"no HTTP at all\r\n\r\n",
         b"",
@@ -173,7 +173,9 @@ def test_a_slow_client_holds_nobody_up(api: Api) -> None:
     # given a client in the middle of a request
     body = json.dumps(batch("slow", ID, [upsert(1, id=1)])).encode()
     with socket.create_connection(("127.0.0.1", urlsplit(api.url).port or 0), 10) as connection:
-        head = f"POST /v2/import/batch HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        head = (
+            f"POST /v2/import/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+        )
         head += "Content-Type: application/json\r\nAuthorization: Bearer x\r\n\r\n"
         connection.sendall(head.encode() + body[:10])
 

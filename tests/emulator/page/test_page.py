@@ -261,3 +261,31 @@ def test_an_emulator_that_goes_away_and_comes_back(
         expect(since).to_contain_text(re.compile(r"Since it started\s+Records1\s+Rows added1"))
         expect(page.get_by_role("navigation", name="Tables")).to_contain_text("Tables1")
         page.close()
+
+
+def test_subtables_are_under_their_table_and_rejected_records_stand_out(
+    browser: Browser, tmp_path: Path
+) -> None:
+    # given an emulator that loads like Redshift, and a record with two names that are one
+    with running_emulator(tmp_path / "stitch.db", destination="redshift") as running:
+        properties = {"id": {"type": "integer"}, "lines": {"type": "array"}}
+        lines = [
+            schema("orders", properties, ["id"]),
+            record({"id": 1, "lines": [{"sku": "a"}, {"sku": "b"}]}, "orders"),
+            record({"id": 2, "ID": 3}, "orders"),
+        ]
+        config = {"token": "t", "api_url": running.url}
+        assert piped(config, tmp_path, tap_output(*lines)).exit_code == 0
+        page = browser.new_page()
+        # when its page is opened
+        page.goto(f"{running.url}/")
+        # then the subtable is below its table, and the rejected record is counted apart
+        expect(page.locator("#tables li")).to_have_text(["orders1", "orders__lines2"])
+        expect(page.locator("#tables li.sub")).to_have_count(1)
+        expect(page.locator("#total-added")).to_have_text("3")
+        rejected = page.get_by_role("button", name="Rejected records")
+        expect(rejected).to_contain_text("1")
+        # and a click shows why
+        rejected.click()
+        expect(page.locator("#rows")).to_contain_text("Field collision on id")
+        page.close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from target_stitch_import.emulator import running_emulator
+from target_stitch_import.emulator import list_tables, running_emulator
 from tests.emulator.client import ID, Api, batch, load, read_response, upsert
 from tests.emulator.page.page_data import get, get_rows, get_state
 
@@ -44,17 +44,32 @@ def test_the_page_lets_nothing_in_and_nobody_look(fresh_api: Api) -> None:
         assert not [name for name in headers if name.lower().startswith("access-control-")]
 
 
-@pytest.mark.parametrize("path", ["/", "/_emulator/state", "/_emulator/table?id=1"])
+@pytest.mark.parametrize(
+    "path", ["/", "/_emulator/state", "/_emulator/table?id=1", "/v2/import/status", "/nowhere"]
+)
 def test_a_name_that_was_bent_to_this_machine_gets_nothing(fresh_api: Api, path: str) -> None:
     # given a website whose name leads to 127.0.0.1
-    # when its script asks for the page or its data
+    # when its script asks for the page, its data, or the API
     # then there is none, but the machine's own names do
-    for host in ("example.com", "example.com:8787", "localhost.example.com", "127.0.0.1.nip.io"):
+    for host in (
+        "example.com",
+        "example.com:8787",
+        "localhost.example.com",
+        "127.0.0.1.nip.io",
+        "x@localhost",
+        "",
+    ):
         assert get(fresh_api, path, Host=host).status_code == 400
-    for host in ("localhost:1234", "127.0.0.1"):
+    for host in ("localhost:1234", "127.0.0.1", "LOCALHOST", "[::1]:8787"):
         assert get(fresh_api, path, Host=host).status_code in (200, 404)
-    # and the API goes on under any name
-    assert get(fresh_api, "/v2/import/status", Host="example.com").status_code == 200
+
+
+def test_a_name_that_was_bent_to_this_machine_writes_nothing(fresh_api: Api) -> None:
+    # given a website whose name leads to 127.0.0.1, and a client of this machine
+    fresh_api.session.headers["Host"] = "example.com"
+    # when its script posts a batch, then nothing is loaded
+    assert fresh_api.batch(batch("t", {}, [upsert(1, id=1)]))[0] == 400
+    assert list_tables(fresh_api.database) == []
 
 
 def test_hostile_names_and_values_come_as_they_are(fresh_api: Api) -> None:

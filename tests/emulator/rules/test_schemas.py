@@ -371,3 +371,24 @@ def test_a_huge_schema_is_not_kept() -> None:
     # when it is compiled twice
     # then it is not kept
     assert cache.compile(schema) is not cache.compile(schema)
+
+
+@pytest.mark.parametrize(
+    ("code", "value"),
+    [
+        ({"pattern": "^(a+)+$"}, "a" * 60 + "!"),
+        ({"patternProperties": {"^(a+)+$": {}, "!": {"type": "null"}}}, {"a" * 60 + "!": 1}),
+        (
+            {"patternProperties": {"^(a+)+$": {}}, "additionalProperties": False},
+            {"a" * 60 + "!": 1},
+        ),
+    ],
+)
+def test_a_pattern_that_takes_years_is_refused(api: Api, code: dict[str, Any], value: Any) -> None:
+    # given a record whose pattern takes years to be judged
+    body = batch("slow", {"code": code}, [upsert(1, id=1, code=value)])
+    # when it is posted, then it is refused, with the reason, and the next one has its answer
+    status, answer = api.batch(body)
+    assert status == 400
+    assert "can't be judged within a second" in str(answer)
+    assert api.batch(batch("slow", {}, [upsert(2, id=1)])) == ACCEPTED

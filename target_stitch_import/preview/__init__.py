@@ -1,0 +1,1 @@
+"""What a destination would have after a run, and what Stitch would bill."""

@@ -1,0 +1,101 @@
+"""The tables that are foretold, as one JSON object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from target_stitch_import.destinations import names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from target_stitch_import.destinations.facts import Destination
+    from target_stitch_import.destinations.kinds import FieldSchema
+    from target_stitch_import.preview.tables import Path, Preview, Rows, Table
+
+
+def to_json(preview: Preview) -> dict[str, Any]:
+    """Return what ``--dry-run --format json`` writes."""
+    tables = [_table(preview.destination, *each) for each in preview.tables.items()]
+    return {"destination": preview.destination.key, "tables": tables}
+
+
+def is_rejected(preview: Preview) -> bool:
+    """Return True if something would be rejected."""
+    tables = to_json(preview)["tables"]
+    parts = [part for table in tables for part in (table, *table["subtables"])]
+    reasons = {column["rejected"] for part in parts for column in part["columns"]}
+    return bool(reasons - {None, names.ONLY_NULL}) or any(each["rejected_rows"] for each in tables)
+
+
+def _table(destination: Destination, stream: str, table: Table) -> dict[str, Any]:
+    columns, rejected = _columns(destination, table.top), table.rejected
+    created = {each["name"] for each in columns if not each["rejected"]}
+    if destination.max_columns is not None and len(created) > destination.max_columns:
+        rejected = rejected or names.TOO_MANY_COLUMNS.format(
+            destination.label, destination.max_columns
+        )
+    own = [] if table.keys else [_own(destination, None, names.PRIMARY_KEY, "string")]
+    return {
+        "stream": stream,
+        "name": table.top.name,
+        "rows": table.top.rows,
+        "billed_rows": table.top.rows + table.sub_rows,
+        "columns": own + columns,
+        "subtables": [_subtable(destination, table, each) for each in table.subtables.values()],
+        "rejected": rejected,
+        "rejected_rows": table.top.rows if rejected else table.rejected_rows,
+    }
+
+
+def _subtable(destination: Destination, table: Table, rows: Rows) -> dict[str, Any]:
+    own = []
+    for key in table.keys or [names.PRIMARY_KEY]:
+        column = table.top.columns.get((key,))
+        kind, at = next(iter(column.kinds.values()), ("string", 0)) if column else ("string", 0)
+        own.append(_own(destination, key, names.source_key(destination, key), kind, at))
+    levels = (f"_sdc_level_{level}_id" for level in range(rows.depth))
+    own += [_own(destination, None, level, "integer") for level in levels]
+    return {"name": rows.name, "rows": rows.rows, "columns": own + _columns(destination, rows)}
+
+
+def _own(
+    destination: Destination, source: str | None, name: str, kind: str, at: int = 0
+) -> dict[str, Any]:
+    """Return a column that Stitch itself adds."""
+    kind_type = destination.column_types(kind)[at].name
+    return {"source": source, "name": name, "type": kind_type, "rejected": None}
+
+
+def _columns(destination: Destination, rows: Rows) -> list[dict[str, Any]]:
+    found: list[tuple[Path, str, str | None, str | None]] = []
+    for path, column in rows.columns.items():
+        types = column.types(destination)
+        if column.rejected and not types:  # otherwise, it is an array, which is a subtable
+            types = list(destination.column_types(column.first_kind)[:1])
+        parts = zip(names.split_names(destination, column.name, types), types, strict=True)
+        found += [(path, name, each.name, column.rejected) for name, each in parts]
+    known = {path[:end] for path in rows.columns for end in range(1, len(path) + 1)}
+    for path, place in {**dict(_leaves(destination, rows.place)), **rows.nulls}.items():
+        nested = () if destination.nested else ("array", "object")
+        kinds = [kind for kind in place.kinds if kind not in nested]
+        if path in known or (place.kinds and not kinds):
+            continue
+        name = names.canonical_name(destination, *path)
+        reason = names.reject_column(destination, *path) or names.omit_column(destination, name)
+        kind = destination.column_types(kinds[0])[0].name if kinds else None
+        found.append((path, name, kind, reason or names.ONLY_NULL))
+    keys = ("source", "name", "type", "rejected")
+    return [dict(zip(keys, (".".join(path), *each), strict=True)) for path, *each in found]
+
+
+def _leaves(
+    destination: Destination, place: FieldSchema, path: Path = ()
+) -> Iterator[tuple[Path, FieldSchema]]:
+    """Yield the paths and places of the columns that a schema declares."""
+    for name in place.names:
+        at, here = place.field(name), (*path, name)
+        if not destination.nested and at.names:
+            yield from _leaves(destination, at, here)
+        else:
+            yield here, at

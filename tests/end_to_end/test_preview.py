@@ -1,0 +1,135 @@
+"""A dry run ends with the tables that would be there; a run warns of what is rejected."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from target_stitch_import.emulator import running_emulator
+from tests.support.messages import record, schema, tap_output
+from tests.support.running import piped
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROPERTIES = {
+    "Id": {"type": "integer"},
+    "lines": {"type": "array", "items": {"properties": {"sku": {"type": "string"}}}},
+    "never": {"type": ["null", "number"]},
+}
+GOOD = record({"Id": 1, "lines": [{"sku": "a"}, {"sku": "b"}]})
+COLLIDING = record({"Id": 2, "ID": 3, "lines": [{"sku": "c"}]})
+LINES = [schema(properties=PROPERTIES, keys=["Id"]), GOOD, COLLIDING]
+REDSHIFT = {"destination": "redshift"}
+
+
+def test_it_is_text_on_stderr(tmp_path: Path) -> None:
+    run = piped(REDSHIFT, tmp_path, tap_output(*LINES), "--dry-run")
+    assert (run.exit_code, run.stdout) == (0, b"")
+    lines = [" ".join(line.split()) for line in run.stderr.splitlines()]
+    start = lines.index("What would be there, in redshift:")
+    assert lines[start + 2 : start + 12] == [
+        "orders 2 rows, 5 billable rows",
+        "id INTEGER key, from Id rejected: Field collision on id",
+        "id INTEGER from ID rejected: Field collision on id",
+        "never DOUBLE a column that is only null is not created",
+        "1 row rejected",
+        "",
+        "orders__lines 3 rows",
+        "_sdc_source_key_id INTEGER from Id",
+        "_sdc_level_0_id INTEGER",
+        "sku VARCHAR",
+    ]
+
+
+def test_it_is_one_json_object_on_stdout(tmp_path: Path) -> None:
+    run = piped(REDSHIFT, tmp_path, tap_output(*LINES), "--dry-run", "--format", "json")
+    assert run.exit_code == 0
+    (result,) = map(json.loads, run.stdout.splitlines())
+    assert result["destination"] == "redshift"
+    (table,) = result["tables"]
+    assert list(table) == [
+        "stream", "name", "rows", "billed_rows", "columns", "subtables", "rejected", "rejected_rows",
+    ]  # fmt: skip
+    assert (table["rows"], table["billed_rows"], table["rejected_rows"]) == (2, 5, 1)
+    assert "What would be there" not in run.stderr
+
+
+def test_without_a_destination_it_shows_what_holds_for_all(tmp_path: Path) -> None:
+    lines = [*LINES, record({"Id": 4, "cost__it": 1})]
+    run = piped({}, tmp_path, tap_output(*lines), "--dry-run")
+    assert "in any destination (set destination to see its types)" in run.stderr
+    run = piped({}, tmp_path, tap_output(*lines), "--dry-run", "--format", "json")
+    result = json.loads(run.stdout)
+    (table,) = result["tables"]
+    assert (result["destination"], table["rows"], table["billed_rows"]) == (None, 3, 3)
+    rejected = {each["name"] for each in table["columns"] if each["rejected"]}
+    assert rejected == {"cost__it", "never"}
+    assert {each["type"] for each in table["columns"]} == {None}
+
+
+@pytest.mark.parametrize(("lines", "exit_code"), [(LINES, 1), (LINES[:2], 0)])
+def test_strict_fails_where_something_would_be_rejected(
+    lines: list[str], exit_code: int, tmp_path: Path
+) -> None:
+    # a column that is only null is no reason: nothing that came is lost
+    run = piped(REDSHIFT, tmp_path, tap_output(*lines), "--dry-run", "--strict")
+    assert run.exit_code == exit_code
+    assert ("--strict is set" in run.last_line) == bool(exit_code)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--strict"], "--strict needs --dry-run"),
+        (["--dry-run", "--format", "markdown"], "--dry-run prints text or json, not markdown"),
+    ],
+)
+def test_flags_that_make_no_sense_are_refused(
+    flags: list[str], message: str, tmp_path: Path
+) -> None:
+    run = piped({}, tmp_path, b"", *flags)
+    assert run.exit_code == 2
+    assert message in run.stderr
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"endpoint": "push"}, {"endpoint": "push", "push_format": "transit"}]
+)
+def test_it_reads_every_kind_of_body(settings: dict[str, Any], tmp_path: Path) -> None:
+    config = {**REDSHIFT, "client_id": 1, "batch_size_rows": 1, **settings}
+    run = piped(config, tmp_path, tap_output(*LINES), "--dry-run", "--format", "json")
+    assert run.exit_code == 0
+    (table,) = json.loads(run.stdout)["tables"]
+    assert (table["rows"], table["billed_rows"], table["rejected_rows"]) == (2, 5, 1)
+    created = {each["name"] for each in table["columns"] if not each["rejected"]}
+    assert created == set()
+    assert [each["name"] for each in table["subtables"]] == ["orders__lines"]
+
+
+def test_a_run_warns_once_for_each_column_and_counts_billable_rows(tmp_path: Path) -> None:
+    # given records with a collision, time and again
+    with running_emulator(tmp_path / "stitch.db", destination="redshift") as emulator:
+        config = {**REDSHIFT, "token": "t", "api_url": emulator.url, "batch_size_rows": 1}
+        run = piped(config, tmp_path, tap_output(*LINES, COLLIDING, COLLIDING))
+    # when they are loaded, then each of the two columns is named once
+    assert run.exit_code == 0
+    warnings = [line for line in run.stderr.splitlines() if "Field collision on id" in line]
+    assert len(warnings) == 2
+    assert all("WARNING" in line and "'orders'" in line for line in warnings)
+    # and the summary has the rows that are billed
+    assert "9 billable rows (5 of subtables)." in run.stderr
+    assert run.last_line.endswith("9 billable rows.")
+
+
+def test_a_destination_changes_nothing_of_what_is_sent(tmp_path: Path) -> None:
+    bodies = []
+    at = {"time_extracted": "2026-01-01T00:00:00.000001Z"}
+    data = tap_output(LINES[0], record({"Id": 1, "ID": 2}, **at))
+    for name, config in {"with": REDSHIFT, "without": {}}.items():
+        out = tmp_path / name
+        assert piped(config, tmp_path, data, "--dry-run", "--output", str(out)).exit_code == 0
+        bodies.append(out.read_bytes())
+    assert bodies[0] == bodies[1] != b""
