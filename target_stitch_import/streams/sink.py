@@ -115,10 +115,7 @@ class StitchSink(Sink):
         unchanged = self._pipeline.unchanged
         if unchanged is None or not self.key_properties:
             return None
-        is_transit = self._body_format.encode is not None
-        return unchanged.of_table(
-            self.table.name, self._posted, self.key_properties, is_transit=is_transit
-        )
+        return unchanged.of_table(self.table.name, self._posted, self.key_properties)
 
     def prepare(
         self,
@@ -233,7 +230,7 @@ class StitchSink(Sink):
             return
         self._deliver()
         if is_whole:
-            schema = rows.deletes_schema()
+            schema = rows.deletes_schema
             described = msgspec.structs.replace(self.described, schema=Raw(encode_exactly(schema)))
             form = body_format(self.config, name, schema, self.key_properties, [])
             sequence = self.table.sequencer.next_delete(greatest)

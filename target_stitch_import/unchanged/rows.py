@@ -4,41 +4,40 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from decimal import Context, Decimal
-from hashlib import blake2b
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from target_stitch_import.batches.batch import PreparedBlock
-from target_stitch_import.batches.transit import decode_transit
 from target_stitch_import.errors import InputError
-from target_stitch_import.json_codec import decode_exactly, encode_exactly, encode_sorted
+from target_stitch_import.json_codec import encode_exactly
 from target_stitch_import.schemas.keywords import declared_types
 from target_stitch_import.schemas.posted import DATE_TIME
-from target_stitch_import.sequences.timestamps import TimestampReader, format_timestamp
+from target_stitch_import.unchanged.digests import DIGEST_SIZE, RecordDigests, decode_record
 from target_stitch_import.unchanged.store import DELETED, LIVE, RETURNED, RowStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from target_stitch_import.batches.batch import Batch
+    from target_stitch_import.unchanged.digests import Key
 
 DELETED_AT: Final = "_sdc_deleted_at"
 DELETED_AT_SCHEMA: Final = {"type": ["null", "string"], "format": DATE_TIME}
 
-_DIGEST_OF_DELETES: Final = b"deleted"
 _ALWAYS_IGNORED: Final = "_sdc_sync_started_at"  # taps write another one in each run
 _DELETES: Final = 5_000  # in one block
-_EXACT: Final = Context(prec=4_000)
 
 
-@dataclass(eq=False, slots=True)
-class RowVersion:
+class RowVersion(msgspec.Struct, eq=False, gc=False):
     """A version of a row that is on its way."""
 
     table: _Table
-    key: str
-    sequence: int
+    key: Key
     digest: bytes
+    sequence: int
     position: int
     kind: int = LIVE
     load: int = 0
@@ -49,7 +48,7 @@ class RowVersion:
 class _Table:
     number: int
     ended_version: str | None
-    newest: dict[str, RowVersion] = field(default_factory=dict)
+    newest: dict[Key, RowVersion] = field(default_factory=dict)
     """By key, the newest version that was read, of those that are not acknowledged."""
     loads: dict[int | None, int] = field(default_factory=lambda: {None: 0})
     """By version, the numbers of loads that records of this run were in."""
@@ -57,6 +56,11 @@ class _Table:
     """As in ``TableRows``."""
     stream: str | None = None
     """The one that loads it, with ``detect_deletes``."""
+
+    def forget(self, row: RowVersion) -> None:
+        """Let a version that is acknowledged, or refused, not be the newest one that was read."""
+        if self.newest.get(row.key) is row:
+            del self.newest[row.key]
 
 
 class UnchangedRows:
@@ -72,17 +76,13 @@ class UnchangedRows:
         self.commit = store.commit
         self.close = store.close
 
-    def of_table(
-        self, name: str, schema: Mapping[str, Any], key_names: Sequence[str], *, is_transit: bool
-    ) -> TableRows:
+    def of_table(self, name: str, schema: Mapping[str, Any], key_names: Sequence[str]) -> TableRows:
         """Return what compares the rows of a table that come with this posted schema."""
         number, ended = self._store.table(name, key_names)
         table = self._tables.get(name)
         if table is None or table.number != number:
             table = self._tables[name] = _Table(number, ended)
-        return TableRows(
-            self._store, self._settings, table, schema, key_names, is_transit=is_transit
-        )
+        return TableRows(self._store, self._settings, table, schema, key_names)
 
     def declared_schema(self, schema: dict[str, Any], key_names: Sequence[str]) -> dict[str, Any]:
         """Return the schema to post with records; those of returned rows have a column more."""
@@ -101,11 +101,14 @@ class UnchangedRows:
         """
         if not batch.entries or batch.number in self._posts:
             return
-        post = self._store.post(
-            (row.table.number, row.key, row.digest, row.sequence, row.kind, row.load)
-            for row in batch.entries
-            if not row.is_refused
-        )
+        post = self._store.begin_post()
+        rows = [row for row in batch.entries if not row.is_refused]
+        for (table, kind, load), group in groupby(rows, attrgetter("table.number", "kind", "load")):
+            part = [*group]
+            keys, digests = [row.key for row in part], [row.digest for row in part]
+            sequences = [row.sequence for row in part]
+            self._store.post(post, table, keys, digests, sequences, kind=kind, load=load)
+        self._store.commit()
         self._posts[batch.number] = post, batch.entries
 
     def acknowledge(self, number: int) -> None:
@@ -114,24 +117,21 @@ class UnchangedRows:
         Raises:
             UnchangedFileError: They can't be written.
         """
-        if (posted := self._posts.pop(number, None)) is None:
-            return
-        post, rows = posted
-        for row in rows:
-            if row.table.newest.get(row.key) is row:
-                del row.table.newest[row.key]
-        self._store.acknowledge(post)
+        if number in self._posts:
+            post, rows = self._posts.pop(number)
+            for row in rows:
+                row.table.forget(row)
+            self._store.acknowledge(post)
 
     def set_aside(self, batch: Batch, position: int) -> None:
         """Forget the version of a batch that stands at a position, which Stitch does not get."""
         for row in batch.entries:
             if row.position == position:
                 row.is_refused = True
+                row.table.forget(row)
                 self._store.refuse(row.table.number, row.key, row.sequence)
                 if row.load:
                     self._store.note_load(row.load, is_whole=False)
-                if row.table.newest.get(row.key) is row:
-                    del row.table.newest[row.key]
 
 
 class TableRows:
@@ -144,23 +144,18 @@ class TableRows:
         table: _Table,
         schema: Mapping[str, Any],
         key_names: Sequence[str],
-        *,
-        is_transit: bool,
     ) -> None:
         self._store = store
+        self._table = table
         self.detects_deletes: bool = settings["detect_deletes"]
         self._max_delete_share: float = settings["max_delete_share"]
-        self._table = table
-        self._schema = schema
-        self._key_names = key_names
-        self._ignored = {*settings["skip_unchanged_ignore"], _ALWAYS_IGNORED} - {*key_names}
-        self._is_transit = is_transit
-        described = encode_sorted([schema, *key_names])
-        self._start = blake2b(described, digest_size=16).digest()
-        """Of what a digest is made of: the same data under another schema is another version."""
-        columns = schema["properties"]
-        self._times = {name for name in key_names if columns[name].get("format") == DATE_TIME}
-        self._timestamps = TimestampReader()
+        ignored = [*settings["skip_unchanged_ignore"], _ALWAYS_IGNORED]
+        self._digests = RecordDigests(schema, key_names, ignored)
+        keys = {name: schema["properties"][name] for name in key_names}
+        self.deletes_schema = {
+            "type": "object",
+            "properties": {**keys, DELETED_AT: DELETED_AT_SCHEMA},
+        }
 
     def claim(self, stream: str, table_name: str) -> None:
         """Let a stream load the table.
@@ -182,37 +177,30 @@ class TableRows:
         of that is acknowledged, as the last one that was.
         """
         load, table = self.load(block.version), self._table
-        read = self._read(block.records)
-        entries = self._store.find(
-            table.number, [key for key, _ in read if key not in table.newest]
-        )
+        keys, digests = self._digests.read(block.records)
+        found = self._store.find(table.number, keys, digests)
         kept: dict[int, RowVersion] = {}
         records = list(block.records)
-        seen: list[str] = []
-        for place, (key, digest) in enumerate(read):
-            kind = LIVE
+        seen: list[Key] = []
+        for place, key in enumerate(keys):
+            is_known = found.get(place)
+            kind = LIVE if is_known is None else RETURNED
             if (row := table.newest.get(key)) is not None:
-                if row.digest == digest:
-                    row.load = max(row.load, load)
-                    seen.append(key)
-                    continue
-                kind = row.kind
-            elif (entry := entries.get(key)) is not None:
-                _, known, kind, is_acknowledged = entry
-                kind = LIVE if kind == RETURNED and is_acknowledged else kind
-                if kind == LIVE and is_acknowledged and known == digest:
-                    seen.append(key)
-                    continue
-            if kind != LIVE:
-                kind, records[place] = RETURNED, self._as_returned(records[place])
+                is_known, kind = row.digest == digests[place], row.kind
+                row.load = max(row.load, load) if is_known else row.load
+            if is_known:
+                seen.append(key)
+                continue
+            if kind == RETURNED:
+                records[place] = _as_returned(records[place])
             sequence, position = block.sequences[place], block.positions[place]
-            row = RowVersion(table, key, sequence, digest, position, kind, load)
+            row = RowVersion(table, key, digests[place], sequence, position, kind, load)
             table.newest[key] = kept[place] = row
         if load:
             self._store.see(table.number, load, seen)
             self._store.note_load(load, sequence=block.sequences[-1])
         block = replace(block, version=None, records=records)
-        if len(kept) < len(read):
+        if len(kept) < len(keys):
             block = block.only([*kept])
         return replace(block, entries=[*kept.values()])
 
@@ -261,11 +249,6 @@ class TableRows:
         newest = self._store.newest_version(self._table.number)
         return newest not in (None, self._table.ended_version, str(version))
 
-    def deletes_schema(self) -> dict[str, Any]:
-        """Return the schema of deletes."""
-        keys = {name: self._schema["properties"][name] for name in self._key_names}
-        return {"type": "object", "properties": {**keys, DELETED_AT: DELETED_AT_SCHEMA}}
-
     def deletes(
         self, load: int, table_name: str, sequence: int, position: int
     ) -> Iterator[PreparedBlock]:
@@ -284,13 +267,15 @@ class TableRows:
             )
         now = datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
         for gone in self._store.gone(number, load, _DELETES):
-            records = [self._as_delete(key, now) for key, _ in gone]
-            sequences = [max(sequence, newest + 1) for _, newest in gone]
-            same = (_DIGEST_OF_DELETES, position, DELETED)
+            none = bytes(DIGEST_SIZE)
             rows = [
-                RowVersion(self._table, key, at, *same)
-                for (key, _), at in zip(gone, sequences, strict=True)
+                RowVersion(self._table, key, none, max(sequence, newest + 1), position, DELETED)
+                for key, newest in gone.items()
             ]
+            records = [
+                encode_exactly({**self._digests.key_values(key), DELETED_AT: now}) for key in gone
+            ]
+            sequences = [row.sequence for row in rows]
             times, positions = [b""] * len(rows), [position] * len(rows)
             yield PreparedBlock(None, records, sequences, times, positions, entries=rows)
 
@@ -299,47 +284,10 @@ class TableRows:
         self._table.ended_version = str(version)
         self._store.end_load(self._table.number, str(version))
 
-    # Records
 
-    def _read(self, records: Sequence[bytes]) -> list[tuple[str, bytes]]:
-        """Return the key and the digest of each record."""
-        read = []
-        (first, *others) = self._key_names
-        for record in records:
-            data = decode_exactly(record)
-            if self._is_transit:
-                data = decode_transit(data)
-            key = data[first]
-            if others or type(key) is not int:
-                values = [self._key_value(name, data[name]) for name in self._key_names]
-                key = encode_exactly(values).decode()
-            else:
-                key = f"[{key}]"
-            for name in self._ignored:
-                data.pop(name, None)
-            read.append((key, blake2b(self._start + encode_sorted(data), digest_size=16).digest()))
-        return read
-
-    def _key_value(self, name: str, value: Any) -> Any:
-        """Return a value of which equal ones have one form: Stitch takes them for one row."""
-        if isinstance(value, Decimal):
-            value = value.normalize(_EXACT)
-            is_whole = value.adjusted() < _EXACT.prec and value == value.to_integral_value()
-            return int(value) if is_whole else value
-        if name in self._times:
-            (time_ns,), _ = self._timestamps.read([value])
-            return format_timestamp(time_ns) if time_ns else value
-        return value
-
-    def _as_returned(self, record: bytes) -> bytes:
-        """Return a record of a row that was deleted; one that says when it was stays as it is."""
-        data = decode_exactly(record)
-        if DELETED_AT in (decode_transit(data) if self._is_transit else data):
-            return record
-        text = b',"%s",null]' if self._is_transit else b',"%s":null}'
-        return record.rstrip()[:-1] + text % DELETED_AT.encode()
-
-    def _as_delete(self, key: str, time: str) -> bytes:
-        """Return the record that deletes a row."""
-        values = dict(zip(self._key_names, decode_exactly(key.encode()), strict=True))
-        return encode_exactly({**values, DELETED_AT: time})
+def _as_returned(record: bytes) -> bytes:
+    """Return a record of a row that was deleted; one that says when it was stays as it is."""
+    if DELETED_AT in decode_record(record):
+        return record
+    text = b',"%s",null]' if record.startswith(b"[") else b',"%s":null}'
+    return record.rstrip()[:-1] + text % DELETED_AT.encode()

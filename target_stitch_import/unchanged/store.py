@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import sqlite3
+import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.errors import UnchangedFileError
 from target_stitch_import.json_codec import encode_exactly
+from target_stitch_import.unchanged.digests import DIGEST_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from target_stitch_import.unchanged.digests import Key
 
 FORMAT: Final = 1
 
@@ -38,14 +43,23 @@ CREATE TABLE loads (
     is_whole INTEGER, UNIQUE (table_number, version)
 );
 CREATE TABLE entries (
-    table_number INTEGER, key TEXT, digest BLOB, sequence INTEGER, post INTEGER, kind INTEGER,
-    load INTEGER, PRIMARY KEY (table_number, key)
+    table_number INTEGER, key, digest BLOB, sequence BLOB, post INTEGER, kind INTEGER, load INTEGER,
+    PRIMARY KEY (table_number, key)
 ) WITHOUT ROWID;
 """
 
+# Keys come as a JSON array, digests and sequences as one blob each: one statement for a block is
+# twice as fast as one for each row. Big-endian sequences are in the order of their bytes.
+
+_DIGEST: Final = f"substr(:digests, {DIGEST_SIZE} * given.key + 1, {DIGEST_SIZE})"
+_IS_POSTED: Final = "post IN (SELECT number FROM posts)"
+
 # A second version with the same sequence leaves no digest: nobody knows which one Stitch has kept.
-_POST: Final = """
-INSERT INTO entries VALUES (?, ?, ?, ?, %d, ?, ?) ON CONFLICT DO UPDATE SET
+_POST: Final = f"""
+INSERT INTO entries
+SELECT :table_number, value, {_DIGEST}, substr(:sequences, 8 * given.key + 1, 8), :post, :kind, :load
+FROM json_each(:keys) AS given WHERE TRUE
+ON CONFLICT DO UPDATE SET
     digest = CASE
         WHEN excluded.sequence > sequence OR excluded.digest = digest THEN excluded.digest
         WHEN excluded.sequence = sequence THEN x'' ELSE digest END,
@@ -53,28 +67,36 @@ INSERT INTO entries VALUES (?, ?, ?, ?, %d, ?, ?) ON CONFLICT DO UPDATE SET
     kind = CASE WHEN excluded.sequence > sequence THEN excluded.kind ELSE kind END,
     sequence = max(excluded.sequence, sequence),
     load = max(excluded.load, load)
+"""  # noqa: S608
+
+_FIND: Final = f"""
+SELECT given.key, kind <> {DELETED} AND NOT {_IS_POSTED}
+FROM json_each(:keys) AS given CROSS JOIN entries
+    ON table_number = :table_number AND entries.key = given.value
+WHERE kind = {DELETED} OR CASE WHEN {_IS_POSTED} THEN kind = {RETURNED} ELSE digest = {_DIGEST} END
+"""  # noqa: S608
+
+_SEE: Final = """
+UPDATE entries SET load = :load WHERE table_number = :table_number AND load < :load
+    AND key IN (SELECT value FROM json_each(:keys))
 """
 
-_FIND: Final = """
-SELECT entries.key, digest, kind, post NOT IN (SELECT number FROM posts)
-FROM json_each(?) AS wanted CROSS JOIN entries
-    ON entries.table_number = ? AND entries.key = wanted.value
-"""
-
-_REFUSE: Final = """
-UPDATE entries SET digest = x'' WHERE table_number = ? AND key = ? AND sequence = ?
-"""
+# Of a row that was to return, Stitch has the delete.
+_REFUSE: Final = f"""
+UPDATE entries SET digest = x'', kind = CASE kind WHEN {RETURNED} THEN {DELETED} ELSE kind END
+WHERE table_number = ? AND key = ? AND sequence = ?
+"""  # noqa: S608
 
 _NOTE_LOAD: Final = """
 UPDATE loads SET sequence = max(sequence, ?), is_whole = is_whole AND ? WHERE number = ?
 """
 
 # A delete that was not acknowledged is sent again.
-_GONE: Final = """
+_GONE: Final = f"""
 SELECT key, sequence FROM entries WHERE table_number = ? AND load < ? AND key > ?
-    AND (kind <> 1 OR digest = x'' OR post IN (SELECT number FROM posts))
+    AND (kind <> {DELETED} OR digest = x'' OR {_IS_POSTED})
 ORDER BY key LIMIT ?
-"""
+"""  # noqa: S608
 
 
 class RowStore:
@@ -125,7 +147,7 @@ class RowStore:
                     "rows is not true for this one. Name a file of its own for each pipe and "
                     "integration; or begin anew with --forget: all rows are then sent again"
                 )
-        self._execute_many("REPLACE INTO made_for VALUES (?, ?)", made_for.items())
+            self._execute("REPLACE INTO made_for VALUES (?, ?)", name, value)
 
     def table(self, name: str, key_names: Sequence[str]) -> tuple[int, str | None]:
         """Return the number of a table, and the version whose load ended last.
@@ -178,46 +200,59 @@ class RowStore:
         ((rows,),) = self._execute(live, table)
         return gone, rows
 
-    def gone(self, table: int, load: int, size: int) -> Iterator[list[tuple[str, int]]]:
-        """Yield the rows that were not in a load nor in a later one: keys and sequences, in lists."""
-        last = ""
-        while rows := self._execute(_GONE, table, load, last, size):
-            last = rows[-1][0]
-            yield rows
+    def gone(self, table: int, load: int, size: int) -> Iterator[dict[Key, int]]:
+        """Yield the rows that were not in a load nor in a later one: ``size`` keys with sequences."""
+        last: object = -math.inf
+        while found := self._execute(_GONE, table, load, last, size):
+            last = found[-1][0]
+            yield {key: int.from_bytes(sequence, "big") for key, sequence in found}
 
     # Entries
 
-    def find(self, table: int, keys: Sequence[str]) -> dict[str, tuple[str, bytes, int, int]]:
-        """Return the entries of those rows of a table that have one, by key.
+    def find(self, table: int, keys: list[Key], digests: list[bytes]) -> dict[int, bool]:
+        """Return the places of the rows that Stitch has with this digest, or may show as deleted.
 
-        Each is the key, the digest, the kind, and whether it is acknowledged.
+        For each, whether it has it: the entry has this digest, and is acknowledged.
         """
-        found = self._execute(_FIND, encode_exactly(keys).decode(), table) if keys else []
-        return {row[0]: row for row in found}
+        of_rows = {"keys": _as_json(keys), "digests": b"".join(digests)}
+        return dict(self._execute(_FIND, table_number=table, **of_rows))
 
-    def see(self, table: int, load: int, keys: Iterable[str]) -> None:
+    def see(self, table: int, load: int, keys: list[Key]) -> None:
         """Note that some rows are in a load."""
-        change = "UPDATE entries SET load = ? WHERE table_number = ? AND key = ? AND load < ?"
-        self._execute_many(change, ((load, table, key, load) for key in keys))
+        self._execute(_SEE, table_number=table, load=load, keys=_as_json(keys))
 
-    def post(self, rows: Iterable[tuple[int, str, bytes, int, int, int]]) -> int:
-        """Replace the entries of rows that are about to be posted; return the number of the post.
-
-        ``rows`` has of each its table, key, digest, sequence, kind and load.
-        """
+    def begin_post(self) -> int:
+        """Return the number of a new post."""
         self._execute("INSERT INTO posts VALUES (NULL)")
         ((number,),) = self._execute("SELECT last_insert_rowid()")
-        self._execute_many(_POST % number, rows)
-        self.commit()
         return int(number)
+
+    def post(
+        self,
+        post: int,
+        table: int,
+        keys: list[Key],
+        digests: list[bytes],
+        sequences: list[int],
+        *,
+        kind: int,
+        load: int,
+    ) -> None:
+        """Replace the entries of rows that are about to be posted; they don't count from here on."""
+        of_rows = {
+            "keys": _as_json(keys),
+            "digests": b"".join(digests),
+            "sequences": struct.pack(f">{len(sequences)}Q", *sequences),
+        }
+        self._execute(_POST, table_number=table, post=post, kind=kind, load=load, **of_rows)
 
     def acknowledge(self, post: int) -> None:
         """Let the entries of a post count."""
         self._execute("DELETE FROM posts WHERE number = ?", post)
 
-    def refuse(self, table: int, key: str, sequence: int) -> None:
+    def refuse(self, table: int, key: Key, sequence: int) -> None:
         """Remove the digest of a version that was not taken."""
-        self._execute(_REFUSE, table, key, sequence)
+        self._execute(_REFUSE, table, key, sequence.to_bytes(8, "big"))
 
     def forget(self, name: str) -> None:
         """Remove all of a table."""
@@ -244,13 +279,9 @@ class RowStore:
         with self._closing:
             self.commit()
 
-    def _execute(self, statement: str, *values: object) -> list[Any]:
+    def _execute(self, statement: str, *values: object, **named: object) -> list[Any]:
         with self._errors():
-            return self._connection.execute(statement, values).fetchall()
-
-    def _execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
-        with self._errors():
-            self._connection.executemany(statement, rows)
+            return self._connection.execute(statement, named or values).fetchall()
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -261,6 +292,10 @@ class RowStore:
                 f"skip_unchanged: {self._path} can't be used: {error}. If the disk is full, make space. If the "
                 "file is damaged, begin anew with --forget: all rows are then sent again"
             ) from error
+
+
+def _as_json(keys: list[Key]) -> str:
+    return encode_exactly(keys).decode()
 
 
 def lock(path: str) -> int:

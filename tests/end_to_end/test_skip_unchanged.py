@@ -253,7 +253,7 @@ from target_stitch_import.api.client import ImportClient
 from target_stitch_import.cli import main
 from target_stitch_import.delivery.pipeline import StateWriter
 from target_stitch_import.unchanged.store import RowStore
-def kill(*_): os.kill(os.getpid(), signal.SIGKILL)
+def kill(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
 {} = kill
 main()
 """
