@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import ExitStack
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
@@ -135,13 +136,10 @@ class TargetStitchImport(CommandTarget):
                 raise
             raise Terminated(pipeline.signum, lost=str(error)) from error
         finally:
-            try:
-                pipeline.close()
-            finally:
-                if pipeline.unchanged is not None:
-                    pipeline.unchanged.close()
-                if self._quarantine is not None:
-                    self._quarantine.close()
+            with ExitStack() as closing:  # each is closed, whatever goes wrong with another
+                for each in (self._quarantine, pipeline.unchanged, pipeline):
+                    if each is not None:
+                        closing.callback(each.close)
         if self._states.lost:
             raise DeliveryError("Everything is delivered, but stdout was closed: a STATE is lost.")
         if pipeline.signum is not None:

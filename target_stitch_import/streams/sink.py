@@ -183,6 +183,8 @@ class StitchSink(Sink):
             DeliveryError: A batch can't be delivered.
         """
         if self.rows is not None:
+            if text := self.rows.find_problem(new_version):
+                self.table.log_once(self.logger, text)
             self._end_load(self.rows, new_version, position)
             return
         if self._body_format.is_shared:
@@ -203,41 +205,23 @@ class StitchSink(Sink):
     def end_waiting_load(self) -> None:
         """End a load that the run before has read to its last record, as none has come since."""
         if self.rows is not None and self.rows.waiting is not None:
-            self._end_load(self.rows, *self.rows.waiting, at_end=True)
+            self._end_load(self.rows, *self.rows.waiting)
 
-    def _end_load(
-        self, rows: TableRows, version: int, position: int, *, at_end: bool = False
-    ) -> None:
+    def _end_load(self, rows: TableRows, version: int, position: int) -> None:
         """Send the deletes of a load, if one ends here, between what came before and comes behind."""
-        name = self.table.name
-        if not rows.detects_deletes:
-            text = (
-                "have versions, which skip_unchanged leaves out: without detect_deletes, rows that "
-                "are gone from the source stay in Stitch."
-            )
-            self.table.log_once(self.logger, text)
-            return
-        load, greatest, is_whole = rows.ended_load(version)
+        load, greatest, is_whole = rows.ended_load(version, position)
         if not load:
-            if rows.has_unended(version):
-                text = (
-                    "begin a new version, and no ACTIVATE_VERSION came behind those of the one "
-                    "before: no row that is gone is deleted, until the tap writes one there."
-                )
-                self.table.log_once(self.logger, text)
-            return
-        if not at_end and rows.must_wait(version, position):
             return
         self._deliver()
         if is_whole:
-            schema = rows.deletes_schema
+            schema, table = rows.deletes_schema, self.table
             described = msgspec.structs.replace(self.described, schema=Raw(encode_exactly(schema)))
-            form = body_format(self.config, name, schema, self.key_properties, [])
-            sequence = self.table.sequencer.next_delete(greatest)
-            for block in rows.deletes(load, name, sequence, position):
+            form = body_format(self.config, table.name, schema, self.key_properties, [])
+            sequence = table.sequencer.next_delete(greatest)
+            for block in rows.deletes(load, table.name, sequence, position):
                 if form.encode is not None:
                     block.records = list(map(form.encode, block.records))
-                self._pipeline.builder.add(block, described, form, self.table.generation)
+                self._pipeline.builder.add(block, described, form, table.generation)
             self._deliver()
         else:
             text = "were set aside in a load that ended: no row that is gone is deleted."

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 DIGEST_SIZE: Final = 16  # bytes
+NO_DIGEST: Final = bytes(DIGEST_SIZE)
 
 Key: TypeAlias = "int | str"
 """The only key property if that is a small integer, or all of them as JSON."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from itertools import groupby
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
 
 from target_stitch_import.batches.batch import PreparedBlock
 from target_stitch_import.errors import InputError
 from target_stitch_import.json_codec import encode_exactly
 from target_stitch_import.schemas.keywords import declared_types
 from target_stitch_import.schemas.posted import DATE_TIME
-from target_stitch_import.unchanged.digests import DIGEST_SIZE, RecordDigests, decode_record
-from target_stitch_import.unchanged.store import DELETED, LIVE, RETURNED, RowStore
+from target_stitch_import.unchanged.digests import NO_DIGEST, RecordDigests, decode_record
+from target_stitch_import.unchanged.store import DELETED, LIVE, RETURNED, RowStore, RowVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,38 +28,6 @@ _ALWAYS_IGNORED: Final = "_sdc_sync_started_at"  # taps write another one in eac
 _DELETES: Final = 5_000  # in one block
 
 
-class RowVersion(msgspec.Struct, eq=False, gc=False):
-    """A version of a row that is on its way."""
-
-    table: _Table
-    key: Key
-    digest: bytes
-    sequence: int
-    position: int
-    kind: int = LIVE
-    load: int = 0
-    is_refused: bool = False
-
-
-@dataclass(eq=False)
-class _Table:
-    number: int
-    ended_version: str | None
-    newest: dict[Key, RowVersion] = field(default_factory=dict)
-    """By key, the newest version that was read, of those that are not acknowledged."""
-    loads: dict[int | None, int] = field(default_factory=lambda: {None: 0})
-    """By version, the numbers of loads that records of this run were in."""
-    waiting: tuple[int, int] | None = None
-    """As in ``TableRows``."""
-    stream: str | None = None
-    """The one that loads it, with ``detect_deletes``."""
-
-    def forget(self, row: RowVersion) -> None:
-        """Let a version that is acknowledged, or refused, not be the newest one that was read."""
-        if self.newest.get(row.key) is row:
-            del self.newest[row.key]
-
-
 class UnchangedRows:
     """What is remembered of the rows of all tables with keys."""
 
@@ -71,17 +36,19 @@ class UnchangedRows:
         self._store = store
         self._settings = settings
         self._tables: dict[str, _Table] = {}
+        self._newest: defaultdict[int, dict[Key, RowVersion]] = defaultdict(dict)
+        """By table and key, the newest version that was read, of those that are not acknowledged."""
         self._posts: dict[int, tuple[int, Sequence[RowVersion]]] = {}
         """By the number of a batch, the number of its post in the store, and its rows."""
         self.commit = store.commit
         self.close = store.close
 
     def of_table(self, name: str, schema: Mapping[str, Any], key_names: Sequence[str]) -> TableRows:
-        """Return what compares the rows of a table that come with this posted schema."""
-        number, ended = self._store.table(name, key_names)
+        """Return what compares the rows of a table that come with a posted schema."""
+        number, ended_version = self._store.table(name, key_names)
         table = self._tables.get(name)
         if table is None or table.number != number:
-            table = self._tables[name] = _Table(number, ended)
+            table = self._tables[name] = _Table(number, ended_version, self._newest[number])
         return TableRows(self._store, self._settings, table, schema, key_names)
 
     def declared_schema(self, schema: dict[str, Any], key_names: Sequence[str]) -> dict[str, Any]:
@@ -99,17 +66,9 @@ class UnchangedRows:
         Raises:
             UnchangedFileError: That can't be.
         """
-        if not batch.entries or batch.number in self._posts:
-            return
-        post = self._store.begin_post()
-        rows = [row for row in batch.entries if not row.is_refused]
-        for (table, kind, load), group in groupby(rows, attrgetter("table.number", "kind", "load")):
-            part = [*group]
-            keys, digests = [row.key for row in part], [row.digest for row in part]
-            sequences = [row.sequence for row in part]
-            self._store.post(post, table, keys, digests, sequences, kind=kind, load=load)
-        self._store.commit()
-        self._posts[batch.number] = post, batch.entries
+        if batch.entries and batch.number not in self._posts:
+            post = self._store.post(row for row in batch.entries if not row.is_refused)
+            self._posts[batch.number] = post, batch.entries
 
     def acknowledge(self, number: int) -> None:
         """Let the digests of a batch's rows count from here on.
@@ -120,7 +79,7 @@ class UnchangedRows:
         if number in self._posts:
             post, rows = self._posts.pop(number)
             for row in rows:
-                row.table.forget(row)
+                self._forget(row)
             self._store.acknowledge(post)
 
     def set_aside(self, batch: Batch, position: int) -> None:
@@ -128,10 +87,30 @@ class UnchangedRows:
         for row in batch.entries:
             if row.position == position:
                 row.is_refused = True
-                row.table.forget(row)
-                self._store.refuse(row.table.number, row.key, row.sequence)
+                self._forget(row)
+                self._store.refuse(row.table, row.key, row.sequence)
                 if row.load:
                     self._store.note_load(row.load, is_whole=False)
+
+    def _forget(self, row: RowVersion) -> None:
+        newest = self._newest[row.table]
+        if newest.get(row.key) is row:
+            del newest[row.key]
+
+
+@dataclass
+class _Table:
+    """What the ``TableRows`` of a table share."""
+
+    number: int
+    ended_version: str | None
+    newest: dict[Key, RowVersion]
+    """By key, the newest version that was read, of those that are not acknowledged."""
+    loads: dict[int | None, int] = field(default_factory=lambda: {None: 0})
+    """By version, the numbers of loads that records of this run were in."""
+    waiting: tuple[int, int] | None = None
+    """As in ``TableRows``, also if a record has followed."""
+    stream: str | None = None
 
 
 class TableRows:
@@ -147,15 +126,13 @@ class TableRows:
     ) -> None:
         self._store = store
         self._table = table
-        self.detects_deletes: bool = settings["detect_deletes"]
+        self._detects_deletes: bool = settings["detect_deletes"]
         self._max_delete_share: float = settings["max_delete_share"]
         ignored = [*settings["skip_unchanged_ignore"], _ALWAYS_IGNORED]
         self._digests = RecordDigests(schema, key_names, ignored)
-        keys = {name: schema["properties"][name] for name in key_names}
-        self.deletes_schema = {
-            "type": "object",
-            "properties": {**keys, DELETED_AT: DELETED_AT_SCHEMA},
-        }
+        columns = {name: schema["properties"][name] for name in key_names}
+        columns[DELETED_AT] = DELETED_AT_SCHEMA
+        self.deletes_schema = {"type": "object", "properties": columns}
 
     def claim(self, stream: str, table_name: str) -> None:
         """Let a stream load the table.
@@ -163,7 +140,7 @@ class TableRows:
         Raises:
             InputError: Another one does, and deletes can't be detected.
         """
-        if self.detects_deletes and self._table.stream not in (None, stream):
+        if self._detects_deletes and self._table.stream not in (None, stream):
             raise InputError(
                 f"streams {self._table.stream!r} and {stream!r} load table {table_name!r} both, and a "
                 "row is not deleted because one of them has it no longer: set detect_deletes to false"
@@ -176,7 +153,7 @@ class TableRows:
         Those left out are as the newest version of their row that was read in this run, or, if all
         of that is acknowledged, as the last one that was.
         """
-        load, table = self.load(block.version), self._table
+        load, table = self._load(block.version), self._table
         keys, digests = self._digests.read(block.records)
         found = self._store.find(table.number, keys, digests)
         kept: dict[int, RowVersion] = {}
@@ -194,7 +171,7 @@ class TableRows:
             if kind == RETURNED:
                 records[place] = _as_returned(records[place])
             sequence, position = block.sequences[place], block.positions[place]
-            row = RowVersion(table, key, digests[place], sequence, position, kind, load)
+            row = RowVersion(table.number, key, digests[place], sequence, position, kind, load)
             table.newest[key] = kept[place] = row
         if load:
             self._store.see(table.number, load, seen)
@@ -204,50 +181,58 @@ class TableRows:
             block = block.only([*kept])
         return replace(block, entries=[*kept.values()])
 
-    def load(self, version: int | None) -> int:
-        """Return the number of a version's load, which begins with its first record; or 0."""
-        if not self.detects_deletes:
-            return 0
-        loads = self._table.loads
-        if version not in loads:
-            loads[version] = self._store.begin_load(self._table.number, str(version))
-        return loads[version]
-
     def note_set_aside(self, version: int | None) -> None:
         """Note that a record of a version was set aside: its load detects no deletes."""
-        if load := self.load(version):
+        if load := self._load(version):
             self._store.note_load(load, is_whole=False)
+
+    def _load(self, version: int | None) -> int:
+        """Return the number of a version's load, which begins with its first record; or 0."""
+        if not self._detects_deletes:
+            return 0
+        if version not in self._table.loads:
+            self._table.loads[version] = self._store.begin_load(self._table.number, str(version))
+        return self._table.loads[version]
 
     # Deletes
 
-    def ended_load(self, version: int) -> tuple[int, int, bool]:
-        """Return the number and the greatest sequence of a load, and if all of it could be sent.
+    def find_problem(self, version: int) -> str | None:
+        """Return why no row is deleted when a version is activated, for people; None if some may be."""
+        if not self._detects_deletes:
+            return (
+                "have versions, which skip_unchanged leaves out: without detect_deletes, rows that "
+                "are gone from the source stay in Stitch."
+            )
+        newest = self._store.newest_version(self._table.number)
+        if newest in (None, self._table.ended_version, str(version)):
+            return None
+        return (
+            "begin a new version, and no ACTIVATE_VERSION came behind those of the one "
+            "before: no row that is gone is deleted, until the tap writes one there."
+        )
 
-        The number is 0 if an ACTIVATE_VERSION of this version ends no load.
+    def ended_load(self, version: int, position: int) -> tuple[int, int, bool]:
+        """Return the load that ends where a version is activated.
+
+        An ACTIVATE_VERSION may also stand in front of the rest of a load, of which the run before has
+        read some. That load is ``waiting``: it ends if a STATE or the end follows, and no record.
+
+        Returns:
+            Its number, its greatest sequence, and whether all of it could be sent; 0 is no load.
         """
-        if str(version) == self._table.ended_version:
+        if not self._detects_deletes or str(version) == self._table.ended_version:
             return 0, 0, False
-        return self._store.read_load(self._table.number, str(version))
-
-    def must_wait(self, version: int, position: int) -> bool:
-        """Return True, and note it, if an ACTIVATE_VERSION may stand in front of the rest of a load.
-
-        Taps write one there, too. It ends the load if a STATE or the end follows, and no record.
-        """
-        must_wait = version not in self._table.loads
-        self._table.waiting = (version, position) if must_wait else None
-        return must_wait
+        found = self._store.read_load(self._table.number, str(version))
+        if version in self._table.loads or self._table.waiting == (version, position):
+            return found
+        self._table.waiting = (version, position)
+        return 0, 0, False
 
     @property
     def waiting(self) -> tuple[int, int] | None:
         """The version and the position of an ACTIVATE_VERSION that no record has followed."""
         waiting = self._table.waiting
         return waiting if waiting and waiting[0] not in self._table.loads else None
-
-    def has_unended(self, version: int) -> bool:
-        """Return True if the newest load has not ended, and is not that of this version."""
-        newest = self._store.newest_version(self._table.number)
-        return newest not in (None, self._table.ended_version, str(version))
 
     def deletes(
         self, load: int, table_name: str, sequence: int, position: int
@@ -257,8 +242,7 @@ class TableRows:
         Raises:
             InputError: They are too many.
         """
-        number = self._table.number
-        count, of_all = self._store.count_gone(number, load)
+        count, of_all = self._store.count_gone(self._table.number, load)
         if count > (share := self._max_delete_share) * of_all:
             raise InputError(
                 f"{count:,} of {of_all:,} rows of table {table_name!r} were not in the load that ended, "
@@ -266,10 +250,11 @@ class TableRows:
                 "selection; if they are gone indeed, run once with max_delete_share 1"
             )
         now = datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        for gone in self._store.gone(number, load, _DELETES):
-            none = bytes(DIGEST_SIZE)
+        for gone in self._store.gone(self._table.number, load, _DELETES):
             rows = [
-                RowVersion(self._table, key, none, max(sequence, newest + 1), position, DELETED)
+                RowVersion(
+                    self._table.number, key, NO_DIGEST, max(sequence, newest + 1), position, DELETED
+                )
                 for key, newest in gone.items()
             ]
             records = [

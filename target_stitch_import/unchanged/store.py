@@ -13,14 +13,18 @@ import math
 import os
 import sqlite3
 import struct
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from target_stitch_import.errors import UnchangedFileError
 from target_stitch_import.json_codec import encode_exactly
 from target_stitch_import.unchanged.digests import DIGEST_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from target_stitch_import.unchanged.digests import Key
 
@@ -31,6 +35,22 @@ LIVE, DELETED, RETURNED = range(3)
 
 Stitch may still show a returned row as deleted until that version is acknowledged.
 """
+
+
+class RowVersion(msgspec.Struct, eq=False, gc=False):
+    """A version of a row that is on its way."""
+
+    table: int
+    """The number of its table."""
+    key: Key
+    digest: bytes
+    sequence: int
+    position: int = 0
+    kind: int = LIVE
+    load: int = 0
+    """The number of the last load that it was in; 0: none."""
+    is_refused: bool = False
+
 
 _TABLES: Final = """
 CREATE TABLE made_for (name TEXT PRIMARY KEY, value TEXT);
@@ -195,10 +215,11 @@ class RowStore:
 
     def count_gone(self, table: int, load: int) -> tuple[int, int]:
         """Return how many rows of a table were not in a load nor in a later one, and its rows."""
-        live = "SELECT count(*) FROM entries WHERE table_number = ? AND kind <> 1"
-        ((gone,),) = self._execute(f"{live} AND load < ?", table, load)
-        ((rows,),) = self._execute(live, table)
-        return gone, rows
+        count = "SELECT coalesce(sum(load < ?), 0), count(*) FROM entries"
+        (counts,) = self._execute(
+            f"{count} WHERE table_number = ? AND kind <> {DELETED}", load, table
+        )
+        return counts[0], counts[1]
 
     def gone(self, table: int, load: int, size: int) -> Iterator[dict[Key, int]]:
         """Yield the rows that were not in a load nor in a later one: ``size`` keys with sequences."""
@@ -214,37 +235,34 @@ class RowStore:
 
         For each, whether it has it: the entry has this digest, and is acknowledged.
         """
-        of_rows = {"keys": _as_json(keys), "digests": b"".join(digests)}
-        return dict(self._execute(_FIND, table_number=table, **of_rows))
+        given = {"keys": _as_json(keys), "digests": b"".join(digests)}
+        return dict(self._execute(_FIND, table_number=table, **given))
 
     def see(self, table: int, load: int, keys: list[Key]) -> None:
         """Note that some rows are in a load."""
         self._execute(_SEE, table_number=table, load=load, keys=_as_json(keys))
 
-    def begin_post(self) -> int:
-        """Return the number of a new post."""
+    def post(self, rows: Iterable[RowVersion]) -> int:
+        """Replace the entries of rows that are about to be posted, on disk; return the post's number.
+
+        They do not count until it is acknowledged.
+        """
         self._execute("INSERT INTO posts VALUES (NULL)")
         ((number,),) = self._execute("SELECT last_insert_rowid()")
+        for (table, kind, load), group in groupby(rows, attrgetter("table", "kind", "load")):
+            part = [*group]
+            self._execute(
+                _POST,
+                table_number=table,
+                keys=_as_json([row.key for row in part]),
+                digests=b"".join([row.digest for row in part]),
+                sequences=struct.pack(f">{len(part)}Q", *[row.sequence for row in part]),
+                post=number,
+                kind=kind,
+                load=load,
+            )
+        self.commit()
         return int(number)
-
-    def post(
-        self,
-        post: int,
-        table: int,
-        keys: list[Key],
-        digests: list[bytes],
-        sequences: list[int],
-        *,
-        kind: int,
-        load: int,
-    ) -> None:
-        """Replace the entries of rows that are about to be posted; they don't count from here on."""
-        of_rows = {
-            "keys": _as_json(keys),
-            "digests": b"".join(digests),
-            "sequences": struct.pack(f">{len(sequences)}Q", *sequences),
-        }
-        self._execute(_POST, table_number=table, post=post, kind=kind, load=load, **of_rows)
 
     def acknowledge(self, post: int) -> None:
         """Let the entries of a post count."""

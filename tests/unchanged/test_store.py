@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from target_stitch_import.unchanged.digests import DIGEST_SIZE
-from target_stitch_import.unchanged.store import DELETED, LIVE, RETURNED, RowStore
+from target_stitch_import.unchanged.store import DELETED, LIVE, RETURNED, RowStore, RowVersion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,10 +37,7 @@ def post_row(
 ) -> int:
     """Post a version of a row; return the number of the post."""
     table, _ = store.table("orders", ["id"])
-    number = store.begin_post()
-    store.post(number, table, [key], [digest], [sequence], kind=kind, load=load)
-    store.commit()
-    return number
+    return store.post([RowVersion(table, key, digest, sequence, kind=kind, load=load)])
 
 
 class Entry(NamedTuple):
