@@ -101,6 +101,9 @@ class CommandTarget(Target, abc.ABC):
             if self.preview is not None:
                 from target_stitch_import.preview.text import print_preview  # noqa: PLC0415 - slow to import
 
+                for name, counts in self.metrics.streams.items():
+                    if counts.unchanged:
+                        self.preview.note_unchanged(name, counts.unchanged)
                 print_preview(self.preview, as_json=as_json)
             for line in dry_run.summary():
                 self.logger.info("%s", line)
@@ -251,7 +254,7 @@ class CommandTarget(Target, abc.ABC):
         return command
 
     @classmethod
-    def invoke(  # type: ignore[override]  # noqa: C901 - a flag and an error, each with its own end
+    def invoke(  # type: ignore[override]
         cls,
         *,
         test: bool = False,
@@ -275,10 +278,7 @@ class CommandTarget(Target, abc.ABC):
         if (test or dry_run) and not as_json and about_format is not None:
             flag = "--test" if test else "--dry-run"
             raise click.UsageError(f"{flag} prints text or json, not {about_format}.")
-        if test + dry_run + (forget is not None) > 1:
-            raise click.UsageError("--test, --dry-run and --forget can't be used together.")
-        if (output is not None or strict) and not dry_run:
-            raise click.UsageError(f"{'--strict' if strict else '--output'} needs --dry-run.")
+        _check_flags(test=test, dry_run=dry_run, output=output, forget=forget, strict=strict)
         values: Any = config.config if config else {}
         log_format.set_up(values.get("log_format"))
         cls.print_version(print_fn=lambda text: cls.logger.info("%s", text))
@@ -314,6 +314,15 @@ class CommandTarget(Target, abc.ABC):
             cls.logger.critical("%s", reason, extra=_describe_failure(error, reason, metrics))
             cls.logger.debug("Where it happened:", exc_info=True)
             sys.exit(getattr(error, "exit_code", 1))
+
+
+def _check_flags(
+    *, test: bool, dry_run: bool, output: str | None, forget: str | None, strict: bool
+) -> None:
+    if test + dry_run + (forget is not None) > 1:
+        raise click.UsageError("--test, --dry-run and --forget can't be used together.")
+    if (output is not None or strict) and not dry_run:
+        raise click.UsageError(f"{'--strict' if strict else '--output'} needs --dry-run.")
 
 
 def _describe_failure(error: Exception, reason: str, metrics: Metrics) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class Translator:
     def _translate_keywords(self, schema: Json, resolver: Any) -> Json:
         self._omissions += len(_NOT_EXPRESSIBLE & schema.keys())
         result, extra = translate_values(schema)
-        if not is_valid_pattern(result.get("pattern", "")):
+        if "pattern" in result and not is_valid_pattern(result["pattern"]):
             del result["pattern"]
             self._omissions += 1
         for keyword in ("allOf", "anyOf"):

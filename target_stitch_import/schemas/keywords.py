@@ -6,6 +6,8 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
+import regex
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -36,10 +38,14 @@ def set_or_drop(schema: dict[str, Any], keyword: str, value: Any) -> None:
 
 
 def is_valid_pattern(text: Any) -> bool:
-    """Return True for a regular expression that Python can read."""
+    """Return True for a regular expression that Python can read.
+
+    ``regex`` searches for it, and knows more: what ``re`` can't read may mean something else to others.
+    """
     try:
         re.compile(text)
-    except (re.error, TypeError, RecursionError, OverflowError):
+        regex.compile(text)
+    except (re.error, regex.error, TypeError, RecursionError, OverflowError):
         return False
     return True
 

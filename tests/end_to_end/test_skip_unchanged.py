@@ -220,6 +220,26 @@ def test_tables_without_keys_are_loaded_as_ever(
     assert {request.batch["table_version"] for request in service.requests} == {7}
 
 
+def test_a_preview_says_how_many_rows_are_unchanged(
+    service: Service, rows: dict[str, Any], tmp_path: Path
+) -> None:
+    # given two tables that were loaded
+    columns = tap_output(schema("orders", COLUMNS), schema("users", COLUMNS))
+    loaded_before = [record({"id": 1}), record({"id": 1}, "users"), record({"id": 2}, "users")]
+    loaded(service.config(**rows), columns + tap_output(*loaded_before))
+    # when a dry run reads them again, with one row more in the first
+    again = columns + tap_output(*loaded_before, record({"id": 2}))
+    run = piped(service.config(**rows), tmp_path, again, "--dry-run", "--format", "json")
+    # then it counts for each table what is sent, and what is not
+    tables = {each["name"]: each for each in json.loads(run.stdout)["tables"]}
+    assert (tables["orders"]["rows"], tables["orders"]["unchanged_rows"]) == (1, 1)
+    assert (tables["users"]["rows"], tables["users"]["unchanged_rows"]) == (0, 2)
+    # and so does the text
+    text = piped(service.config(**rows), tmp_path, again, "--dry-run").stderr
+    assert "1 row, 1 billable row, 1 unchanged" in text
+    assert "0 rows, 0 billable rows, 2 unchanged" in text
+
+
 def test_a_dry_run_says_what_is_unchanged_and_changes_no_file(
     service: Service, rows: dict[str, Any], tmp_path: Path
 ) -> None:

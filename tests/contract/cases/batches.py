@@ -199,10 +199,10 @@ def _versions() -> list[Case]:
     unversioned = batch("unversioned", {}, activation)
     wrong = batch("versions", _VALUE, upsert({"id": 3}), table_version="3")
     # As with skip_unchanged, where a table was loaded with versions before.
-    rows = (upsert({"id": 1, "v": "first"}), upsert({"id": 2, "v": "first"}), activation)
-    before = batch("versions_before", _VALUE, *rows, table_version=1)
-    rows = (upsert({"id": 1, "v": "second"}, 3), upsert({"id": 3, "v": "second"}, 3))
-    behind = batch("versions_before", _VALUE, *rows)
+    first_rows = (upsert({"id": 1, "v": "first"}), upsert({"id": 2, "v": "first"}))
+    before = batch("versions_before", _VALUE, *first_rows, activation, table_version=1)
+    second_rows = (upsert({"id": 1, "v": "second"}, 3), upsert({"id": 3, "v": "second"}, 3))
+    behind = batch("versions_before", _VALUE, *second_rows)
     return [
         _case("Rows of a version and its activation are taken", BATCH, "seen", before, ACCEPTED),
         _case(
