@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
-from typing import IO, TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from target_stitch_import.batch_files import parquet
-from target_stitch_import.batch_files.storage import open_file
+from target_stitch_import.batch_files.storage import missing_extra, open_file
 from target_stitch_import.singer.lines import BYTE_ORDER_MARK, LineTooLongError, split_lines
 
 if TYPE_CHECKING:
-    import io
     from collections.abc import Iterable, Iterator, Sequence
 
     NumberedRecords: TypeAlias = tuple[Sequence[int], list[bytes]]
@@ -28,7 +27,7 @@ CHUNK_BYTES: Final = 1 << 18  # that are read at a time, at most
 MAX_BLANK_LINES: Final = 1_000_000
 """A file with more is refused: a small one with gzip may have billions."""
 
-_GZIP: Final = b"\x1f\x8b"
+_GZIP: Final = b"\x1f"  # the first byte of gzip, and of no JSON
 
 
 class FileReadError(Exception):
@@ -54,6 +53,10 @@ def read_rows(address: str, file_format: str, compression: str) -> Iterator[Numb
 
 
 def _read_parquet(file: io.BufferedIOBase) -> Iterator[NumberedRecords]:
+    try:
+        from target_stitch_import.batch_files import parquet  # noqa: PLC0415 - of an extra
+    except ImportError:
+        raise missing_extra("a BATCH message of Parquet files", "parquet") from None
     first = 1
     for records in parquet.read_rows(file):
         yield range(first, first + len(records)), records
@@ -80,37 +83,16 @@ def _read_json_lines(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterator
 def _read_chunks(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterable[bytes]:
     """Yield the content of a file, decompressed if it is gzip.
 
-    Its first bytes decide that, as the SDK's taps write gzip even if the message says none.
+    Its first byte decides that, as the SDK's taps write gzip even if the message says none.
     """
-    start = file.read(len(_GZIP))
+    buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(file)
+    start = buffered.peek(1)
     if not start and must_be_gzip:
         raise EOFError("it is empty, so it is not gzip")
-    peeked = _PeekedFile(start, file)
-    read = peeked.read1
-    if start == _GZIP:
-        read = gzip.GzipFile(mode="rb", fileobj=cast("IO[bytes]", peeked)).read1
+    is_gzip = start.startswith(_GZIP)
+    read = gzip.GzipFile(mode="rb", fileobj=buffered).read1 if is_gzip else buffered.read1
     while chunk := read(CHUNK_BYTES):
         yield chunk
-
-
-class _PeekedFile:
-    """A file whose first bytes are already read; it need not support ``seek``."""
-
-    def __init__(self, start: bytes, file: io.BufferedIOBase) -> None:
-        self._start = start
-        self._file = file
-
-    def read1(self, size: int) -> bytes:
-        """Return the bytes that are there, without waiting for more; none only at the end."""
-        start, self._start = self._start, b""
-        return start or self._file.read1(size)
-
-    def read(self, size: int) -> bytes:
-        """Return up to ``size`` bytes; exactly ``size`` if that is 2 or less, as ``gzip`` needs."""
-        data = self.read1(size)
-        while len(data) < min(size, len(_GZIP)) and (more := self.read1(size - len(data))):
-            data += more
-        return data
 
 
 def _describe(error: Exception) -> str:

@@ -11,25 +11,19 @@ if TYPE_CHECKING:
     import io
 
 
-class MissingExtraError(ImportError):
-    """A library of an extra is not installed."""
-
-    def __init__(self, needed_for: str, extra: str) -> None:
-        super().__init__(
-            f"{needed_for} needs the extra {extra}: pip install 'target-stitch-import[{extra}]'"
-        )
-
-
-class UnknownStorageError(ValueError):
-    """This target can't read from the storage of an address."""
+def missing_extra(needed_for: str, extra: str) -> ImportError:
+    """Return the error for a library of an extra that is not installed."""
+    return ImportError(
+        f"{needed_for} needs the extra {extra}: pip install 'target-stitch-import[{extra}]'"
+    )
 
 
 def open_file(address: str) -> io.BufferedIOBase:
     """Open a file for reading; it supports ``seek`` unless it is a pipe. The caller closes it.
 
     Raises:
-        UnknownStorageError: This target can't read from there.
-        MissingExtraError: The library for it is not installed.
+        ValueError: This target can't read from there.
+        ImportError: The library for it is not installed.
         Exception: The system or that library can't open it.
     """
     match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", address)
@@ -37,7 +31,7 @@ def open_file(address: str) -> io.BufferedIOBase:
     if scheme == "s3":
         return _open_s3(rest)
     if scheme not in ("", "file"):
-        raise UnknownStorageError(
+        raise ValueError(
             f"this target can't read from {scheme}://: let the tap write to a local folder or to "
             "s3://"
         )
@@ -55,9 +49,9 @@ def _local_path(rest: str) -> str:
 def _open_s3(rest: str) -> io.BufferedIOBase:
     bucket, _, key = rest.partition("/")
     if not bucket or not key:
-        raise UnknownStorageError("an address in S3 has to be s3://BUCKET/KEY")
+        raise ValueError("an address in S3 has to be s3://BUCKET/KEY")
     try:
         from smart_open import s3  # noqa: PLC0415 - imported only if needed
     except ImportError:
-        raise MissingExtraError("a BATCH message with files in S3", "s3") from None
+        raise missing_extra("a BATCH message with files in S3", "s3") from None
     return s3.open(bucket, key, "rb", defer_seek=True)

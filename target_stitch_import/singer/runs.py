@@ -32,9 +32,8 @@ class Block:
 
     def __getitem__(self, part: slice) -> Block:
         """Return some of the records."""
-        return Block(
-            self.stream, self.version, self.records[part], self.times[part], self.positions[part]
-        )
+        rows = (self.records[part], self.times[part], self.positions[part])
+        return Block(self.stream, self.version, *rows)
 
     def message(self, index: int) -> RecordMessage:
         """Return one record as the message that the tap wrote."""
@@ -71,9 +70,7 @@ class Run:
 
     def newest_state(self, before: int | None = None) -> bytes | None:
         """Return the newest STATE, of those before a position if one is given; None without any."""
-        if before is None:
-            return self.states[-1][1] if self.states else None
-        at = bisect_left(self.states, (before,))
+        at = len(self.states) if before is None else bisect_left(self.states, (before,))
         return self.states[at - 1][1] if at else None
 
     def split(self, positions: Sequence[int]) -> list[Run]:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from target_stitch_import import batch_files
 from target_stitch_import.batch_files import parquet as our_parquet
 from target_stitch_import.batch_files import prefetch as ahead
 from target_stitch_import.batch_files import rows as file_rows
@@ -466,6 +467,8 @@ def test_a_missing_extra_is_reported(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a").touch()
     monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, "target_stitch_import.batch_files.parquet")
+    monkeypatch.delattr(batch_files, "parquet")
     with pytest.raises(FileReadError, match=rf"pip install 'target-stitch-import\[{extra}\]'"):
         list(read_rows(address, "parquet", "none"))
 
