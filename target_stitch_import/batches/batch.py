@@ -13,7 +13,7 @@ from target_stitch_import.singer.positions import described
 from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from target_stitch_import.batches.body_formats import BodyFormat
     from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
@@ -93,6 +93,11 @@ class OpenBatch:
         self._originals: Originals = {}
         self._schemas: dict[str, SchemaMessage] = {}
         self._counts: dict[str, tuple[int, int]] = {}
+
+    @property
+    def tables(self) -> Collection[str]:
+        """The names of the tables in it."""
+        return self._schemas.keys()
 
     @property
     def is_full(self) -> bool:

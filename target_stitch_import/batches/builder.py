@@ -25,8 +25,6 @@ _SHARED: Final = "*"  # the key of the one body that all tables share
 @dataclass
 class _Open:
     batch: OpenBatch
-    table_name: str | None
-    """None where tables share the body."""
     number: int
     version: int | None
     generation: int
@@ -64,7 +62,6 @@ class BatchBuilder:
         self._clock = clock
         self._open: dict[object, _Open] = {}
         """By body format, of which each schema has its own; the oldest first."""
-        self._open_bytes = 0
 
     def add(
         self, block: PreparedBlock, schema: SchemaMessage, body_format: BodyFormat, generation: int
@@ -72,18 +69,16 @@ class BatchBuilder:
         """Add the records of the table that ``schema`` describes."""
         key: object = body_format
         version = block.version
-        name: str | None = schema.stream
         if body_format.is_shared:
-            key, version, name, generation = _SHARED, None, None, 0
+            key, version, generation = _SHARED, None, 0
         while block.records:
             opened = self._open.get(key)
-            if opened is None or opened.version != version:
-                if opened is not None:
-                    self._seal(key)
-                opened = self._open_batch(key, body_format, name, version, generation)
-            before = opened.batch.size
+            if opened is not None and opened.version != version:
+                self._seal(key)
+                opened = None
+            if opened is None:
+                opened = self._open_batch(key, body_format, version, generation)
             count = opened.batch.add(block, schema, body_format)
-            self._open_bytes += opened.batch.size - before
             if count < len(block.records) or opened.batch.is_full:
                 self._seal(key)
             block = block[count:]
@@ -101,24 +96,21 @@ class BatchBuilder:
 
         Return False, and do nothing, if the open one has another version or schema, or no room.
         """
-        table_name = schema.stream
         opened = self._open.get(body_format)
-        open_of_table = [each for each in self._open.values() if each.table_name == table_name]
+        open_of_table = [each for each in self._open.values() if schema.stream in each.batch.tables]
         if not open_of_table:
-            opened = self._open_batch(body_format, body_format, table_name, version, generation)
+            opened = self._open_batch(body_format, body_format, version, generation)
         elif opened is None or len(open_of_table) > 1 or opened.version != version:
             return False
-        before = opened.batch.size
         if not opened.batch.add_activation(sequence, position, schema):
             return False
-        self._open_bytes += opened.batch.size - before
         self._seal(body_format)
         return True
 
     def seal_table(self, table_name: str) -> None:
-        """Seal the open batches that may have records of a table."""
+        """Seal the open batches that have records of a table."""
         for key, opened in list(self._open.items()):
-            if opened.table_name in (table_name, None):
+            if table_name in opened.batch.tables:
                 self._seal(key)
 
     def seal_due(self) -> float | None:
@@ -127,11 +119,13 @@ class BatchBuilder:
         Returns:
             Seconds until the next is old enough; None if none is open.
         """
-        if self._open_bytes > MAX_OPEN_BYTES:
+        open_bytes = sum(opened.batch.size for opened in self._open.values())
+        if open_bytes > MAX_OPEN_BYTES:
             # Several at once, as each call sorts them all.
             for key in sorted(self._open, key=lambda key: -self._open[key].batch.size):
-                if self._open_bytes <= MAX_OPEN_BYTES * 3 // 4:
+                if open_bytes <= MAX_OPEN_BYTES * 3 // 4:
                     break
+                open_bytes -= self._open[key].batch.size
                 self._seal(key)
         while self._open:
             key, opened = next(iter(self._open.items()))
@@ -147,12 +141,7 @@ class BatchBuilder:
             self._seal(key)
 
     def _open_batch(
-        self,
-        key: object,
-        body_format: BodyFormat,
-        table_name: str | None,
-        version: int | None,
-        generation: int,
+        self, key: object, body_format: BodyFormat, version: int | None, generation: int
     ) -> _Open:
         batch = OpenBatch(
             body_format.head(version),
@@ -161,12 +150,9 @@ class BatchBuilder:
             max_rows=self._max_rows,
         )
         deadline = self._clock() + self._max_age
-        opened = _Open(batch, table_name, self._next_number(), version, generation, deadline)
-        self._open[key] = opened
-        self._open_bytes += batch.size
-        return opened
+        self._open[key] = _Open(batch, self._next_number(), version, generation, deadline)
+        return self._open[key]
 
     def _seal(self, key: object) -> None:
         opened = self._open.pop(key)
-        self._open_bytes -= opened.batch.size
         self._deliver(opened.batch.seal(opened.number, opened.generation))

@@ -37,7 +37,7 @@ class Refusals:
 
     def __init__(
         self,
-        set_aside: Callable[[Batch, int, str], None],
+        set_aside: Callable[[Batch, str], None],
         find_invalid: FindInvalid,
         *,
         validates: bool,
@@ -45,7 +45,7 @@ class Refusals:
         """Set refused records aside.
 
         Args:
-            set_aside: Called with a batch, a refused record's index and the reason; may raise.
+            set_aside: Called with a batch of a refused record alone, and the reason; may raise.
             find_invalid: Called with a schema, its key properties, and records by index; returns
                 what is wrong with each invalid one. That is the check.
             validates: Whether the records of all tables are checked before they are in a batch.
@@ -80,7 +80,7 @@ class Refusals:
         Raises:
             RepeatedRefusalError: Too many of its table were refused that the check accepts.
         """
-        table_name = splitting.table_name_at(record, 0)
+        table_name = splitting.table_of(record)
         self._found[table_name] += 1
         if self._found[table_name] == CHECK_AFTER and not self._validates:
             self._checked_tables.add(table_name)

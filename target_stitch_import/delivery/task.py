@@ -187,10 +187,12 @@ class DeliveryTask:
     def _refuse(self, part: _Part, index: int, error: errors.RejectedError) -> None:
         """Set a record aside, and send the rest; or raise which record it is."""
         batch, refusals = part.batch, self._options.refusals
-        if refusals is None or index >= batch.rows:
-            text = f"{str(error).rstrip('.')}.{splitting.describe_record(batch, index)}"
-            raise errors.RejectedError(text) from error
+        if index >= batch.rows:
+            raise error
         (record,) = splitting.each_alone(batch, [index])
+        if refusals is None:
+            text = f"{str(error).rstrip('.')}.{splitting.describe_record(record)}"
+            raise errors.RejectedError(text) from error
         self._set_aside(record, str(error), refusals)
         if isinstance(error, errors.RejectedRecordError):
             refusals.count(record, error)
@@ -202,8 +204,8 @@ class DeliveryTask:
         self._replace_part(_parts_like(part, rest))
 
     def _set_aside(self, record: Batch, reason: str, refusals: Refusals) -> None:
-        refusals.set_aside(record, 0, reason)
-        self._options.metrics.set_aside(splitting.table_name_at(record, 0))
+        refusals.set_aside(record, reason)
+        self._options.metrics.set_aside(splitting.table_of(record))
 
     def _replace_part(self, parts: list[_Part]) -> None:
         self._parts[:1] = parts

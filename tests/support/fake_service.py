@@ -155,7 +155,7 @@ class DeliveryRun:
         *,
         budget: float = TEST_TIMEOUT,
         timeout: float = TEST_TIMEOUT,
-        set_aside: Callable[[Batch, int, str], None] | None = None,
+        set_aside: Callable[[Batch, str], None] | None = None,
         check_status: bool = False,
         connect: Callable[[], Client] | None = None,
         metrics: Metrics | None = None,
