@@ -37,8 +37,7 @@ _PLAIN_SCALE: Final = 6
 def column_converter(name: str, arrow_type: Any) -> Callable[[Any], list[Any]]:
     """Return a function that returns the values of a column in the form that ``msgspec`` encodes.
 
-    Raises:
-        ValueError: The type has no form in JSON; from the function: a value has none.
+    Raise ``ValueError`` if the type has no form in JSON; that function does so for such a value.
     """
     targets = [_map_leaves(arrow_type, leaf) for leaf in (_in_utc, _as_text)]
     casts = [target for target in targets if target != arrow_type]

@@ -39,8 +39,7 @@ class BatchFiles:
     def read(self, message: BatchMessage, line: int) -> Iterator[Run]:
         """Yield the records of a message that is the input's ``line``, in runs of one block each.
 
-        Raises:
-            InputError: A file can't be read, or something in it; what comes before was yielded.
+        Raise ``InputError`` at what can't be read.
         """
         file_format, compression = _encoding(message)
         unit = "row" if file_format == "parquet" else "line"
@@ -114,11 +113,7 @@ class BatchFiles:
 
 
 def _encoding(message: BatchMessage) -> tuple[str, str]:
-    """Return the format and the compression of a message's files.
-
-    Raises:
-        InputError: This target does not read such files.
-    """
+    """Return the format and the compression of a message's files; raise if they can't be read."""
     file_format = message.encoding.format.lower()
     compression = (message.encoding.compression or "none").lower()
     what, value, known = "format", file_format, [*COMPRESSIONS]

@@ -40,9 +40,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 def read_rows(file: io.BufferedIOBase) -> Iterator[list[bytes]]:
     """Yield the rows of a file as JSON, several at a time; NaN and infinity stay, as ``NaN``, ...
 
-    Raises:
-        ValueError: A column can't be written as JSON.
-        Exception: ``pyarrow`` can't read the file.
+    Raise ``ValueError`` for a column that can't be written as JSON, and what ``pyarrow`` raises.
     """
     with _open_parquet(file) as source:
         schema = source.schema_arrow

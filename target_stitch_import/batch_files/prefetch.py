@@ -26,14 +26,10 @@ T = TypeVar("T")
 def read_ahead(
     items: Callable[[], Iterator[T]], wait: Callable[[int], None]
 ) -> Generator[T, None, None]:
-    """Yield the items of an iterator that a thread creates and reads.
+    """Yield the items of the iterator that ``items`` returns; a thread calls it and reads.
 
     An error in the thread is raised after the items before it. When the generator is closed, the
-    thread stops after its current item.
-
-    Args:
-        items: Returns the iterator; called in the thread.
-        wait: Called with a file descriptor; returns when that is readable.
+    thread stops after its current item. ``wait`` returns when a file descriptor is readable.
     """
     # The last one is None, or what ended the reading.
     waiting: queue.Queue[T | Exception | None] = queue.Queue(MAX_WAITING)

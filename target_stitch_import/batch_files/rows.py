@@ -37,10 +37,8 @@ class FileReadError(Exception):
 def read_rows(address: str, file_format: str, compression: str) -> Iterator[NumberedRecords]:
     """Yield the records of a file of any size, several at a time.
 
-    The compression is one of ``COMPRESSIONS`` for the format.
-
-    Raises:
-        FileReadError: The file can't be read to its end.
+    The compression is one of ``COMPRESSIONS`` for the format. Raise ``FileReadError`` at what can't
+    be read.
     """
     try:
         with open_file(address) as file:

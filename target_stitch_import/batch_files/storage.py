@@ -21,10 +21,7 @@ def missing_extra(needed_for: str, extra: str) -> ImportError:
 def open_file(address: str) -> io.BufferedIOBase:
     """Open a file for reading; it supports ``seek`` unless it is a pipe. The caller closes it.
 
-    Raises:
-        ValueError: This target can't read from there.
-        ImportError: The library for it is not installed.
-        Exception: The system or that library can't open it.
+    Raise an error that says why it can't be opened.
     """
     match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", address)
     scheme, rest = (match[1].lower(), address[match.end() :]) if match else ("", address)

@@ -76,8 +76,7 @@ def body_format(
 ) -> BodyFormat:
     """Return the format of a table's records for the endpoint in ``config``.
 
-    Raises:
-        InvalidSchemaError: The table has no keys, which the endpoint needs.
+    Raise ``InvalidSchemaError`` if the table has no keys, which the endpoint needs.
     """
     if config["endpoint"] == "batch":
         return batch_format(table_name, schema, key_names, bookmark_names)

@@ -44,15 +44,10 @@ class BatchBuilder:
         max_age: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Create a builder without open batches.
+        """Call ``deliver`` with each sealed batch; it may wait until there is room for another.
 
-        Args:
-            deliver: Called with each sealed batch; may wait until there is room for another.
-            next_number: Returns the number of a batch that opens.
-            limit: The most bytes of a body.
-            max_rows: The most messages in a batch.
-            max_age: Seconds of ``clock`` after which a batch is sealed.
-            clock: Returns a time in seconds.
+        ``next_number`` returns the number of a batch that opens, ``limit`` the most bytes of a body.
+        A batch has at most ``max_rows`` messages, and is sealed ``max_age`` seconds of ``clock`` later.
         """
         self._deliver = deliver
         self._next_number = next_number
@@ -116,8 +111,7 @@ class BatchBuilder:
     def seal_due(self) -> float | None:
         """Seal batches that are old, and the largest if all together are above ``MAX_OPEN_BYTES``.
 
-        Returns:
-            Seconds until the next is old enough; None if none is open.
+        Return the seconds until the next is old enough; None if none is open.
         """
         open_bytes = sum(opened.batch.size for opened in self._open.values())
         if open_bytes > MAX_OPEN_BYTES:

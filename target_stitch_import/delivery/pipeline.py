@@ -108,9 +108,7 @@ class Pipeline:
     def wait(self, descriptor: int | None) -> None:
         """Go on with the delivery until a descriptor is readable; without one, as far as that goes now.
 
-        Raises:
-            DeliveryError: A batch can't be delivered.
-            Terminated: A signal has asked the run to end.
+        Raise ``DeliveryError`` if a batch can't be delivered, ``Terminated`` if a signal asks to end.
         """
         while True:
             self.delivery.collect()
@@ -129,11 +127,7 @@ class Pipeline:
                 self._workers.clear_wakeup()
 
     def finish(self) -> None:
-        """Deliver every batch, and write the last STATE.
-
-        Raises:
-            DeliveryError: A batch can't be delivered.
-        """
+        """Deliver every batch, and write the last STATE; raise ``DeliveryError`` if that fails."""
         self.builder.seal_all()
         self.delivery.finish()
         self.checkpoint.release()

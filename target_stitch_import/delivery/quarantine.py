@@ -43,10 +43,8 @@ class Quarantine:
     ) -> None:
         """Add to the file at ``path``, and fail above ``max_records`` records.
 
-        ``input_fd`` is the file descriptor of the input, which must not be that same file.
-
-        Raises:
-            QuarantineError: The file could not be written.
+        ``input_fd`` is the file descriptor of the input, which must not be that same file. Raise
+        ``QuarantineError`` if the file could not be written; so do ``add`` and ``sync``.
         """
         self.path = Path(path).absolute()
         self.counts: Counter[str] = Counter()
@@ -63,10 +61,7 @@ class Quarantine:
         """Set a record aside; ``schema`` declares its stream, ``line`` is its line in the input.
 
         A record without ``time_extracted`` gets the time of now. So it replaces no newer row when it
-        is loaded later.
-
-        Raises:
-            QuarantineError: It can't be written, or is one too many.
+        is loaded later. Raise ``QuarantineError`` also for one too many.
         """
         if self._max_records is not None and self.counts.total() >= self._max_records:
             raise QuarantineError(
@@ -93,11 +88,7 @@ class Quarantine:
             logger.warning("Set aside in %s: %s", self.path, reason, extra=fields)
 
     def sync(self) -> None:
-        """Return once every record that was set aside is on disk.
-
-        Raises:
-            QuarantineError: The disk can't be written.
-        """
+        """Return once every record that was set aside is on disk."""
         if self._file is None or not self._must_sync:
             return
         try:

@@ -42,13 +42,11 @@ class Refusals:
         *,
         validates: bool,
     ) -> None:
-        """Set refused records aside.
+        """Call ``set_aside`` with a batch of a refused record alone, and the reason; it may raise.
 
-        Args:
-            set_aside: Called with a batch of a refused record alone, and the reason; may raise.
-            find_invalid: Called with a schema, its key properties, and records by index; returns
-                what is wrong with each invalid one. That is the check.
-            validates: Whether the records of all tables are checked before they are in a batch.
+        ``find_invalid`` is the check: called with a schema, its key properties, and records by index,
+        it returns what is wrong with each invalid one. ``validates`` is true if all records are
+        checked before they are in a batch.
         """
         self.set_aside = set_aside
         self._find_invalid = find_invalid
@@ -77,8 +75,7 @@ class Refusals:
     def count(self, record: Batch, error: RejectedRecordError) -> None:
         """Count a record that was found to be refused; it is the only one of its batch.
 
-        Raises:
-            RepeatedRefusalError: Too many of its table were refused that the check accepts.
+        Raise ``RepeatedRefusalError`` if too many of its table were refused that the check accepts.
         """
         table_name = splitting.table_of(record)
         self._found[table_name] += 1

@@ -99,10 +99,7 @@ class Retry:
         """Plan the attempt that follows a failed one, and log it; return the seconds until then.
 
         It starts at the ``deadline`` at the latest, which is a time by the clock. The log names the
-        ``request`` and the number of batches in flight.
-
-        Raises:
-            TransientError: The budget is spent, or the deadline has passed.
+        ``request`` and the number of batches in flight. Raise ``TransientError`` if no time is left.
         """
         now = self._clock()
         self.in_flight = False

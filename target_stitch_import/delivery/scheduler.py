@@ -87,8 +87,7 @@ class DeliveryScheduler:
     def collect(self, *, block: bool = False) -> None:
         """Handle the outcomes of posts; with ``block``, wait for one, or for the next retry.
 
-        Raises:
-            DeliveryError: A batch can't be delivered; nothing is sent any more.
+        Raise ``DeliveryError`` if a batch can't be delivered; nothing is sent any more.
         """
         if block and self._failure is None:
             self._workers.wait(self.seconds_to_next)
@@ -111,11 +110,7 @@ class DeliveryScheduler:
         self._workers.wake()
 
     def finish(self) -> None:
-        """Wait until every batch is acknowledged.
-
-        Raises:
-            DeliveryError: A batch can't be delivered.
-        """
+        """Wait until every batch is acknowledged; raise ``DeliveryError`` if one can't be delivered."""
         while self._tasks:
             self.collect(block=True)
 
@@ -159,9 +154,6 @@ class DeliveryScheduler:
         """Post each batch that need not wait: for a retry, a barrier or a free worker.
 
         A barrier: of each table, only batches of the smallest generation are posted.
-
-        Raises:
-            DeliveryError: An invalid record of a batch can't be set aside.
         """
         if self._stopping:
             return

@@ -80,10 +80,7 @@ class DeliveryTask:
         """Make the next part one that may be posted, or find that there is none.
 
         Records that are to be checked are, what is too large is split, and so is what is known to be
-        refused.
-
-        Raises:
-            QuarantineError: An invalid record can't be set aside.
+        refused. Raise ``QuarantineError`` if an invalid record can't be set aside.
         """
         while self._parts:
             part, refusals = self._parts[0], self._options.refusals
@@ -104,14 +101,11 @@ class DeliveryTask:
         self.retry.start_attempt()
 
     def handle_outcome(self, error: Exception | None, deadline: float) -> None:
-        """Handle the outcome of an attempt.
+        """Handle the outcome of an attempt; raise if the batch can't be delivered.
 
         A transient failure is tried again until ``deadline``, a time by the monotonic clock. A part
         that is too large is split. A refused record is found, by halving where the service does not
         say which it is, and set aside; the rest is sent again.
-
-        Raises:
-            Exception: The batch can't be delivered.
         """
         self.retry.in_flight = False
         part, metrics = self._parts[0], self._options.metrics

@@ -51,8 +51,7 @@ class WorkerPool:
     def start(self, key: int, call: Callable[[Client], None]) -> None:
         """Let a thread ``call`` its client; the outcome has the same ``key``.
 
-        Raises:
-            DeliveryError: There is no thread, and none can be started.
+        Raise ``DeliveryError`` if there is no thread, and none can be started.
         """
         if len(self._threads) <= len(self._running) + self._abandoned:
             self._start_thread()

@@ -31,11 +31,7 @@ class LineTooLongError(ValueError):
 
 
 def split_lines(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Yield the lines that each chunk completes, with their ends.
-
-    Raises:
-        LineTooLongError: The next line is too long.
-    """
+    """Yield the lines that each chunk completes, with their ends; raise ``LineTooLongError``."""
     pieces: list[bytes] = []
     waiting = 0  # bytes
     for chunk in chunks:

@@ -75,11 +75,7 @@ class MessageReader(GenericSingerReader[Any]):
 
     @property
     def default_input(self) -> IO[Any]:
-        """Standard input, as bytes.
-
-        Raises:
-            InputError: There is none.
-        """
+        """Standard input, as bytes; an ``InputError`` if there is none."""
         if sys.stdin is None:
             raise InputError("there is no standard input; name a file with --input")
         return sys.stdin.buffer
@@ -89,11 +85,8 @@ class MessageReader(GenericSingerReader[Any]):
     ) -> Counter[str]:
         """Call ``on_run`` for each run, and the callback of its type for any other message.
 
-        Returns:
-            How many messages of each type came.
-
-        Raises:
-            InputError: A line can't be used; all that comes before it has been handed over.
+        Return how many messages of each type came. Raise ``InputError`` at a line that can't be used,
+        behind all that comes before it.
         """
         counts: Counter[str] = Counter()
         try:
@@ -135,11 +128,7 @@ class MessageReader(GenericSingerReader[Any]):
         return streams
 
     def deserialize_json(self, line: bytes) -> Any:
-        """Decode one line; None for a blank one.
-
-        Raises:
-            InputError: The line is not a Singer message.
-        """
+        """Decode one line; None for a blank one. Raise ``InputError`` if it is no Singer message."""
         try:
             return _decode(line)
         except DECODE_ERRORS as error:

@@ -101,12 +101,8 @@ def split_into_runs(
 ) -> Iterator[Run | tuple[int, Message]]:
     """Yield runs, and each other message with its position, in the order of the input.
 
-    Args:
-        messages: One for each line; None for a blank one.
-        position: Of the first message.
-
-    Raises:
-        InputError: A STATE can't be used; what comes before it has been yielded.
+    The first of the ``messages``, one for each line and None for a blank one, has the ``position``.
+    Raise ``InputError`` at a STATE that can't be used, behind what comes before it.
     """
     run = Run()
     for at, message in enumerate(messages, position):
