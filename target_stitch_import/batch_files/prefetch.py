@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-MAX_WAITING: Final = 2
-"""The most items that wait in the queue; the thread has one more."""
+MAX_WAITING: Final = 2  # the most items that wait in the queue; the thread has one more
 
-STOP_SECONDS: Final = 1.0
-"""Seconds to wait for the thread to end."""
+STOP_SECONDS: Final = 1.0  # seconds to wait for the thread to end
 
 T = TypeVar("T")
 

@@ -28,10 +28,8 @@ class BodyFormat:
 
     head: Callable[[int | None], bytes]
     """Returns the start of a body whose records have this version, up to the first message."""
-    tail: bytes
-    """Takes the place of the last comma."""
-    untimed: bytes
-    """A message with its comma: places for the sequence and the record."""
+    tail: bytes  # takes the place of the last comma
+    untimed: bytes  # a message with its comma: places for the sequence and the record
     timed: bytes | None
     """The same with a place for the time between both; None where a message has no time."""
     is_shared: bool = False

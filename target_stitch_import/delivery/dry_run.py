@@ -16,7 +16,7 @@ from target_stitch_import.reporting.metrics import Metrics, StreamCounts
 from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
 
@@ -33,8 +33,7 @@ class DryRun:
     """Writes what a real run would post to a file, if there is one, and sums it up."""
 
     def __init__(self) -> None:
-        self.metrics = Metrics()
-        """The numbers of the run, which its pipeline counts."""
+        self.metrics = Metrics()  # the numbers of the run, which its pipeline counts
         self._output: IO[bytes] | None = None
         self._refused: Counter[str] = Counter()
         self._first_refused: dict[str, str] = {}
@@ -44,7 +43,7 @@ class DryRun:
 
         Raise ``OutputError`` if it can't be written; so do ``post`` and ``finish``.
         """
-        try:
+        with _output_errors():
             file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
             self._output = os.fdopen(file, "wb")
             if stat.S_ISREG(os.fstat(file).st_mode):
@@ -54,16 +53,12 @@ class DryRun:
                             "--output names the input of this run, which would be lost"
                         )
                 os.ftruncate(file, 0)
-        except OSError as error:
-            raise OutputError(f"--output can't be written: {error}") from error
 
     def finish(self) -> None:
         """Close the file of the bodies."""
-        try:
-            if self._output is not None:
+        if self._output is not None:
+            with _output_errors():
                 self._output.close()
-        except OSError as error:
-            raise OutputError(f"the bodies can't be written: {error}") from error
 
     # Instead of the client
 
@@ -72,11 +67,9 @@ class DryRun:
 
     def post(self, body: bytes) -> None:
         """Write a body to the file."""
-        try:
-            if self._output is not None:
+        if self._output is not None:
+            with _output_errors():
                 self._output.writelines([body, b"\n"])
-        except OSError as error:
-            raise OutputError(f"the bodies can't be written: {error}") from error
 
     # Instead of the quarantine
 
@@ -129,3 +122,11 @@ class DryRun:
                 f"A real run would end: {refused:,} records would be set aside, and "
                 f"max_quarantined permits {max_records:,}"
             )
+
+
+@contextlib.contextmanager
+def _output_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"--output can't be written: {error}") from error

@@ -78,8 +78,7 @@ class Pipeline:
         sealed after ``max_age`` seconds. The other arguments are those of ``DeliveryOptions`` and
         ``DeliveryScheduler``; without ``metrics``, the run has its own.
         """
-        self.metrics = metrics or Metrics()
-        """The numbers of the run so far."""
+        self.metrics = metrics or Metrics()  # the numbers of the run so far
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)
         self._workers = WorkerPool(connect)
@@ -98,8 +97,7 @@ class Pipeline:
             max_rows=max_rows,
             max_age=max_age,
         )
-        self.signum: int | None = None
-        """The signal that asked the run to end, or None."""
+        self.signum: int | None = None  # the signal that asked the run to end, or None
         self._signalled_at = 0.0
         self.before_abort: Callable[[], None] = lambda: None
         """Called, in a signal handler, before the process ends at once."""
@@ -199,8 +197,7 @@ class StateWriter:
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
-        self.lost = False
-        """True once a STATE could not be written."""
+        self.lost = False  # true once a STATE could not be written
 
     def __call__(self, value: bytes) -> None:
         """Write one STATE, as the tap's own bytes."""

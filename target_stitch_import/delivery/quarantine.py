@@ -47,8 +47,7 @@ class Quarantine:
         ``QuarantineError`` if the file could not be written; so do ``add`` and ``sync``.
         """
         self.path = Path(path).absolute()
-        self.counts: Counter[str] = Counter()
-        """Records that were set aside, by stream."""
+        self.counts: Counter[str] = Counter()  # records that were set aside, by stream
         self._max_records = max_records
         self._input_fd = input_fd
         self._schemas: dict[str, SchemaMessage] = {}
@@ -65,8 +64,8 @@ class Quarantine:
         """
         if self._max_records is not None and self.counts.total() >= self._max_records:
             raise QuarantineError(
-                f"Line {line} of the input: {reason.rstrip('.')}. And {self._max_records:,} records are set aside "
-                "already, as many as max_quarantined permits"
+                f"Line {line} of the input: {reason.rstrip('.')}. And {self._max_records:,} records "
+                "are set aside already, as many as max_quarantined permits"
             )
         is_new = self._schemas.get(schema.stream) != schema
         time = record.time_extracted
@@ -89,17 +88,15 @@ class Quarantine:
 
     def sync(self) -> None:
         """Return once every record that was set aside is on disk."""
-        if self._file is None or not self._must_sync:
-            return
-        try:
-            if self._failure is None:
+        if self._file is not None and self._must_sync and self._failure is None:
+            try:
                 os.fsync(self._file)
-        except OSError as error:
-            # Kept: the system may report success when it is asked again.
-            self._failure = self._error(error)
+            except OSError as error:
+                # Kept: the system may report success when it is asked again.
+                self._failure = self._error(error)
+            self._must_sync = False
         if self._failure is not None:
             raise self._failure
-        self._must_sync = False
 
     def close(self) -> None:
         """Close the file, and log how many records of which stream were set aside."""
@@ -108,13 +105,12 @@ class Quarantine:
             self._file = None
         if self.counts:
             by_stream = [f"{count:,} of {stream!r}" for stream, count in self.counts.items()]
-            logger.warning(
-                "%s set aside (%s) in %s. Once the cause is mended, load them with "
-                "that file as the input.",
-                counted(self.counts.total(), "record was", "records were"),
-                ", ".join(by_stream),
-                self.path,
+            sum_of_all = counted(self.counts.total(), "record was", "records were")
+            text = (
+                "%s set aside (%s) in %s. Once the cause is mended, load them with that file as the "
+                "input."
             )
+            logger.warning(text, sum_of_all, ", ".join(by_stream), self.path)
 
     def _check(self) -> None:
         """Raise at the start of a run what would fail at the first record, where that is known."""

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from target_stitch_import.batches.batch import Batch
     from target_stitch_import.errors import RejectedRecordError
 
-    FindInvalid: TypeAlias = Callable[
-        [Mapping[str, Any], Sequence[str], Mapping[int, bytes]], dict[int, str]
-    ]
+    Records: TypeAlias = Mapping[int, bytes]
+    FindInvalid: TypeAlias = Callable[[Mapping[str, Any], Sequence[str], Records], dict[int, str]]
 
 logger = logging.getLogger("target-stitch-import")
 
@@ -67,9 +66,8 @@ class Refusals:
         invalid: dict[int, str] = {}
         for name in tables:
             found = self._find_invalid(*splitting.records_of_table(batch, name))
-            invalid.update(
-                {at: f"a record of table {name!r} {reason}" for at, reason in found.items()}
-            )
+            for at, reason in found.items():
+                invalid[at] = f"a record of table {name!r} {reason}"
         return dict(sorted(invalid.items()))
 
     def count(self, record: Batch, error: RejectedRecordError) -> None:
@@ -81,18 +79,16 @@ class Refusals:
         self._found[table_name] += 1
         if self._found[table_name] == CHECK_AFTER and not self._validates:
             self._checked_tables.add(table_name)
-            logger.warning(
+            text = (
                 "The service has refused %d records of table %r. From here on its records are "
-                "checked before they are sent, as with validate_records.",
-                CHECK_AFTER,
-                table_name,
+                "checked before they are sent, as with validate_records."
             )
-        if self.find_invalid(record, [table_name]):
-            return
-        unforeseen = self._unforeseen.setdefault(table_name, [])
-        unforeseen.append(error)
-        if len(unforeseen) >= STOP_AFTER:
-            raise _repeated(table_name, unforeseen)
+            logger.warning(text, CHECK_AFTER, table_name)
+        if not self.find_invalid(record, [table_name]):
+            unforeseen = self._unforeseen.setdefault(table_name, [])
+            unforeseen.append(error)
+            if len(unforeseen) >= STOP_AFTER:
+                raise _repeated(table_name, unforeseen)
 
 
 def _repeated(table_name: str, refused: Sequence[RejectedRecordError]) -> RepeatedRefusalError:

@@ -27,8 +27,7 @@ MAX_WAIT: Final = 60.0
 MAX_WAIT_BEFORE_DEADLINE: Final = 1.0
 """Seconds between two attempts once there is a deadline, whatever a ``Retry-After`` asks for."""
 
-REPEAT_SECONDS: Final = 60.0
-"""Seconds for which failures with the same reason are not logged again."""
+REPEAT_SECONDS: Final = 60.0  # seconds for which failures with the same reason are not logged again
 
 
 class RetryLog:
@@ -37,8 +36,9 @@ class RetryLog:
     def __init__(self) -> None:
         self._logged: dict[str, float] = {}
 
-    def __call__(self, reason: str, text: str, now: float, fields: Mapping[str, Any]) -> None:
-        """Log a ``text`` with its ``reason`` and the fields of its event, at a time in seconds."""
+    def __call__(self, text: str, now: float, fields: Mapping[str, Any]) -> None:
+        """Log a ``text`` with the fields of its event, at a time in seconds."""
+        reason = fields["reason"]
         is_new = now - self._logged.get(reason, -math.inf) >= REPEAT_SECONDS
         if is_new:
             self._logged[reason] = now
@@ -72,8 +72,7 @@ class Retry:
         next(self._waits)  # the generator's first value is no wait
         self._first_failure: float | None = None
         self.attempts = 0
-        self.in_flight = False
-        """True while an attempt waits for its answer."""
+        self.in_flight = False  # true while an attempt waits for its answer
         self.next_at = 0.0
         """By the clock, when the next attempt may start or this one times out; at first 0."""
 
@@ -89,12 +88,7 @@ class Retry:
         return self.in_flight and self._clock() >= self.next_at
 
     def schedule(
-        self,
-        error: TransientError,
-        request: object,
-        *,
-        deadline: float = math.inf,
-        in_flight: int = 1,
+        self, error: TransientError, request: object, deadline: float, in_flight: int
     ) -> float:
         """Plan the attempt that follows a failed one, and log it; return the seconds until then.
 
@@ -133,7 +127,7 @@ class Retry:
             "wait_seconds": round(wait, 3),
             "in_flight": in_flight,
         }
-        self.log(reason, text, now, fields)
+        self.log(text, now, fields)
         return wait
 
     def retry_now(self) -> None:

@@ -219,16 +219,16 @@ class DeliveryScheduler:
             self._acknowledge(task)
 
     def _acknowledge(self, task: DeliveryTask) -> None:
-        task.count_delivered()
+        metrics = self._options.metrics
+        metrics.batch_acknowledged(task.batch.contents, task.sealed_at)
         del self._tasks[task.batch.number]
-        self._options.metrics.in_flight = len(self._tasks)
+        metrics.in_flight = len(self._tasks)
         self._on_acknowledged(task.batch.number)
 
     def _handle_status(self, error: Exception | None) -> None:
         if self._status is not None and isinstance(error, TransientError):
-            request, in_flight = "the status check", len(self._tasks)
             try:
-                self._status.schedule(error, request, deadline=self._deadline, in_flight=in_flight)
+                self._status.schedule(error, "the status check", self._deadline, len(self._tasks))
             except TransientError as failure:
                 self._fail("the batches in flight", failure, status=error.status)
             return

@@ -22,8 +22,7 @@ class Startup:
         self._url = url
         self._has_answered = False
         self._last: Exception | None = None
-        self.deadline = math.inf
-        """When to give up, in the time of ``begin``."""
+        self.deadline = math.inf  # when to give up, in the time of ``begin``
 
     def begin(self, now: float) -> None:
         """Start the budget with the first request, which is sent now."""

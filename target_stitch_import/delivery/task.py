@@ -28,16 +28,11 @@ logger = logging.getLogger("target-stitch-import")
 class DeliveryOptions:
     """What all batches of a run share."""
 
-    create_retry: Callable[[], Retry]
-    """Returns the retries of a new request."""
-    body_limit: BodyLimit
-    """How large bodies may be; it changes with the answers."""
-    refusals: Refusals | None
-    """What is done about a refused record; None: it fails its batch."""
-    metrics: Metrics
-    """Counts requests, acknowledged records and records that are set aside."""
-    preview: Preview | None = None
-    """Reads what is acknowledged."""
+    create_retry: Callable[[], Retry]  # returns the retries of a new request
+    body_limit: BodyLimit  # how large bodies may be; it changes with the answers
+    refusals: Refusals | None  # what is done about a refused record; None: it fails its batch
+    metrics: Metrics  # counts requests, acknowledged records and records that are set aside
+    preview: Preview | None = None  # reads what is acknowledged
 
 
 @dataclass(frozen=True)
@@ -45,10 +40,8 @@ class _Part:
     batch: Batch
     is_first_half: bool = False
     """Whether it and the next part together were refused for a record: one of them has that."""
-    has_refused: bool = False
-    """Whether it is known to have a record that the service refuses."""
-    checked_tables: frozenset[str] = frozenset()
-    """Those whose records in it are checked."""
+    has_refused: bool = False  # whether it is known to have a record that the service refuses
+    checked_tables: frozenset[str] = frozenset()  # those whose records in it are checked
 
 
 class DeliveryTask:
@@ -56,11 +49,10 @@ class DeliveryTask:
 
     def __init__(self, batch: Batch, options: DeliveryOptions) -> None:
         self.batch = batch
-        self.retry = options.create_retry()
-        """The attempts of the next part."""
+        self.retry = options.create_retry()  # the attempts of the next part
         self._parts = [_Part(batch)]
         self._options = options
-        self._sealed_at = options.metrics.clock()
+        self.sealed_at = options.metrics.clock()
         self._has_refused = False
 
     def __str__(self) -> str:
@@ -121,7 +113,7 @@ class DeliveryTask:
             if part.is_first_half:
                 self._parts[0] = replace(self._parts[0], has_refused=True)
         elif isinstance(error, errors.TransientError):
-            self.retry.schedule(error, batch, deadline=deadline, in_flight=metrics.in_flight)
+            self.retry.schedule(error, batch, deadline, metrics.in_flight)
         elif isinstance(error, errors.TooLargeError):
             self._handle_too_large(part, error)
         elif not isinstance(error, errors.RejectedRecordError):
@@ -133,7 +125,7 @@ class DeliveryTask:
 
     def _log_delivered(self, batch: Batch) -> None:
         """Log each stream's part of a body that is acknowledged, for machines."""
-        seconds = round(self._options.metrics.clock() - self._sealed_at, 3)
+        seconds = round(self._options.metrics.clock() - self.sealed_at, 3)
         for stream, (records, size) in batch.contents.items():
             fields = {
                 "event_name": "batch_delivered",
@@ -145,10 +137,6 @@ class DeliveryTask:
                 "seconds": seconds,
             }
             logger.info("Delivered %s.", batch, extra=fields)
-
-    def count_delivered(self) -> None:
-        """Count the batch, all of which is delivered."""
-        self._options.metrics.batch_acknowledged(self.batch.contents, self._sealed_at)
 
     def _check(self, part: _Part, tables: frozenset[str], refusals: Refusals) -> None:
         """Set the invalid records of some tables aside."""

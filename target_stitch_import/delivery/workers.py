@@ -106,11 +106,10 @@ class WorkerPool:
         thread = threading.Thread(target=self._work, args=[self._connect()], name=name, daemon=True)
         try:
             thread.start()
+            self._threads.append(thread)
         except RuntimeError as error:
             if not self._threads:
                 raise DeliveryError(f"no thread can be started to post with: {error}") from error
-        else:
-            self._threads.append(thread)
 
     def _work(self, client: Client) -> None:
         while (queued := self._jobs.get()) is not None:

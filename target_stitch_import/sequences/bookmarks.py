@@ -26,8 +26,7 @@ class BookmarkSequencer:
     def __init__(self, name: str, sequencer: Sequencer) -> None:
         """Read the values of the property ``name``; ``sequencer`` is the table's."""
         self.name = name
-        self.has_missing = False
-        """True once a record had no value that can be a sequence."""
+        self.has_missing = False  # true once a record had no value that can be a sequence
         self._read_value = _reader(name)
         self._timestamps = TimestampReader()
         self._sequencer = sequencer

@@ -12,8 +12,7 @@ from target_stitch_import.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-"""Some writers begin a text of UTF-8 with it."""
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"  # some writers begin a text of UTF-8 with it
 
 MAX_LINE_BYTES: Final = 128_000_000
 """A longer line is refused, so that an input without line ends does not fill the memory."""

@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("target-stitch-import")
 
-CHUNK_BYTES: Final = 1 << 18
-"""Bytes that are read at once."""
+CHUNK_BYTES: Final = 1 << 18  # bytes that are read at once
 MAX_CHUNK_BYTES: Final = 1 << 23
 """Bytes that are read at once at most, where many streams take turns."""
 
@@ -64,10 +63,8 @@ class MessageReader(GenericSingerReader[Any]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.line = 0
-        """Number of the newest line, from 1."""
-        self.on_run: Callable[[Run], None] = lambda _: None
-        """Called with each run."""
+        self.line = 0  # number of the newest line, from 1
+        self.on_run: Callable[[Run], None] = lambda _: None  # called with each run
         self.wait: Callable[[int | None], None] = lambda _: None
         """Called before each read; returns when the input's descriptor, if it has one, is readable."""
         self._chunk_bytes = CHUNK_BYTES

@@ -23,8 +23,7 @@ class Block:
 
     stream: str
     version: int | None
-    records: list[msgspec.Raw] = field(default_factory=list)
-    """Each as the JSON that the tap wrote."""
+    records: list[msgspec.Raw] = field(default_factory=list)  # each as the JSON that the tap wrote
     times: list[Any] = field(default_factory=list)
     """For each, its ``time_extracted`` as the tap wrote it; None where it has none."""
     positions: list[int] = field(default_factory=list)
