@@ -21,7 +21,6 @@ from target_stitch_import.delivery.checkpoint import Checkpoint
 from target_stitch_import.delivery.scheduler import DeliveryScheduler
 from target_stitch_import.delivery.task import DeliveryOptions
 from target_stitch_import.delivery.workers import Client, WorkerPool
-from target_stitch_import.reporting.metrics import Metrics
 
 if TYPE_CHECKING:
     import logging
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from target_stitch_import.delivery.retry import Retry
     from target_stitch_import.delivery.startup import Startup
     from target_stitch_import.preview.tables import Preview
+    from target_stitch_import.reporting.metrics import Metrics
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 
@@ -66,26 +66,26 @@ class Pipeline:
         max_bytes: int,
         max_age: float,
         parallel: int,
-        refusals: Refusals | None = None,
-        check_status: bool = False,
-        startup: Startup | None = None,
-        metrics: Metrics | None = None,
+        refusals: Refusals,
+        check_status: bool,
+        startup: Startup,
+        metrics: Metrics,
         preview: Preview | None = None,
     ) -> None:
         """Post over the clients that ``connect`` returns; write STATEs with ``write_state``.
 
         Bodies have at most ``max_rows`` messages and stay below ``max_bytes`` bytes. An open batch is
         sealed after ``max_age`` seconds. The other arguments are those of ``DeliveryOptions`` and
-        ``DeliveryScheduler``; without ``metrics``, the run has its own.
+        ``DeliveryScheduler``.
         """
-        self.metrics = metrics or Metrics()  # the numbers of the run so far
+        self.metrics = metrics
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)
         self._workers = WorkerPool(connect)
         self.delivery = DeliveryScheduler(
             self._workers,
             self._handle_acknowledged,
-            DeliveryOptions(create_retry, limit, refusals, self.metrics, preview),
+            DeliveryOptions(create_retry, limit, refusals, metrics, preview),
             parallel=parallel,
             check_status=check_status,
             startup=startup,

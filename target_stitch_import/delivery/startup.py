@@ -16,7 +16,7 @@ _ADVICE: Final = "Is the setting api_url right, is the network up? If it is the 
 class Startup:
     """The budget of all requests together, until one of them is answered."""
 
-    def __init__(self, seconds: float = math.inf, url: str = "the Import API") -> None:
+    def __init__(self, seconds: float, url: str) -> None:
         """Give up after ``seconds`` without an answer; messages name the ``url``."""
         self._seconds = seconds
         self._url = url

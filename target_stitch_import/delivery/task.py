@@ -30,7 +30,7 @@ class DeliveryOptions:
 
     create_retry: Callable[[], Retry]  # returns the retries of a new request
     body_limit: BodyLimit  # how large bodies may be; it changes with the answers
-    refusals: Refusals | None  # what is done about a refused record; None: it fails its batch
+    refusals: Refusals  # what is done about a refused record
     metrics: Metrics  # counts requests, acknowledged records and records that are set aside
     preview: Preview | None = None  # reads what is acknowledged
 
@@ -59,11 +59,6 @@ class DeliveryTask:
         return str(self._parts[0].batch if self._parts else self.batch)
 
     @property
-    def table_name(self) -> str:
-        """The name of its table, or of all of them."""
-        return self.batch.table_name
-
-    @property
     def is_delivered(self) -> bool:
         """Whether all of its records are acknowledged or set aside."""
         return not self._parts
@@ -75,9 +70,10 @@ class DeliveryTask:
         refused. Raise ``QuarantineError`` if an invalid record can't be set aside.
         """
         while self._parts:
-            part, refusals = self._parts[0], self._options.refusals
-            if refusals and (tables := refusals.tables_to_check(part.batch) - part.checked_tables):
-                self._check(part, tables, refusals)
+            part = self._parts[0]
+            tables = self._options.refusals.tables_to_check(part.batch) - part.checked_tables
+            if tables:
+                self._check(part, tables)
             elif part.has_refused and part.batch.rows > 1:
                 self._halve(part)
             elif self._options.body_limit.must_split(part.batch):
@@ -138,12 +134,12 @@ class DeliveryTask:
             }
             logger.info("Delivered %s.", batch, extra=fields)
 
-    def _check(self, part: _Part, tables: frozenset[str], refusals: Refusals) -> None:
+    def _check(self, part: _Part, tables: frozenset[str]) -> None:
         """Set the invalid records of some tables aside."""
-        invalid = refusals.find_invalid(part.batch, tables)
+        invalid = self._options.refusals.find_invalid(part.batch, tables)
         alone = splitting.each_alone(part.batch, invalid)
         for record, reason in zip(alone, invalid.values(), strict=True):
-            self._set_aside(record, reason, refusals)
+            self._set_aside(record, reason)
         part = replace(part, checked_tables=part.checked_tables | tables)
         if not invalid:
             self._parts[0] = part
@@ -167,17 +163,14 @@ class DeliveryTask:
         self._replace_part(_parts_like(part, splitting.split_in_half(batch)))
 
     def _refuse(self, part: _Part, index: int, error: errors.RejectedError) -> None:
-        """Set a record aside, and send the rest; or raise which record it is."""
-        batch, refusals = part.batch, self._options.refusals
+        """Set a record aside, and send the rest."""
+        batch = part.batch
         if index >= batch.rows:
             raise error
         (record,) = splitting.each_alone(batch, [index])
-        if refusals is None:
-            text = f"{str(error).rstrip('.')}.{splitting.describe_record(record)}"
-            raise errors.RejectedError(text) from error
-        self._set_aside(record, str(error), refusals)
+        self._set_aside(record, str(error))
         if isinstance(error, errors.RejectedRecordError):
-            refusals.count(record, error)
+            self._options.refusals.count(record, error)
         rest = splitting.without_messages(batch, [index])
         if rest and self._has_refused:
             # In several parts: or one of many refused records would cost a full body each time.
@@ -185,8 +178,8 @@ class DeliveryTask:
         self._has_refused = True
         self._replace_part(_parts_like(part, rest))
 
-    def _set_aside(self, record: Batch, reason: str, refusals: Refusals) -> None:
-        refusals.set_aside(record, reason)
+    def _set_aside(self, record: Batch, reason: str) -> None:
+        self._options.refusals.set_aside(record, reason)
         self._options.metrics.set_aside(splitting.table_of(record))
 
     def _replace_part(self, parts: list[_Part]) -> None:
