@@ -10,8 +10,7 @@ from target_stitch_import.config.urls import base_url
 from target_stitch_import.delivery.pipeline import Pipeline
 from target_stitch_import.delivery.quarantine import Quarantine
 from target_stitch_import.delivery.refusals import Refusals
-from target_stitch_import.delivery.retry import Retry, RetryLog
-from target_stitch_import.delivery.startup import Startup
+from target_stitch_import.delivery.retry import Retry, RetryLog, Startup
 from target_stitch_import.patterns import PatternProcess
 from target_stitch_import.records.validator import find_invalid
 

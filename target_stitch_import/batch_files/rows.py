@@ -1,13 +1,18 @@
-"""Reads the records of a BATCH message's file: JSON lines, plain or gzip, or Parquet."""
+"""Reads the records of a BATCH message's file: JSON lines, plain or gzip, or Parquet.
+
+It is at a path, a ``file://`` URL or, with the extra ``s3``, an ``s3://`` one.
+"""
 
 from __future__ import annotations
 
 import gzip
 import io
+import os
+import re
 import zlib
 from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import unquote
 
-from target_stitch_import.batch_files.storage import missing_extra, open_file
 from target_stitch_import.singer.lines import BYTE_ORDER_MARK, LineTooLongError, split_lines
 
 if TYPE_CHECKING:
@@ -50,11 +55,47 @@ def read_rows(address: str, file_format: str, compression: str) -> Iterator[Numb
         raise FileReadError(_describe(error)) from error
 
 
+def open_file(address: str) -> io.BufferedIOBase:
+    """Open a file for reading; it supports ``seek`` unless it is a pipe. The caller closes it.
+
+    Raise an error that says why it can't be opened.
+    """
+    match = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", address)
+    scheme, rest = (match[1].lower(), address[match.end() :]) if match else ("", address)
+    if scheme == "s3":
+        return _open_s3(rest)
+    if scheme not in ("", "file"):
+        raise ValueError(
+            f"this target can't read from {scheme}://: let the tap write to a local folder or to "
+            "s3://"
+        )
+    return open(_local_path(rest) if scheme else rest, "rb")  # noqa: PTH123 - as it is written
+
+
+def _local_path(rest: str) -> str:
+    """Return the path of a file URL whose scheme is removed; ``file://folder/x`` is relative."""
+    path = rest.removeprefix("localhost") if rest.startswith("localhost/") else rest
+    decoded = unquote(path)
+    # Some taps do not encode a % in a name.
+    return path if path != decoded and os.path.lexists(path) else decoded
+
+
+def _open_s3(rest: str) -> io.BufferedIOBase:
+    bucket, _, key = rest.partition("/")
+    if not bucket or not key:
+        raise ValueError("an address in S3 has to be s3://BUCKET/KEY")
+    try:
+        from smart_open import s3  # noqa: PLC0415 - imported only if needed
+    except ImportError:
+        raise _missing_extra("a BATCH message with files in S3", "s3") from None
+    return s3.open(bucket, key, "rb", defer_seek=True)
+
+
 def _read_parquet(file: io.BufferedIOBase) -> Iterator[NumberedRecords]:
     try:
         from target_stitch_import.batch_files import parquet  # noqa: PLC0415 - of an extra
     except ImportError:
-        raise missing_extra("a BATCH message of Parquet files", "parquet") from None
+        raise _missing_extra("a BATCH message of Parquet files", "parquet") from None
     first = 1
     for records in parquet.read_rows(file):
         yield range(first, first + len(records)), records
@@ -91,6 +132,13 @@ def _read_chunks(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterable[byt
     read = gzip.GzipFile(mode="rb", fileobj=buffered).read1 if is_gzip else buffered.read1
     while chunk := read(CHUNK_BYTES):
         yield chunk
+
+
+def _missing_extra(needed_for: str, extra: str) -> ImportError:
+    """Return the error for a library of an extra that is not installed."""
+    return ImportError(
+        f"{needed_for} needs the extra {extra}: pip install 'target-stitch-import[{extra}]'"
+    )
 
 
 def _describe(error: Exception) -> str:

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from target_stitch_import.delivery.refusals import Refusals
-    from target_stitch_import.delivery.retry import Retry
-    from target_stitch_import.delivery.startup import Startup
+    from target_stitch_import.delivery.retry import Retry, Startup
     from target_stitch_import.preview.tables import Preview
     from target_stitch_import.reporting.metrics import Metrics
 

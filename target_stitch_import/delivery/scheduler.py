@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_stitch_import.batches.batch import Batch
-    from target_stitch_import.delivery.retry import Retry
-    from target_stitch_import.delivery.startup import Startup
+    from target_stitch_import.delivery.retry import Retry, Startup
     from target_stitch_import.delivery.task import DeliveryOptions
     from target_stitch_import.delivery.workers import WorkerPool
 

@@ -22,7 +22,6 @@ from target_stitch_import import batch_files
 from target_stitch_import.batch_files import parquet as our_parquet
 from target_stitch_import.batch_files import prefetch as ahead
 from target_stitch_import.batch_files import rows as file_rows
-from target_stitch_import.batch_files import storage as opening
 from target_stitch_import.batch_files.prefetch import MAX_WAITING, read_ahead
 from target_stitch_import.batch_files.rows import FileReadError, read_rows
 
@@ -489,5 +488,5 @@ def test_a_local_file_is_found_by_each_form_of_its_address(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_bytes(b"it")
-    with opening.open_file(address.format(tmp_path)) as file:
+    with file_rows.open_file(address.format(tmp_path)) as file:
         assert file.read() == b"it"

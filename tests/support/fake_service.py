@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from target_stitch_import.batches.body_limit import BodyLimit
 from target_stitch_import.batches.splitting import describe_record
 from target_stitch_import.delivery.refusals import Refusals
-from target_stitch_import.delivery.retry import Retry, RetryLog
+from target_stitch_import.delivery.retry import Retry, RetryLog, Startup
 from target_stitch_import.delivery.scheduler import DeliveryScheduler
-from target_stitch_import.delivery.startup import Startup
 from target_stitch_import.delivery.task import DeliveryOptions
 from target_stitch_import.delivery.workers import WorkerPool
 from target_stitch_import.errors import RejectedError
