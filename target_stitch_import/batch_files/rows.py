@@ -108,15 +108,12 @@ def _read_json_lines(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterator
         if first == 1:
             lines[0] = lines[0].removeprefix(BYTE_ORDER_MARK)
         records = [line.strip() for line in lines]
-        numbers: Sequence[int] = range(first, first + len(lines))
+        numbers = [number for number, record in enumerate(records, first) if record]
         first += len(lines)
-        if not all(records):
-            numbers = [number for number, record in zip(numbers, records, strict=True) if record]
-            records = [record for record in records if record]
-            blank += len(lines) - len(records)
-            if blank > MAX_BLANK_LINES:
-                raise ValueError(f"it has more than {MAX_BLANK_LINES:,} blank lines")
-        yield numbers, records
+        blank += len(lines) - len(numbers)
+        if blank > MAX_BLANK_LINES:
+            raise ValueError(f"it has more than {MAX_BLANK_LINES:,} blank lines")
+        yield numbers, [record for record in records if record]
 
 
 def _read_chunks(file: io.BufferedIOBase, *, must_be_gzip: bool) -> Iterable[bytes]:

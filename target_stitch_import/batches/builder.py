@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.batches.batch import OpenBatch
@@ -31,32 +31,18 @@ class _Open:
     deadline: float
 
 
+@dataclass(eq=False)
 class BatchBuilder:
     """Puts records into the open batch of their table, and seals it when it is full or old."""
 
-    def __init__(
-        self,
-        deliver: Callable[[Batch], None],
-        *,
-        next_number: Callable[[], int],
-        limit: BodyLimit,
-        max_rows: int,
-        max_age: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Call ``deliver`` with each sealed batch; it may wait until there is room for another.
-
-        ``next_number`` returns the number of a batch that opens, ``limit`` the most bytes of a body.
-        A batch has at most ``max_rows`` messages, and is sealed ``max_age`` seconds of ``clock`` later.
-        """
-        self._deliver = deliver
-        self._next_number = next_number
-        self._limit = limit
-        self._max_rows = max_rows
-        self._max_age = max_age
-        self._clock = clock
-        self._open: dict[object, _Open] = {}
-        """By body format, of which each schema has its own; the oldest first."""
+    deliver: Callable[[Batch], None]  # gets each sealed batch; may wait until there is room
+    next_number: Callable[[], int]  # returns the number of a batch that opens
+    limit: BodyLimit  # of the bytes of a body
+    max_rows: int  # messages in a batch, at most
+    max_age: float  # seconds after which a batch is sealed
+    clock: Callable[[], float] = time.monotonic  # returns seconds
+    # By body format, of which each schema has its own; the oldest first.
+    _open: dict[object, _Open] = field(default_factory=dict, init=False)
 
     def add(
         self, block: PreparedBlock, schema: SchemaMessage, body_format: BodyFormat, generation: int
@@ -123,7 +109,7 @@ class BatchBuilder:
                 self._seal(key)
         while self._open:
             key, opened = next(iter(self._open.items()))
-            seconds = opened.deadline - self._clock()
+            seconds = opened.deadline - self.clock()
             if seconds > 0:
                 return seconds
             self._seal(key)
@@ -140,13 +126,13 @@ class BatchBuilder:
         batch = OpenBatch(
             body_format.head(version),
             body_format.tail,
-            max_bytes=self._limit.max_bytes,
-            max_rows=self._max_rows,
+            max_bytes=self.limit.max_bytes,
+            max_rows=self.max_rows,
         )
-        deadline = self._clock() + self._max_age
-        self._open[key] = _Open(batch, self._next_number(), version, generation, deadline)
+        deadline = self.clock() + self.max_age
+        self._open[key] = _Open(batch, self.next_number(), version, generation, deadline)
         return self._open[key]
 
     def _seal(self, key: object) -> None:
         opened = self._open.pop(key)
-        self._deliver(opened.batch.seal(opened.number, opened.generation))
+        self.deliver(opened.batch.seal(opened.number, opened.generation))

@@ -126,7 +126,7 @@ def count_by_table(body: bytes) -> dict[str, tuple[int, int]]:
         records = sum(_decode_message(each).data != msgspec.Raw() for each in batch.messages)
         return {batch.table_name: (records, len(body))}
     counts: dict[str, tuple[int, int]] = {}
-    for text in map(bytes, _decode_messages(body)):
+    for text in _split_body(body)[1]:
         name = str(_read_message(text).table_name)
         records, size = counts.get(name, (0, 0))
         counts[name] = records + 1, size + len(text)

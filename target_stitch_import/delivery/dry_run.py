@@ -16,7 +16,7 @@ from target_stitch_import.reporting.metrics import Metrics, StreamCounts
 from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
 
@@ -43,7 +43,7 @@ class DryRun:
 
         Raise ``OutputError`` if it can't be written; so do ``post`` and ``finish``.
         """
-        with _output_errors():
+        try:
             file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
             self._output = os.fdopen(file, "wb")
             if stat.S_ISREG(os.fstat(file).st_mode):
@@ -53,12 +53,16 @@ class DryRun:
                             "--output names the input of this run, which would be lost"
                         )
                 os.ftruncate(file, 0)
+        except OSError as error:
+            raise OutputError(f"--output can't be written: {error}") from error
 
     def finish(self) -> None:
         """Close the file of the bodies."""
-        if self._output is not None:
-            with _output_errors():
+        try:
+            if self._output is not None:
                 self._output.close()
+        except OSError as error:
+            raise OutputError(f"the bodies can't be written: {error}") from error
 
     # Instead of the client
 
@@ -67,9 +71,11 @@ class DryRun:
 
     def post(self, body: bytes) -> None:
         """Write a body to the file."""
-        if self._output is not None:
-            with _output_errors():
+        try:
+            if self._output is not None:
                 self._output.writelines([body, b"\n"])
+        except OSError as error:
+            raise OutputError(f"the bodies can't be written: {error}") from error
 
     # Instead of the quarantine
 
@@ -97,10 +103,9 @@ class DryRun:
                 f"{counted(counts.requests, 'request')}"
             )
             if refused := self._refused[name]:
-                lines.append(
-                    f"{name}: {counted(refused, 'record')} would be refused, "
-                    f"the first in {self._first_refused[name]}"
-                )
+                records = counted(refused, "record")
+                first = self._first_refused[name]
+                lines.append(f"{name}: {records} would be refused, the first in {first}")
         total = self.metrics.total
         lines.append(
             f"Dry run: {counted(total.records, 'record')} in {counted(total.requests, 'request')}, "
@@ -122,11 +127,3 @@ class DryRun:
                 f"A real run would end: {refused:,} records would be set aside, and "
                 f"max_quarantined permits {max_records:,}"
             )
-
-
-@contextlib.contextmanager
-def _output_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"--output can't be written: {error}") from error

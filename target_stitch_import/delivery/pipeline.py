@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.batches.body_limit import BodyLimit
 from target_stitch_import.batches.builder import BatchBuilder
@@ -90,11 +90,7 @@ class Pipeline:
             startup=startup,
         )
         self.builder = BatchBuilder(
-            self.delivery.submit,
-            next_number=self.checkpoint.open_batch,
-            limit=limit,
-            max_rows=max_rows,
-            max_age=max_age,
+            self.delivery.submit, self.checkpoint.open_batch, limit, max_rows, max_age
         )
         self.signum: int | None = None  # the signal that asked the run to end, or None
         self._signalled_at = 0.0
@@ -135,13 +131,11 @@ class Pipeline:
         self.checkpoint.release()
 
     def terminate(self, signum: int) -> None:
-        """Ask the run to end after a signal; the same one again ends the process at once.
+        """Ask the run to end after a signal; deliver what is read for at most ``GRACE_SECONDS``.
 
-        It does so after ``REPEAT_SECONDS``. What comes earlier, or is another signal, belongs to the
-        first one: Meltano sends SIGTERM a few milliseconds after the terminal's SIGINT.
-
-        What is read is delivered for at most ``GRACE_SECONDS``. An alarm ends the process shortly
-        after that, until ``cancel_alarm`` is called.
+        The same signal ends the process at once after ``REPEAT_SECONDS``. What comes earlier, or is
+        another signal, belongs to the first: Meltano sends SIGTERM right after the terminal's SIGINT.
+        Shortly after ``GRACE_SECONDS`` an alarm ends the process, until ``cancel_alarm`` is called.
         """
         now = time.monotonic()
         if self.signum is not None:
@@ -156,10 +150,7 @@ class Pipeline:
         self._alarm_before = handler, timer
 
     def cancel_alarm(self) -> None:
-        """Take back the alarm of ``terminate``, which ends the process should it not end by itself.
-
-        The process may go on after the run: another program may use the target as a library.
-        """
+        """Take back the alarm of ``terminate``: a program that uses the target as a library goes on."""
         if self._alarm_before is None:
             return
         (handler, timer), self._alarm_before = self._alarm_before, None
@@ -180,15 +171,11 @@ class Pipeline:
 def restore_signal_handlers(
     ours: SignalHandler, before: Mapping[signal.Signals, SignalHandler]
 ) -> None:
-    """Set the handlers again that signals had ``before``, where they have ``ours`` now.
-
-    Only the main thread may change handlers; another one leaves them as they are.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return
-    for signum, handler in before.items():
-        if signal.getsignal(signum) == ours:
-            signal.signal(signum, handler or signal.SIG_DFL)
+    """Set the handlers again that signals had ``before``, where they have ``ours`` now."""
+    if threading.current_thread() is threading.main_thread():  # no other may
+        for signum, handler in before.items():
+            if signal.getsignal(signum) == ours:
+                signal.signal(signum, handler or signal.SIG_DFL)
 
 
 class StateWriter:
@@ -217,20 +204,17 @@ def _write_line(line: bytes) -> None:
     Whoever starts the next run takes the last line for the STATE.
     """
     sys.stdout.flush()
-    raw = getattr(
-        sys.stdout.buffer, "raw", sys.stdout.buffer
-    )  # without a buffer: how much is known
+    # without a buffer: so it is known how much is written
+    raw = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
     written = 0
     try:
         while written < len(line):
-            written += raw.write(line[written:]) or _raise_blocked()
+            if (count := raw.write(line[written:])) is None:
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            written += count
     except OSError:
         with contextlib.suppress(OSError):  # it is no file
             end = os.lseek(raw.fileno(), 0, os.SEEK_CUR)
             if end == os.fstat(raw.fileno()).st_size:  # nobody else has written behind it
                 os.ftruncate(raw.fileno(), end - written)
         raise
-
-
-def _raise_blocked() -> NoReturn:
-    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("target-stitch-import")
 
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND
 _LINE_START: Final = b'{"type":"'  # of each line that this target writes
 
 
@@ -67,10 +68,10 @@ class Quarantine:
                 f"Line {line} of the input: {reason.rstrip('.')}. And {self._max_records:,} records "
                 "are set aside already, as many as max_quarantined permits"
             )
-        is_new = self._schemas.get(schema.stream) != schema
         time = record.time_extracted
         time = format_timestamp(time_ns()) if time is None else time
         quarantined = _Quarantined(record.stream, record.record, reason, line, time, record.version)
+        is_new = self._schemas.get(schema.stream) != schema
         messages = [schema, quarantined] if is_new else [quarantined]
         self._write(b"".join(msgspec.json.encode(message) + b"\n" for message in messages))
         self._schemas[schema.stream] = schema
@@ -120,7 +121,7 @@ class Quarantine:
             is_new = not self.path.exists()
             if not is_new and not self.path.is_file():
                 raise self._error("it is not a regular file")
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666))
+            os.close(os.open(self.path, _FLAGS, 0o666))
             if is_new:
                 self.path.unlink()  # created only to see that it can be
         except (OSError, ValueError) as error:
@@ -145,7 +146,7 @@ class Quarantine:
 
     def _open(self) -> int:
         is_new = not self.path.exists()
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        file = os.open(self.path, _FLAGS, 0o666)
         if self._input_fd is not None and os.path.sameopenfile(self._input_fd, file):
             os.close(file)
             raise self._error("it is the input of this run, and would never end")

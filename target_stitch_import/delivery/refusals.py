@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.batches import splitting
@@ -31,28 +32,18 @@ STOP_AFTER: Final = 100
 """Refused records of a table, none of which the check finds invalid, after which the run stops."""
 
 
+@dataclass(eq=False)
 class Refusals:
     """What a run does about the records that the service refuses."""
 
-    def __init__(
-        self,
-        set_aside: Callable[[Batch, str], None],
-        find_invalid: FindInvalid,
-        *,
-        validates: bool,
-    ) -> None:
-        """Call ``set_aside`` with a batch of a refused record alone, and the reason; it may raise.
-
-        ``find_invalid`` is the check: called with a schema, its key properties, and records by index,
-        it returns what is wrong with each invalid one. ``validates`` is true if all records are
-        checked before they are in a batch.
-        """
-        self.set_aside = set_aside
-        self._find_invalid = find_invalid
-        self._validates = validates
-        self._found: Counter[str] = Counter()
-        self._unforeseen: dict[str, list[RejectedRecordError]] = {}
-        self._checked_tables: set[str] = set()
+    set_aside: Callable[[Batch, str], None]
+    """Called with a batch of a refused record alone, and the reason; may raise."""
+    check: FindInvalid
+    """Called with a schema, its keys and records by index; returns what is wrong with invalid ones."""
+    validates: bool  # whether all records are checked before they are in a batch
+    _found: Counter[str] = field(default_factory=Counter, init=False)
+    _unforeseen: dict[str, list[RejectedRecordError]] = field(default_factory=dict, init=False)
+    _checked_tables: set[str] = field(default_factory=set, init=False)
 
     def tables_to_check(self, batch: Batch) -> frozenset[str]:
         """Return the tables whose records in a batch are to be checked before they are sent."""
@@ -65,7 +56,7 @@ class Refusals:
         """
         invalid: dict[int, str] = {}
         for name in tables:
-            found = self._find_invalid(*splitting.records_of_table(batch, name))
+            found = self.check(*splitting.records_of_table(batch, name))
             for at, reason in found.items():
                 invalid[at] = f"a record of table {name!r} {reason}"
         return dict(sorted(invalid.items()))
@@ -77,7 +68,7 @@ class Refusals:
         """
         table_name = splitting.table_of(record)
         self._found[table_name] += 1
-        if self._found[table_name] == CHECK_AFTER and not self._validates:
+        if self._found[table_name] == CHECK_AFTER and not self.validates:
             self._checked_tables.add(table_name)
             text = (
                 "The service has refused %d records of table %r. From here on its records are "

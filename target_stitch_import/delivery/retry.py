@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import backoff
@@ -52,43 +53,34 @@ class RetryLog:
         self._logged.clear()
 
 
+@dataclass(eq=False)
 class Retry:
     """Plans the attempts of one request; the caller waits, as a signal may wake it."""
 
-    def __init__(
-        self,
-        budget: float,
-        timeout: float,
-        clock: Callable[[], float] = time.monotonic,
-        log: RetryLog | None = None,
-    ) -> None:
-        """Try again for ``budget`` seconds after the first failure.
+    budget: float  # seconds after the first failure in which it is tried again
+    timeout: float  # seconds that one attempt may last
+    clock: Callable[[], float] = time.monotonic  # returns seconds
+    log: RetryLog = field(default_factory=RetryLog)  # those that share it repeat no reason
+    attempts: int = field(default=0, init=False)
+    in_flight: bool = field(default=False, init=False)  # true while an attempt waits for its answer
+    next_at: float = field(default=0.0, init=False)
+    """By the clock, when the next attempt may start or this one times out; at first 0."""
+    _first_failure: float | None = field(default=None, init=False)
 
-        One attempt may last ``timeout`` seconds. ``clock`` returns seconds. Requests that share a
-        ``log`` do not repeat each other's reasons.
-        """
-        self._budget = budget
-        self._timeout = timeout
-        self._clock = clock
-        self.log = log or RetryLog()
+    def __post_init__(self) -> None:
         self._waits = backoff.expo(max_value=MAX_WAIT)
         next(self._waits)  # the generator's first value is no wait
-        self._first_failure: float | None = None
-        self.attempts = 0
-        self.in_flight = False  # true while an attempt waits for its answer
-        self.next_at = 0.0
-        """By the clock, when the next attempt may start or this one times out; at first 0."""
 
     def start_attempt(self) -> None:
         """Count an attempt that starts now."""
         self.attempts += 1
         self.in_flight = True
-        self.next_at = self._clock() + self._timeout
+        self.next_at = self.clock() + self.timeout
 
     @property
     def timed_out(self) -> bool:
         """True if an attempt is in flight for longer than it may last."""
-        return self.in_flight and self._clock() >= self.next_at
+        return self.in_flight and self.clock() >= self.next_at
 
     def schedule(
         self, error: TransientError, request: object, deadline: float, in_flight: int
@@ -98,11 +90,11 @@ class Retry:
         It starts at the ``deadline`` at the latest, which is a time by the clock. The log names the
         ``request`` and the number of batches in flight. Raise ``TransientError`` if no time is left.
         """
-        now = self._clock()
+        now = self.clock()
         self.in_flight = False
         if self._first_failure is None:
             self._first_failure = now
-        left = min(self._first_failure + self._budget, deadline) - now
+        left = min(self._first_failure + self.budget, deadline) - now
         if left <= 0:
             raise TransientError(
                 f"given up after {counted(self.attempts, 'attempt')} "
@@ -136,24 +128,25 @@ class Retry:
     def retry_now(self) -> None:
         """Cut the wait for the next attempt short; one that is in flight goes on."""
         if not self.in_flight:
-            self.next_at = min(self.next_at, self._clock())
+            self.next_at = min(self.next_at, self.clock())
 
 
+@dataclass(eq=False)
 class Startup:
     """The budget of all requests together, until one of them is answered."""
 
-    def __init__(self, seconds: float, url: str) -> None:
-        """Give up after ``seconds`` without an answer; messages name the ``url``."""
-        self._seconds = seconds
-        self._url = url
-        self._has_answered = False
-        self._last: Exception | None = None
-        self.deadline = math.inf  # when to give up, in the time of ``begin``
+    seconds: float
+    url: str
+    deadline: float = field(
+        default=math.inf, init=False
+    )  # when to give up, in the time of ``begin``
+    _has_answered: bool = field(default=False, init=False)
+    _last: Exception | None = field(default=None, init=False)
 
     def begin(self, now: float) -> None:
         """Start the budget with the first request, which is sent now."""
         if not self._has_answered:
-            self.deadline = min(self.deadline, now + self._seconds)
+            self.deadline = min(self.deadline, now + self.seconds)
 
     def handle_outcome(self, error: Exception | None) -> None:
         """Note whether a request was answered."""
@@ -167,7 +160,7 @@ class Startup:
         """Return the error for a budget that is spent."""
         last = f"; the last attempt ended with: {self._last}" if self._last else ""
         return TransientError(
-            f"{self._url} has given no answer of the Import API for {self._seconds:,g} s "
+            f"{self.url} has given no answer of the Import API for {self.seconds:,g} s "
             f"(startup_timeout_seconds){last}. {_ADVICE}"
         )
 
@@ -175,5 +168,5 @@ class Startup:
         """Return an error with advice on the address, if that has never answered."""
         if self._has_answered or self._last is None or _ADVICE in str(error):
             return error
-        text = f"{str(error).rstrip('.')}. {self._url} has never answered. {_ADVICE}"
+        text = f"{str(error).rstrip('.')}. {self.url} has never answered. {_ADVICE}"
         return TransientError(text) if isinstance(error, TransientError) else DeliveryError(text)

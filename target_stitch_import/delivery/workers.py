@@ -114,13 +114,13 @@ class WorkerPool:
     def _work(self, client: Client) -> None:
         while (queued := self._jobs.get()) is not None:
             key, job, call = queued
-            error: Exception | None = None
             try:
                 call(client)
+                outcome: Exception | None = None
             except Exception as failure:  # noqa: BLE001 - the thread that started the job handles it
-                error = failure
+                outcome = failure
             del queued, call  # they hold the body, whose memory is needed elsewhere
-            self._outcomes.put((key, job, error))
-            del error
+            self._outcomes.put((key, job, outcome))
+            del outcome
             self.wake()
         client.close()

@@ -185,20 +185,18 @@ class MessageReader(GenericSingerReader[Any]):
             self._warn_of_repair(getattr(message, "stream", None))
             return message
         if self.line <= 1 and _CSV.fullmatch(line):
-            raise self._bad_line(
-                "looks like CSV; this target reads Singer messages, as a tap writes them"
-            ) from None
-        if isinstance(error, msgspec.ValidationError):
-            raise self._bad_line(f"is not a Singer message: {error}") from None
-        if isinstance(error, RecursionError):
-            raise self._bad_line("is nested too deeply") from None
-        if has_lone_surrogate(line, error):
+            reason = "looks like CSV; this target reads Singer messages, as a tap writes them"
+        elif isinstance(error, msgspec.ValidationError):
+            reason = f"is not a Singer message: {error}"
+        elif isinstance(error, RecursionError):
+            reason = "is nested too deeply"
+        elif has_lone_surrogate(line, error):
             return self._record_with_half_a_pair(line)
-        if is_last and "truncated" in str(error):
-            raise self._bad_line(
-                "breaks off: the tap ended in the middle of this line. Look at its stderr"
-            ) from None
-        raise self._bad_line(f"is not JSON: {error}") from None
+        elif is_last and "truncated" in str(error):
+            reason = "breaks off: the tap ended in the middle of this line. Look at its stderr"
+        else:
+            reason = f"is not JSON: {error}"
+        raise self._bad_line(reason) from None
 
     def _record_with_half_a_pair(self, line: bytes) -> RecordMessage:
         """Return a record that no service accepts, so that it can be refused as a record."""

@@ -457,8 +457,7 @@ def test_a_file_that_may_not_be_read_is_reported(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("module", "address", "extra"),
-    [("pyarrow", "a", "parquet"), ("smart_open", "s3://b/k", "s3")],
+    ("module", "address", "extra"), [("pyarrow", "a", "parquet"), ("smart_open", "s3://b/k", "s3")]
 )
 def test_a_missing_extra_is_reported(
     module: str, address: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

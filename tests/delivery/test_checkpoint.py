@@ -145,8 +145,7 @@ def test_a_batch_that_is_not_out_cannot_be_acknowledged() -> None:
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["open", "state", "acknowledge", "release"])), st.randoms())
 def test_whatever_happens_a_written_state_covers_only_acknowledged_batches(
-    events: list[str],
-    random: object,
+    events: list[str], random: object
 ) -> None:
     # Given any order of events, with answers in any order
     written: list[bytes] = []

@@ -169,9 +169,7 @@ def test_an_attempt_that_lasts_too_long_has_timed_out() -> None:
     assert not request.retry.timed_out
 
 
-def test_failures_that_say_the_same_are_one_line_a_minute(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_failures_that_say_the_same_are_one_line_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     log = RetryLog()
     with caplog.at_level(logging.WARNING):
         # given an outage: attempts of two batches fail every second, all for one reason
