@@ -143,6 +143,7 @@ class Pipeline:
                 self._abort(signum)
             return
         self.signum, self._signalled_at = signum, now
+        self._workers.wake_on_signals()
         self.delivery.set_deadline(now + GRACE_SECONDS)
         # In case something blocks for longer: a stdout that nobody reads, a disk.
         handler = signal.signal(signal.SIGALRM, lambda *_: self._abort(signum))
