@@ -11,8 +11,7 @@ from target_stitch_import.config.urls import base_url
 from target_stitch_import.delivery.pipeline import Pipeline
 from target_stitch_import.delivery.quarantine import Quarantine
 from target_stitch_import.delivery.refusals import Refusals
-from target_stitch_import.delivery.retry import Retry, RetryLog
-from target_stitch_import.delivery.startup import Startup
+from target_stitch_import.delivery.retry import Retry, RetryLog, Startup
 from target_stitch_import.json_codec import encode_sorted
 from target_stitch_import.records.validator import find_invalid
 
@@ -38,7 +37,7 @@ def create_client(config: Mapping[str, Any], url: str, *, agent: str) -> ImportC
 def create_pipeline(
     config: Mapping[str, Any],
     write_state: Callable[[bytes], None],
-    set_aside: Callable[[Batch, int, str], None],
+    set_aside: Callable[[Batch, str], None],
     *,
     agent: str,
     metrics: Metrics,
@@ -48,9 +47,9 @@ def create_pipeline(
 ) -> Pipeline:
     """Return a pipeline to the service, or to ``dry_run`` if one is given.
 
-    ``write_state`` gets the bytes of each STATE that may be written. ``set_aside`` gets a batch,
-    the index of a record in it that the service has refused, and the reason; it puts the record
-    into the quarantine, or raises. ``agent`` is the user agent, ``metrics`` counts. ``preview`` reads
+    ``write_state`` gets the bytes of each STATE that may be written. ``set_aside`` gets a batch of
+    a record alone that the service has refused, and the reason; it puts the record into the
+    quarantine, or raises. ``agent`` is the user agent, ``metrics`` counts. ``preview`` reads
     what is acknowledged.
     """
     # A request is given up after five timeouts, even if bytes of an answer still arrive.

@@ -5,10 +5,9 @@ Some patterns take years for a short text: ``re`` can't be stopped, so ``regex``
 
 from __future__ import annotations
 
-from functools import partial
+import re
 from typing import TYPE_CHECKING, Any, Final
 
-import regex
 from jsonschema import Draft4Validator, ValidationError
 
 if TYPE_CHECKING:
@@ -21,27 +20,48 @@ class PatternTooSlowError(ValueError):
     """A pattern takes too long for a value."""
 
 
-def is_found(pattern: str, value: object) -> bool:
-    """Return True if a value is no string, or one in which a pattern is found.
+def is_valid_pattern(text: Any) -> bool:
+    """Return True for a regular expression that Python can read.
 
-    Raises:
-        PatternTooSlowError: That takes more than a second.
+    ``regex`` knows more than ``re``: what that can't read may mean something else to others.
     """
-    if type(value) is not str:
-        return True
+    import regex  # noqa: PLC0415 - slow to import
+
     try:
-        return regex.search(pattern, value, timeout=_MAX_SECONDS) is not None
-    except TimeoutError:
-        raise PatternTooSlowError(
-            f"pattern {pattern!r:.200} can't be judged within a second in a text of "
-            f"{len(value):,} characters"
-        ) from None
+        re.compile(text)
+        regex.compile(text)
+    except (re.error, regex.error, TypeError, RecursionError, OverflowError):
+        return False
+    return True
+
+
+def pattern_test(pattern: str) -> Callable[[object], bool]:
+    """Return a test whether a value is no string, or one in which a pattern is found.
+
+    The test raises ``PatternTooSlowError`` if that takes more than a second.
+    """
+    import regex  # noqa: PLC0415 - slow to import
+
+    search = regex.compile(pattern).search
+
+    def fits(value: object) -> bool:
+        if type(value) is not str:
+            return True
+        try:
+            return search(value, timeout=_MAX_SECONDS) is not None
+        except TimeoutError:
+            raise PatternTooSlowError(
+                f"pattern {pattern!r:.200} can't be judged within a second in a text of "
+                f"{len(value):,} characters"
+            ) from None
+
+    return fits
 
 
 def _check_pattern(
     _validator: Any, pattern: str, instance: Any, _schema: Any
 ) -> Iterator[ValidationError]:
-    if not is_found(pattern, instance):
+    if not pattern_test(pattern)(instance):
         yield ValidationError("the pattern is not found")
 
 
@@ -51,7 +71,7 @@ def _check_pattern_properties(
     if not validator.is_type(instance, "object"):
         return
     for pattern, part in patterns.items():
-        for name in filter(partial(is_found, pattern), instance):
+        for name in filter(pattern_test(pattern), instance):
             yield from validator.descend(instance[name], part, path=name, schema_path=pattern)
 
 
@@ -60,10 +80,9 @@ def _check_additional_properties(
 ) -> Iterator[ValidationError]:
     patterns = schema.get("patternProperties")
     if patterns and validator.is_type(instance, "object"):
+        tests = [pattern_test(pattern) for pattern in patterns]
         instance = {
-            name: value
-            for name, value in instance.items()
-            if not any(is_found(pattern, name) for pattern in patterns)
+            name: value for name, value in instance.items() if not any(fits(name) for fits in tests)
         }
         schema = {word: part for word, part in schema.items() if word != "patternProperties"}
     for error in Draft4Validator.VALIDATORS["additionalProperties"](

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from target_stitch_import.patterns import PatternTooSlowError, is_found
+from target_stitch_import.patterns import PatternTooSlowError, pattern_test
 from target_stitch_import.records.exact_verdict import exact_verdict
 
 FOREVER = "^(?:(?:a|aa)+)+$", "a" * 100 + "!"
@@ -34,7 +34,7 @@ def test_a_pattern_that_takes_long_is_given_up(pattern: str, text: str) -> None:
     # when a value is tested for which a search takes minutes, or years
     # then that ends, and says which pattern it is
     with pytest.raises(PatternTooSlowError, match="can't be judged within a second") as raised:
-        is_found(pattern, text)
+        pattern_test(pattern)(text)
     assert repr(pattern) in str(raised.value)
 
 
@@ -49,19 +49,19 @@ def test_a_pattern_that_takes_long_is_given_up(pattern: str, text: str) -> None:
     ],
 )
 def test_a_pattern_for_which_re_takes_years_has_its_verdict(pattern: str, text: str) -> None:
-    assert not is_found(pattern, text)
+    assert not pattern_test(pattern)(text)
 
 
 @settings(deadline=None)
 @given(pattern=PATTERNS, text=st.text("abé1 \n\ud800", max_size=24))
 def test_what_is_found_is_what_re_finds(pattern: str, text: str) -> None:
     # given any pattern, and a text that is short enough for re to end
-    assert is_found(pattern, text) is (re.search(pattern, text) is not None)
+    assert pattern_test(pattern)(text) is (re.search(pattern, text) is not None)
 
 
 def test_other_values_than_text_have_every_pattern() -> None:
-    assert is_found("^a$", 5)
-    assert is_found("^a$", None)
+    assert pattern_test("^a$")(5)
+    assert pattern_test("^a$")(None)
 
 
 @pytest.mark.parametrize(

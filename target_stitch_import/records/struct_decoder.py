@@ -6,14 +6,13 @@ fits the schema; one that does not may still fit, which the other tests decide.
 
 from __future__ import annotations
 
-from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from target_stitch_import.limits import MAX_KEY_LENGTH
-from target_stitch_import.patterns import is_found
+from target_stitch_import.patterns import pattern_test
 from target_stitch_import.records.exact_numbers import number_test
 from target_stitch_import.records.struct_types import (
     NotExpressible,
@@ -53,7 +52,7 @@ def record_decoder(
         types[name] = {word: value for word, value in part.items() if word != "pattern"}
         if "pattern" in part:
             # ``msgspec`` has patterns, too, but a union of one with a list breaks the memory.
-            tests[name] = partial(is_found, part["pattern"])
+            tests[name] = pattern_test(part["pattern"])
     try:
         whole = {**schema, "properties": types, "required": required}
         struct = create_struct(whole, with_unnamed=with_unnamed, as_text=numbers)

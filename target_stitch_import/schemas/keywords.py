@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
-
-import regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,19 +32,6 @@ def set_or_drop(schema: dict[str, Any], keyword: str, value: Any) -> None:
     schema.pop(keyword, None)
     if value:
         schema[keyword] = value
-
-
-def is_valid_pattern(text: Any) -> bool:
-    """Return True for a regular expression that Python can read.
-
-    ``regex`` searches for it, and knows more: what ``re`` can't read may mean something else to others.
-    """
-    try:
-        re.compile(text)
-        regex.compile(text)
-    except (re.error, regex.error, TypeError, RecursionError, OverflowError):
-        return False
-    return True
 
 
 def distinct(values: list[Any]) -> list[Any]:

@@ -15,8 +15,7 @@ from target_stitch_import.schemas.posted import (
     posted_schema,
     without_checks,
 )
-from target_stitch_import.sequences.bookmarks import BookmarkSequencer
-from target_stitch_import.sequences.sequencer import Sequencer
+from target_stitch_import.sequences.sequencer import BookmarkSequencer, Sequencer
 from target_stitch_import.sequences.timestamps import TimestampReader
 from target_stitch_import.streams.sink import StitchSink
 from target_stitch_import.streams.stream_maps import Stream, create_routes, define_stream

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from target_stitch_import.batches.body_formats import BodyFormat
     from target_stitch_import.delivery.pipeline import Pipeline
     from target_stitch_import.records.editor import EditOptions
-    from target_stitch_import.sequences.bookmarks import BookmarkSequencer
+    from target_stitch_import.sequences.sequencer import BookmarkSequencer
     from target_stitch_import.sequences.timestamps import TimestampReader
     from target_stitch_import.streams.table import Table
     from target_stitch_import.unchanged.rows import TableRows
