@@ -35,12 +35,14 @@ def _table(destination: Destination, stream: str, table: Table) -> dict[str, Any
         rejected = rejected or names.TOO_MANY_COLUMNS.format(
             destination.label, destination.max_columns
         )
-    own = [] if table.keys else [_own(destination, None, names.PRIMARY_KEY, "string")]
+    has_keys = table.keys or table.unchanged_rows
+    own = [] if has_keys else [_own(destination, None, names.PRIMARY_KEY, "string")]
     return {
         "stream": stream,
         "name": table.top.name,
         "rows": table.top.rows,
         "billed_rows": table.top.rows + table.sub_rows,
+        "unchanged_rows": table.unchanged_rows,
         "columns": own + columns,
         "subtables": [_subtable(destination, table, each) for each in table.subtables.values()],
         "rejected": rejected,

@@ -84,6 +84,8 @@ class Table:
     subtables: dict[Path, Rows] = field(default_factory=dict)
     rejected_rows: int = 0
     """Records that are rejected, if not all are."""
+    unchanged_rows: int = 0
+    """Records that are not sent, as Stitch has their rows."""
 
     @property
     def sub_rows(self) -> int:
@@ -116,6 +118,11 @@ class Preview:
                 table.rejected_rows += self._add(table, message["data"])
                 sub_rows[table.top.path[0]] += table.sub_rows - before
         return sub_rows
+
+    def note_unchanged(self, stream: str, rows: int) -> None:
+        """Note how many records of a stream are not sent; it may have no others."""
+        table = self.tables.get(stream) or self._table({"table_name": stream})
+        table.unchanged_rows = rows
 
     def _table(self, message: dict[str, Any]) -> Table:
         stream, schema, destination = message["table_name"], message.get("schema"), self.destination
