@@ -91,7 +91,7 @@ class Pipeline:
             parallel=parallel,
             check_status=check_status,
             startup=startup,
-            **({"before_post": unchanged.before_post} if unchanged else {}),
+            before_post=unchanged.before_post if unchanged else lambda _: None,
         )
         self.builder = BatchBuilder(
             self.delivery.submit, self.checkpoint.open_batch, limit, max_rows, max_age
