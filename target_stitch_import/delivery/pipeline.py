@@ -79,8 +79,8 @@ class Pipeline:
         sealed after ``max_age`` seconds. The other arguments are those of ``DeliveryOptions`` and
         ``DeliveryScheduler``. ``unchanged`` remembers rows.
         """
-        self.unchanged = unchanged
         self.metrics = metrics
+        self.unchanged = unchanged
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)
         self._workers = WorkerPool(connect)
@@ -91,7 +91,7 @@ class Pipeline:
             parallel=parallel,
             check_status=check_status,
             startup=startup,
-            **({"before_post": unchanged.before_post} if unchanged else {}),
+            before_post=unchanged.before_post if unchanged else lambda _: None,
         )
         self.builder = BatchBuilder(
             self.delivery.submit, self.checkpoint.open_batch, limit, max_rows, max_age

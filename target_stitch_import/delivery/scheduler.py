@@ -43,7 +43,7 @@ class DeliveryScheduler:
         parallel: int,
         check_status: bool,
         startup: Startup,
-        before_post: Callable[[Batch], None] = lambda _: None,
+        before_post: Callable[[Batch], None],
     ) -> None:
         """Call ``on_acknowledged`` with the number of each batch that is acknowledged.
 
