@@ -80,6 +80,7 @@ class Pipeline:
         """
         self.metrics = metrics or Metrics()
         """The numbers of the run so far."""
+        self.preview = preview
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)
         self._workers = WorkerPool(connect)

@@ -6,23 +6,36 @@ the 201, and What is billed.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from operator import not_
+from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.batches.transit import decode_transit
 from target_stitch_import.destinations import names
-from target_stitch_import.destinations.facts import to_number
-from target_stitch_import.destinations.kinds import FieldSchema, family, narrowest_type
-from target_stitch_import.json_codec import decode_exactly
+from target_stitch_import.destinations.kinds import (
+    FieldSchema,
+    Instant,
+    family,
+    narrowest_type,
+    quick_check,
+)
+from target_stitch_import.json_codec import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_DATA_POINTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from target_stitch_import.destinations.facts import ColumnType, Destination
+    from target_stitch_import.destinations.kinds import QuickCheck
 
 Path = tuple[str, ...]
+Checks = dict[str | None, dict[type, "QuickCheck"]]
+"""By a field, or None for an item that is no object, and by type of Python."""
+
+_MAX_COLUMNS: Final = 2 * MAX_DATA_POINTS
+"""Columns of a table that are kept: more than any destination has."""
 
 
 @dataclass
@@ -43,15 +56,9 @@ class Column:
     kinds: dict[str, tuple[str, int]] = field(default_factory=dict)
     """By family, the first kind of its loaded values, and the place of the narrowest type for all."""
 
-    settled: set[str] = field(default_factory=set)
-    """The kinds of values of which no more is to be noted."""
-
     def types(self, destination: Destination) -> list[ColumnType]:
         """Return the types of the columns that it becomes."""
         return [destination.column_types(kind)[at] for kind, at in self.kinds.values()]
-
-
-Field = tuple[Path, Column, Any, FieldSchema]
 
 
 @dataclass
@@ -66,9 +73,25 @@ class Rows:
     depth: int = 0
     """How many arrays the rows are in."""
     rows: int = 0
+    uncounted: int = 0
+    """Rows of a record that is not read to its end."""
     columns: dict[Path, Column] = field(default_factory=dict)
+    names: Counter[str] = field(default_factory=Counter)
+    """How many columns become one."""
+    created: int = 0
+    """Columns that are sure to be there once they have a value."""
     nulls: dict[Path, FieldSchema] = field(default_factory=dict)
     """The fields that were null, and their places."""
+    checks: defaultdict[Path, Checks] = field(default_factory=lambda: defaultdict(dict))
+    """Which values say nothing new, by the object that they are in."""
+
+    def settle(
+        self, path: Path, value: Any, check: QuickCheck | None, *, is_object: bool = True
+    ) -> None:
+        """Read no more than ``check`` of what comes of the value's type in the same field."""
+        if check is not None and (path[:-1] in self.checks or len(self.checks) < MAX_DATA_POINTS):
+            name = path[-1] if is_object else None
+            self.checks[path[:-1]].setdefault(name, {})[type(value)] = check
 
 
 @dataclass
@@ -78,17 +101,24 @@ class Table:
     top: Rows
     rejected: str | None
     """Why all of its records are rejected."""
-    keys: list[str] = field(default_factory=list)
+    keys: list[str]
     schema: Any = None
     """The newest posted schema."""
     subtables: dict[Path, Rows] = field(default_factory=dict)
     rejected_rows: int = 0
     """Records that are rejected, if not all are."""
+    stopped: str | None = None
+    """Why no more of it is loaded."""
+    too_large: str | None = None
+    """Why records are rejected that are too large."""
 
     @property
     def sub_rows(self) -> int:
         """The rows of the subtables."""
         return sum(each.rows for each in self.subtables.values())
+
+
+Field = tuple[Path, Column, Any, FieldSchema]
 
 
 class Preview:
@@ -100,89 +130,152 @@ class Preview:
         """Call ``warn`` with the stream and a reason, once for each column or table it holds for."""
         self.destination = destination
         self.tables: dict[str, Table] = {}
-        self._warn = warn or (lambda _stream, _reason: None)
+        self._warn = warn
+
+    def declare(self, stream: str, keys: Sequence[str], schema: Any) -> None:
+        """Warn of what a schema alone makes sure to be rejected."""
+        if self._warn is not None:
+            table = self._table(stream, keys)
+            self._declare(table, table.top, FieldSchema(schema))
 
     def add(self, body: bytes) -> dict[str, int]:
         """Read the records of a request body; return by stream how many rows of subtables they make."""
         decoded = decode_exactly(body)
         if isinstance(decoded, list) and isinstance(decoded[0], list):
-            decoded = decode_transit(decoded)
-        one = decoded if isinstance(decoded, dict) else {}
+            decoded = decode_transit(decoded, Instant)
+        limit = self.destination.max_record_bytes
+        may_be_too_large = limit is not None and len(body) > limit
         sub_rows: Counter[str] = Counter()
-        for message in one.get("messages", decoded):
-            if "data" in message:  # or it activates a version
-                table = self._table({**one, **message})
-                before = table.sub_rows
-                table.rejected_rows += self._add(table, message["data"])
-                sub_rows[table.top.path[0]] += table.sub_rows - before
+        for batch in [decoded] if isinstance(decoded, dict) else decoded:
+            records = [each["data"] for each in batch.get("messages", [batch]) if "data" in each]
+            if not records:  # it activates a version
+                continue
+            table = self._table(batch["table_name"], batch.get("key_names", []))
+            self._use_schema(table, batch.get("schema"))
+            before = table.sub_rows
+            for record in records:
+                is_rejected = self._add(table, record)
+                if may_be_too_large and not table.stopped:
+                    is_rejected |= self._is_too_large(table, record)
+                table.rejected_rows += is_rejected
+            sub_rows[batch["table_name"]] += table.sub_rows - before
         return sub_rows
 
-    def _table(self, message: dict[str, Any]) -> Table:
-        stream, schema, destination = message["table_name"], message.get("schema"), self.destination
+    def _table(self, stream: str, keys: Sequence[str]) -> Table:
+        destination = self.destination
         if (table := self.tables.get(stream)) is None:
             name = names.canonical_name(destination, stream)
             taken = {names.compared_name(destination, t.top.name) for t in self.tables.values()}
             rejected = names.reject_table(destination, name)
             if names.compared_name(destination, name) in taken:
                 rejected = names.TABLE_COLLISION.format(name)
-            table = self.tables[stream] = Table(Rows((stream,), name, FieldSchema()), rejected)
-            if rejected:
-                self._warn(stream, rejected)
-        table.keys = message.get("key_names", [])
+            top = Rows((stream,), name, FieldSchema())
+            table = self.tables[stream] = Table(top, rejected, list(keys))
+            self._report(table, rejected)
+        elif table.stopped is None:
+            table.stopped = names.stop_table(table.keys, keys)
+            self._report(table, table.stopped)
+        return table
+
+    def _use_schema(self, table: Table, schema: Any) -> None:
         if schema is not table.schema and schema != table.schema:
             table.schema, table.top.place = schema, FieldSchema(schema)
-        return table
+            for rows in (table.top, *table.subtables.values()):
+                rows.checks.clear()
+
+    def _declare(self, table: Table, rows: Rows, place: FieldSchema) -> None:
+        """Add the columns that a schema declares."""
+        for path, at in leaves(self.destination, place):
+            is_array = "array" in at.kinds and not self.destination.nested
+            kind = "array" if is_array else next(iter(at.kinds), "string")
+            if (column := self._column(table, rows, path, kind)) is None:
+                continue
+            if rows.names[column.compared] > 1:
+                for each in rows.columns.values():
+                    if each.compared == column.compared:
+                        self._reject(table, each, names.COLLISION.format(each.name))
+            if is_array and (below := self._subtable(table, rows, path, column, at)) is not None:
+                self._declare(table, below, at.item)
+
+    def _is_too_large(self, table: Table, record: dict[str, Any]) -> bool:
+        reason = names.reject_record(self.destination, len(encode_exactly(record)))
+        if reason is not None and table.too_large is None:
+            table.too_large = reason
+            self._report(table, reason)
+        return reason is not None
 
     def _add(self, table: Table, record: dict[str, Any]) -> bool:
         """Read a record; return True if it is rejected."""
-        loaded: list[tuple[Column, Any, FieldSchema]] = []
+        if table.stopped is not None:
+            table.top.rows += 1
+            return True
+        is_settled = _is_settled(table.top.checks[()], record)
+        for each in table.subtables.values():
+            each.rows += each.uncounted if is_settled else 0
+            each.uncounted = 0
+        table.top.rows += is_settled
+        return not is_settled and self._judge(table, record)
+
+    def _judge(self, table: Table, record: dict[str, Any]) -> bool:
+        """Read a record that may say something new; return True if it is rejected."""
+        loaded: list[tuple[Rows, bool, Field]] = []
         waiting: list[tuple[Rows, Any, FieldSchema]] = [(table.top, record, table.top.place)]
         is_rejected = False
         for rows, item, place in waiting:  # which grows
             rows.rows += 1
-            fields, colliding = self._fields(table, rows, item, place)
-            for path, column, value, at in fields:
+            is_object = isinstance(item, dict)
+            fields, colliding = self._fields(table, rows, item, place, is_object=is_object)
+            for each in fields:
+                path, column, value, at = each
                 if column.is_rejecting or column.compared in colliding:
                     is_rejected = True
-                elif column.is_omitted:
                     continue
-                elif self.destination.nested or not isinstance(value, list):
-                    loaded.append((column, value, at))
-                elif (below := self._subtable(table, rows, path, column, at)) is not None:
-                    waiting += [(below, each, at.item) for each in value]
-        for column, value, at in loaded:
-            if (kind := at.kind(value)) not in column.settled:
-                is_rejected |= not self._note(table, column, kind, value)
+                check: QuickCheck | None = True
+                if not column.is_omitted and (self.destination.nested or type(value) is not list):
+                    loaded.append((rows, is_object, each))
+                    continue
+                below = None if column.is_omitted else self._subtable(table, rows, path, column, at)
+                if below is not None:
+                    waiting += [(below, part, at.item) for part in value]
+                    check = partial(_are_settled, below)
+                if rows.names[column.compared] == 1:
+                    rows.settle(path, value, check, is_object=is_object)
+        for rows, is_object, (path, column, value, at) in loaded:
+            is_held, check = self._note(table, column, value, at)
+            is_rejected |= not is_held
+            if rows.names[column.compared] == 1:
+                rows.settle(path, value, check, is_object=is_object)
         return is_rejected
 
-    def _note(self, table: Table, column: Column, kind: str, value: Any) -> bool:
-        """Note the type of a value; return False if its record is rejected for that."""
+    def _note(
+        self, table: Table, column: Column, value: Any, at: FieldSchema
+    ) -> tuple[bool, QuickCheck | None]:
+        """Note the type of a value.
+
+        Return whether its record is not rejected for that, and a check of the values that are alike.
+        """
+        kind = at.kind(value)
         types = self.destination.column_types(kind)
-        at = narrowest_type(types, kind, value)
-        place = len(types) - 1 if at is None else at
-        if at is None:
+        narrowest = narrowest_type(types, kind, value)
+        place = len(types) - 1 if narrowest is None else narrowest
+        if narrowest is None:
             self._reject(table, column, names.OUT_OF_RANGE.format(column.name, types[place].name))
         suffix = family(self.destination, kind)
         first, before = column.kinds.get(suffix, (kind, place))
         column.kinds[suffix] = first, max(before, place)
-        if to_number(kind, value) is None:  # no value of the kind is out of range
-            column.settled.add(kind)
-        return at is not None
+        return narrowest is not None, quick_check(at, kind, types[max(before, place)], value)
 
     def _fields(
-        self, table: Table, rows: Rows, item: Any, place: FieldSchema
+        self, table: Table, rows: Rows, item: Any, place: FieldSchema, *, is_object: bool
     ) -> tuple[list[Field], set[str]]:
         """Return the fields of a row that have a value, and the names that several become."""
         fields: list[Field] = []
         by_name: dict[str, Column] = {}
         colliding: set[str] = set()
-        is_object = isinstance(item, dict)
         record = item if is_object else {names.ITEM: item}
         for path, value, at in self._flatten(rows, record, place, is_object=is_object):
-            if (column := rows.columns.get(path)) is None:
-                if len(rows.columns) > (self.destination.max_columns or MAX_DATA_POINTS):
-                    continue
-                column = rows.columns[path] = self._column(table, rows, path, at.kind(value))
+            if (column := self._column(table, rows, path, at.kind(value))) is None:
+                continue
             fields.append((path, column, value, at))
             if by_name.setdefault(column.compared, column) is not column:
                 colliding.add(column.compared)
@@ -206,21 +299,37 @@ class Preview:
             if value is None:
                 if len(rows.nulls) < MAX_DATA_POINTS:
                     rows.nulls.setdefault(here, at)
+                    rows.settle(here, value, True, is_object=is_object)
             elif isinstance(value, dict) and not self.destination.nested:
                 yield from self._flatten(rows, value, at, here, is_object=True)
+                rows.settle(here, value, partial(_is_settled, rows.checks[here]))
             elif value != [] or self.destination.nested:
                 yield here, value, at
+            else:
+                rows.settle(here, value, not_, is_object=is_object)
 
-    def _column(self, table: Table, rows: Rows, path: Path, kind: str) -> Column:
-        name = names.canonical_name(self.destination, *path)
-        rejecting = names.reject_column(self.destination, *path)
-        omitted = names.omit_column(self.destination, name)
+    def _column(self, table: Table, rows: Rows, path: Path, kind: str) -> Column | None:
+        """Return a column, whose first value has a ``kind``; None if there are too many of them."""
+        if (found := rows.columns.get(path)) is not None or len(rows.columns) >= _MAX_COLUMNS:
+            return found
+        destination = self.destination
+        name = names.canonical_name(destination, *path)
+        rejecting = names.reject_column(destination, *path)
+        omitted = names.omit_column(destination, name)
         if omitted and not rows.depth and len(path) == 1 and path[0] in table.keys:
             rejecting = rejecting or omitted
-        compared = names.compared_name(self.destination, name)
+        compared = names.compared_name(destination, name)
         column = Column(name, compared, kind, rejecting is not None, omitted is not None)
+        rows.columns[path] = column
+        rows.names[compared] += 1
         if reason := rejecting or omitted:
             self._reject(table, column, reason)
+        if rows.names[compared] > 1:
+            rows.checks.clear()
+        elif reason is None and (destination.nested or kind != "array"):
+            rows.created += 1
+            if destination.max_columns is not None and rows.created == destination.max_columns + 1:
+                self._report(table, names.count_columns(destination, rows.created))
         return column
 
     def _subtable(
@@ -237,7 +346,43 @@ class Preview:
         return subtable
 
     def _reject(self, table: Table, column: Column, reason: str) -> None:
-        collides = reason == names.COLLISION.format(column.name) != column.rejected
-        if column.rejected is None or (collides and not column.is_rejecting):
+        collides = reason == names.COLLISION.format(column.name) and not column.is_rejecting
+        if column.rejected is None:
+            self._report(table, reason)
+        if column.rejected is None or collides:
             column.rejected = reason
+
+    def _report(self, table: Table, reason: str | None) -> None:
+        if self._warn is not None and reason is not None:
             self._warn(table.top.path[0], reason)
+
+
+def leaves(
+    destination: Destination, place: FieldSchema, path: Path = ()
+) -> Iterator[tuple[Path, FieldSchema]]:
+    """Yield the paths and places of the columns that a schema declares."""
+    for name in place.names:
+        at, here = place.field(name), (*path, name)
+        if not destination.nested and at.names:
+            yield from leaves(destination, at, here)
+        else:
+            yield here, at
+
+
+def _is_settled(checks: Checks, item: Any) -> bool:
+    """Return True if a row says nothing new."""
+    try:
+        for name, value in item.items() if type(item) is dict else ((None, item),):
+            check = checks[name][type(value)]
+            if check is not True and not check(value):
+                return False
+    except KeyError:
+        return False
+    return True
+
+
+def _are_settled(rows: Rows, items: list[Any]) -> bool:
+    """Return True if more rows of a subtable say nothing new; they are to be counted then."""
+    rows.uncounted += len(items)
+    checks = rows.checks[()]
+    return all(_is_settled(checks, item) for item in items)
