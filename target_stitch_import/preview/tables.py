@@ -72,6 +72,8 @@ class Rows:
     """What the newest schema says of the rows."""
     depth: int = 0
     """How many arrays the rows are in."""
+    is_shared: bool = False
+    """Whether they come from several arrays, whose names become one."""
     rows: int = 0
     uncounted: int = 0
     """Rows of a record that is not read to its end."""
@@ -89,7 +91,9 @@ class Rows:
         self, path: Path, value: Any, check: QuickCheck | None, *, is_object: bool = True
     ) -> None:
         """Read no more than ``check`` of what comes of the value's type in the same field."""
-        if check is not None and (path[:-1] in self.checks or len(self.checks) < MAX_DATA_POINTS):
+        if check is None or self.is_shared:
+            return
+        if path[:-1] in self.checks or len(self.checks) < MAX_DATA_POINTS:
             name = path[-1] if is_object else None
             self.checks[path[:-1]].setdefault(name, {})[type(value)] = check
 
@@ -104,7 +108,8 @@ class Table:
     keys: list[str]
     schema: Any = None
     """The newest posted schema."""
-    subtables: dict[Path, Rows] = field(default_factory=dict)
+    subtables: dict[tuple[str, int], Rows] = field(default_factory=dict)
+    """By what is the same for names that are one, and depth."""
     rejected_rows: int = 0
     """Records that are rejected, if not all are."""
     stopped: str | None = None
@@ -335,13 +340,17 @@ class Preview:
     def _subtable(
         self, table: Table, rows: Rows, path: Path, column: Column, place: FieldSchema
     ) -> Rows | None:
-        whole = (*rows.path, *path)
-        if (subtable := table.subtables.get(whole)) is None:
-            name = names.canonical_name(self.destination, *whole)
+        whole, depth = (*rows.path, *path), rows.depth + 1
+        name = names.canonical_name(self.destination, *whole)
+        key = names.compared_name(self.destination, name), depth
+        if (subtable := table.subtables.get(key)) is None:
             if (rejected := names.reject_table(self.destination, name)) is not None:
                 self._reject(table, column, rejected)
                 return None
-            subtable = table.subtables[whole] = Rows(whole, name, place, rows.depth + 1)
+            subtable = table.subtables[key] = Rows(whole, name, place, depth)
+        if subtable.path != whole and not subtable.is_shared:
+            subtable.is_shared = True
+            subtable.checks.clear()
         subtable.place = place
         return subtable
 

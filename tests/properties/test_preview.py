@@ -162,7 +162,7 @@ def check_table(database: Path, table: dict[str, Any]) -> None:
     shared_names = Counter(each["name"] for each in table["subtables"])
     for rows in (table, *table["subtables"]):
         if shared_names[rows["name"]] > 1:
-            continue  # of two arrays whose names are one
+            continue  # of two arrays whose names are one, at different depths
         # two names that are one and never in one record share a column, which may have any type
         named = Counter(each["name"] for each in rows["columns"])
         created = {
@@ -302,3 +302,29 @@ def test_a_subtable_with_too_many_columns_is_left_out(tmp_path: Path) -> None:
         assert len(read_table(emulator.database, "t")) == 3
         assert read_table(emulator.database, "t__lines") == []
         assert "t__lines" not in destination_types(emulator.database)
+
+
+def test_arrays_whose_names_are_one_share_a_subtable(tmp_path: Path) -> None:
+    # given two arrays that Redshift takes for one, never in one record, and times that are texts
+    time = {"type": "string", "format": "date-time"}
+    arrays = {
+        "Tags": {"type": "array", "items": {"type": "string"}},
+        "tags": {"type": "array", "items": time},
+    }
+    lines = [
+        schema("t", {"id": {"type": "integer"}, **arrays}, ["id"]),
+        *(record({"id": n, "Tags": ["2024-01-01T00:00:00Z"]}, "t") for n in (1, 2)),
+        *(record({"id": n, "tags": ["2024-01-01T00:00:00Z"]}, "t") for n in (3, 4)),
+        record({"id": 5, "Tags": ["x", "y"]}, "t"),
+    ]
+    with running_emulator(tmp_path / "stitch.db", destination="redshift") as emulator:
+        config = {"destination": "redshift", "token": "t", "api_url": emulator.url}
+        (table,) = preview(config, tap_output(*lines))["tables"]
+        loaded(config, tap_output(*lines))
+        # then it has the rows of both, and both types
+        (subtable,) = table["subtables"]
+        assert subtable["rows"] == len(read_table(emulator.database, "t__tags")) == 6
+        expected = {"value__st": "VARCHAR", "value__ti": "TIMESTAMP"}
+        assert {each["name"]: each["type"] for each in subtable["columns"][2:]} == expected
+        types = destination_types(emulator.database)["t__tags"]
+        assert expected.items() <= types.items()

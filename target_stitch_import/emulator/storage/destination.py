@@ -207,10 +207,11 @@ class Loader:
 
     def _find_sheet(self, stream: Stream, sheet: Sheet, path: Path) -> Sheet | None:
         whole = (*sheet.path, *path)
-        for each in stream.sheets:
-            if each.path == whole:
-                return None if each.is_omitted else each
         name = names.canonical_name(self.destination, *whole)
+        compared = names.compared_name(self.destination, name), sheet.depth + 1
+        for each in stream.sheets:
+            if (names.compared_name(self.destination, each.name), each.depth) == compared:
+                return None if each.is_omitted else each
         if names.reject_table(self.destination, name) is not None:
             return None
         stream.sheets.append(Sheet(whole, name, sheet.depth + 1))
