@@ -6,7 +6,7 @@ the 201, and What is billed.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from operator import not_
@@ -25,7 +25,7 @@ from target_stitch_import.json_codec import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_DATA_POINTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from target_stitch_import.destinations.facts import ColumnType, Destination
     from target_stitch_import.destinations.kinds import QuickCheck
@@ -84,18 +84,20 @@ class Rows:
     """Columns that are sure to be there once they have a value."""
     nulls: dict[Path, FieldSchema] = field(default_factory=dict)
     """The fields that were null, and their places."""
-    checks: defaultdict[Path, Checks] = field(default_factory=lambda: defaultdict(dict))
+    checks: dict[Path, Checks] = field(default_factory=dict)
     """Which values say nothing new, by the object that they are in."""
 
-    def settle(
-        self, path: Path, value: Any, check: QuickCheck | None, *, is_object: bool = True
-    ) -> None:
+    def settle(self, path: Path, name: str | None, value: Any, check: QuickCheck | None) -> None:
         """Read no more than ``check`` of what comes of the value's type in the same field."""
-        if check is None or self.is_shared:
-            return
-        if path[:-1] in self.checks or len(self.checks) < MAX_DATA_POINTS:
-            name = path[-1] if is_object else None
-            self.checks[path[:-1]].setdefault(name, {})[type(value)] = check
+        checks = self.checks_in(path[:-1])
+        if check is not None and not self.is_shared and len(checks) < MAX_DATA_POINTS:
+            checks.setdefault(name, {})[type(value)] = check
+
+    def checks_in(self, path: Path) -> Checks:
+        """Return the checks of the fields of an object."""
+        if path not in self.checks and len(self.checks) >= MAX_DATA_POINTS:
+            self.checks.clear()  # the names of its fields are data
+        return self.checks.setdefault(path, {})
 
 
 @dataclass
@@ -123,7 +125,8 @@ class Table:
         return sum(each.rows for each in self.subtables.values())
 
 
-Field = tuple[Path, Column, Any, FieldSchema]
+Field = tuple[Path, "str | None", Any, FieldSchema]
+"""Path, name or None for an item that is no object, value, and what the schema says of it."""
 
 
 class Preview:
@@ -155,7 +158,11 @@ class Preview:
             records = [each["data"] for each in batch.get("messages", [batch]) if "data" in each]
             if not records:  # it activates a version
                 continue
-            table = self._table(batch["table_name"], batch.get("key_names", []))
+            keys = batch.get("key_names", [])
+            table = self._table(batch["table_name"], keys)
+            if table.stopped is None and (stopped := names.stop_table(table.keys, keys)):
+                table.stopped = stopped
+                self._report(table, stopped)
             self._use_schema(table, batch.get("schema"))
             before = table.sub_rows
             for record in records:
@@ -177,9 +184,6 @@ class Preview:
             top = Rows((stream,), name, FieldSchema())
             table = self.tables[stream] = Table(top, rejected, list(keys))
             self._report(table, rejected)
-        elif table.stopped is None:
-            table.stopped = names.stop_table(table.keys, keys)
-            self._report(table, table.stopped)
         return table
 
     def _use_schema(self, table: Table, schema: Any) -> None:
@@ -214,7 +218,7 @@ class Preview:
         if table.stopped is not None:
             table.top.rows += 1
             return True
-        is_settled = _is_settled(table.top.checks[()], record)
+        is_settled = _is_settled(table.top.checks_in(()), record)
         for each in table.subtables.values():
             each.rows += each.uncounted if is_settled else 0
             each.uncounted = 0
@@ -223,42 +227,37 @@ class Preview:
 
     def _judge(self, table: Table, record: dict[str, Any]) -> bool:
         """Read a record that may say something new; return True if it is rejected."""
-        loaded: list[tuple[Rows, bool, Field]] = []
+        loaded: list[tuple[Rows, Column, Field]] = []
         waiting: list[tuple[Rows, Any, FieldSchema]] = [(table.top, record, table.top.place)]
         is_rejected = False
         for rows, item, place in waiting:  # which grows
             rows.rows += 1
-            is_object = isinstance(item, dict)
-            fields, colliding = self._fields(table, rows, item, place, is_object=is_object)
-            for each in fields:
-                path, column, value, at = each
+            fields, colliding = self._fields(table, rows, item, place)
+            for column, each in fields:
+                path, _, value, at = each
                 if column.is_rejecting or column.compared in colliding:
                     is_rejected = True
-                    continue
-                check: QuickCheck | None = True
-                if not column.is_omitted and (self.destination.nested or type(value) is not list):
-                    loaded.append((rows, is_object, each))
-                    continue
-                below = None if column.is_omitted else self._subtable(table, rows, path, column, at)
-                if below is not None:
+                elif column.is_omitted:
+                    _settle(rows, column, each, True)
+                elif self.destination.nested or not isinstance(value, list):
+                    loaded.append((rows, column, each))
+                elif (below := self._subtable(table, rows, path, column, at)) is None:
+                    _settle(rows, column, each, True)
+                else:
                     waiting += [(below, part, at.item) for part in value]
-                    check = partial(_are_settled, below)
-                if rows.names[column.compared] == 1:
-                    rows.settle(path, value, check, is_object=is_object)
-        for rows, is_object, (path, column, value, at) in loaded:
-            is_held, check = self._note(table, column, value, at)
+                    _settle(rows, column, each, partial(_are_settled, below))
+        for rows, column, each in loaded:
+            is_held, check = self._note(table, column, each)
             is_rejected |= not is_held
-            if rows.names[column.compared] == 1:
-                rows.settle(path, value, check, is_object=is_object)
+            _settle(rows, column, each, check)
         return is_rejected
 
-    def _note(
-        self, table: Table, column: Column, value: Any, at: FieldSchema
-    ) -> tuple[bool, QuickCheck | None]:
+    def _note(self, table: Table, column: Column, cell: Field) -> tuple[bool, QuickCheck | None]:
         """Note the type of a value.
 
         Return whether its record is not rejected for that, and a check of the values that are alike.
         """
+        _, _, value, at = cell
         kind = at.kind(value)
         types = self.destination.column_types(kind)
         narrowest = narrowest_type(types, kind, value)
@@ -271,47 +270,41 @@ class Preview:
         return narrowest is not None, quick_check(at, kind, types[max(before, place)], value)
 
     def _fields(
-        self, table: Table, rows: Rows, item: Any, place: FieldSchema, *, is_object: bool
-    ) -> tuple[list[Field], set[str]]:
+        self, table: Table, rows: Rows, item: Any, place: FieldSchema
+    ) -> tuple[list[tuple[Column, Field]], set[str]]:
         """Return the fields of a row that have a value, and the names that several become."""
-        fields: list[Field] = []
+        fields: list[tuple[Column, Field]] = []
         by_name: dict[str, Column] = {}
         colliding: set[str] = set()
-        record = item if is_object else {names.ITEM: item}
-        for path, value, at in self._flatten(rows, record, place, is_object=is_object):
+        for each in self._flatten(rows, item, place):
+            path, _, value, at = each
             if (column := self._column(table, rows, path, at.kind(value))) is None:
                 continue
-            fields.append((path, column, value, at))
+            fields.append((column, each))
             if by_name.setdefault(column.compared, column) is not column:
                 colliding.add(column.compared)
-        for _, column, _, _ in fields if colliding else ():
+        for column, _ in fields if colliding else ():
             if column.compared in colliding:
                 self._reject(table, column, names.COLLISION.format(column.name))
         return fields, colliding
 
     def _flatten(
-        self,
-        rows: Rows,
-        record: dict[str, Any],
-        place: FieldSchema,
-        path: Path = (),
-        *,
-        is_object: bool,
-    ) -> Iterator[tuple[Path, Any, FieldSchema]]:
-        for name, value in record.items():
-            at = place.field(name) if is_object else place
-            here = (*path, name)
+        self, rows: Rows, item: Any, place: FieldSchema, above: Path = ()
+    ) -> Iterator[Field]:
+        for name, value in _fields_of(item):
+            at = place if name is None else place.field(name)
+            path = (*above, names.ITEM if name is None else name)
             if value is None:
                 if len(rows.nulls) < MAX_DATA_POINTS:
-                    rows.nulls.setdefault(here, at)
-                    rows.settle(here, value, True, is_object=is_object)
+                    rows.nulls.setdefault(path, at)
+                    rows.settle(path, name, value, True)
             elif isinstance(value, dict) and not self.destination.nested:
-                yield from self._flatten(rows, value, at, here, is_object=True)
-                rows.settle(here, value, partial(_is_settled, rows.checks[here]))
+                yield from self._flatten(rows, value, at, path)
+                rows.settle(path, name, value, partial(_is_settled, rows.checks_in(path)))
             elif value != [] or self.destination.nested:
-                yield here, value, at
+                yield path, name, value, at
             else:
-                rows.settle(here, value, not_, is_object=is_object)
+                rows.settle(path, name, value, not_)
 
     def _column(self, table: Table, rows: Rows, path: Path, kind: str) -> Column | None:
         """Return a column, whose first value has a ``kind``; None if there are too many of them."""
@@ -378,10 +371,21 @@ def leaves(
             yield here, at
 
 
+def _fields_of(item: Any) -> Iterable[tuple[str | None, Any]]:
+    """Return the names and values of a row; one that is no object has no name."""
+    return item.items() if isinstance(item, dict) else ((None, item),)
+
+
+def _settle(rows: Rows, column: Column, cell: Field, check: QuickCheck | None) -> None:
+    path, name, value, _ = cell
+    if rows.names[column.compared] == 1:  # or each row may have a collision
+        rows.settle(path, name, value, check)
+
+
 def _is_settled(checks: Checks, item: Any) -> bool:
     """Return True if a row says nothing new."""
     try:
-        for name, value in item.items() if type(item) is dict else ((None, item),):
+        for name, value in _fields_of(item):
             check = checks[name][type(value)]
             if check is not True and not check(value):
                 return False
@@ -393,5 +397,5 @@ def _is_settled(checks: Checks, item: Any) -> bool:
 def _are_settled(rows: Rows, items: list[Any]) -> bool:
     """Return True if more rows of a subtable say nothing new; they are to be counted then."""
     rows.uncounted += len(items)
-    checks = rows.checks[()]
+    checks = rows.checks_in(())
     return all(_is_settled(checks, item) for item in items)

@@ -17,6 +17,7 @@ from target_stitch_import.destinations.facts import DESTINATIONS
 from target_stitch_import.destinations.names import ONLY_NULL
 from target_stitch_import.emulator import list_tables, read_table, running_emulator
 from target_stitch_import.preview.result import to_json
+from target_stitch_import.preview.tables import Preview
 from target_stitch_import.target import TargetStitchImport
 from tests.support.destinations import destination_types
 from tests.support.messages import record, schema, tap_output
@@ -328,3 +329,15 @@ def test_arrays_whose_names_are_one_share_a_subtable(tmp_path: Path) -> None:
         assert {each["name"]: each["type"] for each in subtable["columns"][2:]} == expected
         types = destination_types(emulator.database)["t__tags"]
         assert expected.items() <= types.items()
+
+
+def test_names_that_are_data_take_no_more_memory() -> None:
+    # given objects whose fields have ever other names
+    preview = Preview(DESTINATIONS["redshift"])
+    for start in range(0, 60_000, 1_000):
+        data = {f"id{start + n}": {f"x{start + n}": None} for n in range(1_000)}
+        batch = {"table_name": "t", "schema": {}, "messages": [{"data": {"map": data}}]}
+        preview.add(json.dumps(batch).encode())
+    # then no more of them is kept than one record may have
+    rows = preview.tables["t"].top
+    assert max(len(rows.checks), len(rows.nulls), *map(len, rows.checks.values())) <= 10_000
