@@ -10,9 +10,7 @@ from target_stitch_import.config.urls import base_url
 from target_stitch_import.delivery.pipeline import Pipeline
 from target_stitch_import.delivery.quarantine import Quarantine
 from target_stitch_import.delivery.refusals import Refusals
-from target_stitch_import.delivery.retry import Retry, RetryLog
-from target_stitch_import.delivery.startup import Startup
-from target_stitch_import.patterns import PatternProcess
+from target_stitch_import.delivery.retry import Retry, RetryLog, Startup
 from target_stitch_import.records.validator import find_invalid
 
 if TYPE_CHECKING:
@@ -36,7 +34,7 @@ def create_client(config: Mapping[str, Any], url: str, *, agent: str) -> ImportC
 def create_pipeline(
     config: Mapping[str, Any],
     write_state: Callable[[bytes], None],
-    set_aside: Callable[[Batch, int, str], None],
+    set_aside: Callable[[Batch, str], None],
     *,
     agent: str,
     metrics: Metrics,
@@ -45,15 +43,14 @@ def create_pipeline(
 ) -> Pipeline:
     """Return a pipeline to the service, or to ``dry_run`` if one is given.
 
-    ``write_state`` gets the bytes of each STATE that may be written. ``set_aside`` gets a batch,
-    the index of a record in it that the service has refused, and the reason; it puts the record
-    into the quarantine, or raises. ``agent`` is the user agent, ``metrics`` counts. ``preview`` reads
+    ``write_state`` gets the bytes of each STATE that may be written. ``set_aside`` gets a batch of
+    a record alone that the service has refused, and the reason; it puts the record into the
+    quarantine, or raises. ``agent`` is the user agent, ``metrics`` counts. ``preview`` reads
     what is acknowledged.
     """
     # A request is given up after five timeouts, even if bytes of an answer still arrive.
     max_seconds = 5 * float(config["request_timeout_seconds"])
     connect: Callable[[], Client] = partial(create_client, config, base_url(config), agent=agent)
-    check = partial(find_invalid, process=PatternProcess())
     return Pipeline(
         connect if dry_run is None else lambda: dry_run,
         write_state,
@@ -64,7 +61,7 @@ def create_pipeline(
         max_bytes=config["max_batch_bytes"],
         max_age=float(config["max_batch_age_seconds"]),
         parallel=1 if dry_run else config["max_parallel_requests"],  # keeps the order of bodies
-        refusals=Refusals(set_aside, check, validates=config["validate_records"]),
+        refusals=Refusals(set_aside, find_invalid, validates=config["validate_records"]),
         check_status=config["check_status"] and dry_run is None,
         startup=Startup(float(config["startup_timeout_seconds"]), base_url(config)),
         metrics=metrics,

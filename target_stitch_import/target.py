@@ -169,14 +169,15 @@ class TargetStitchImport(CommandTarget):
 
     # Quarantine
 
-    def _set_aside(self, batch: Batch, index: int, reason: str) -> None:
-        """Set a record aside that the service has refused, or raise which one it is."""
-        where = self._batch_files.describe(batch.positions[index])
-        reason = f"{reason.rstrip('.')}.{describe_record(batch, index, where)}"
-        message = as_singer(batch, index) if self._quarantine is not None else None
+    def _set_aside(self, record: Batch, reason: str) -> None:
+        """Set the record of a batch aside that the service has refused, or raise which one it is."""
+        (position,) = record.positions
+        where = self._batch_files.describe(position)
+        reason = f"{reason.rstrip('.')}.{describe_record(record, where)}"
+        message = as_singer(record) if self._quarantine is not None else None
         if message is None or self._quarantine is None:
             raise RejectedError(reason)
-        self._quarantine.add(*message, reason, line_number(batch.positions[index]))
+        self._quarantine.add(*message, reason, line_number(position))
 
     def _refuse(
         self,

@@ -13,7 +13,7 @@ from target_stitch_import.singer.positions import described
 from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from target_stitch_import.batches.body_formats import BodyFormat
     from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
@@ -26,11 +26,9 @@ class PreparedBlock:
     """Records of one table and version that may be posted, in lists of one length."""
 
     version: int | None
-    records: Sequence[bytes]
-    """As they are written."""
+    records: Sequence[bytes]  # as they are written
     sequences: Sequence[int]
-    times: Sequence[bytes]
-    """As ``TimestampReader.read`` returns them."""
+    times: Sequence[bytes]  # as ``TimestampReader.read`` returns them
     positions: Sequence[int]
     originals: Originals = field(default_factory=dict)
     """By position, what the tap wrote, where a record differs from that."""
@@ -45,19 +43,14 @@ class PreparedBlock:
 class Batch:
     """A sealed batch: one request body, and what is needed to deliver and to describe it."""
 
-    number: int
-    """Counts from 1, in the order of opening."""
-    table_name: str
-    """The name of its table, or of all of them."""
+    number: int  # counts from 1, in the order of opening
+    table_name: str  # the name of its table, or of all of them
     generation: int
     """It waits until all batches of the table with a smaller generation are acknowledged."""
     body: bytes
-    positions: Sequence[int]
-    """Of each message."""
-    originals: Originals
-    """As in ``PreparedBlock``."""
-    schemas: Mapping[str, SchemaMessage] = field(default_factory=dict)
-    """By table."""
+    positions: Sequence[int]  # of each message
+    originals: Originals  # as in ``PreparedBlock``
+    schemas: Mapping[str, SchemaMessage] = field(default_factory=dict)  # by table
     contents: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By table, its records in the body, and their bytes: all bytes, unless tables share it."""
 
@@ -87,12 +80,16 @@ class OpenBatch:
         self._tail = tail
         self._max_bytes = max_bytes
         self._max_rows = max_rows
-        self.size = len(head)
-        """Bytes in the body so far."""
+        self.size = len(head)  # bytes in the body so far
         self.positions = array("Q")
         self._originals: Originals = {}
         self._schemas: dict[str, SchemaMessage] = {}
         self._counts: dict[str, tuple[int, int]] = {}
+
+    @property
+    def tables(self) -> Collection[str]:
+        """The names of the tables in it."""
+        return self._schemas.keys()
 
     @property
     def is_full(self) -> bool:

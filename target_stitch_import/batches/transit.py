@@ -26,10 +26,8 @@ _INT64: Final = 2**63
 def encode_transit(value: Any, place: Place | None = None) -> bytes:
     """Return a JSON value as Transit, with exact decimals and integers.
 
-    The date-times that ``place`` has within it become instants.
-
-    Raises:
-        ValueError: A string has a lone surrogate.
+    The date-times that ``place`` has within it become instants. Raise ``ValueError`` for a string
+    with a lone surrogate.
     """
     return encode_exactly(_encode(value, place, TimestampReader()))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
@@ -47,12 +48,12 @@ class WorkerPool:
         """Readable when there are outcomes, or after ``wake``; stays so until ``clear_wakeup``."""
         os.set_blocking(self.wake_fd, False)
         os.set_blocking(self._wake_write, False)
+        self._wakes_on_signals = False
 
     def start(self, key: int, call: Callable[[Client], None]) -> None:
         """Let a thread ``call`` its client; the outcome has the same ``key``.
 
-        Raises:
-            DeliveryError: There is no thread, and none can be started.
+        Raise ``DeliveryError`` if there is no thread, and none can be started.
         """
         if len(self._threads) <= len(self._running) + self._abandoned:
             self._start_thread()
@@ -84,6 +85,11 @@ class WorkerPool:
         with contextlib.suppress(OSError):  # full of earlier calls, or closed
             os.write(self._wake_write, b"\0")
 
+    def wake_on_signals(self) -> None:
+        """Let signals wake, too: the system may give one to any thread, which wakes no other."""
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        self._wakes_on_signals = True
+
     def clear_wakeup(self) -> None:
         """Make ``wake_fd`` unreadable; call it before the outcomes are collected."""
         with contextlib.suppress(OSError):  # nothing there, or closed
@@ -98,6 +104,8 @@ class WorkerPool:
         for thread in self._threads:
             thread.join()
         self._threads.clear()
+        if self._wakes_on_signals:
+            signal.set_wakeup_fd(-1)
         for descriptor in (self.wake_fd, self._wake_write):
             os.close(descriptor)
         self.wake_fd = self._wake_write = -1
@@ -107,22 +115,21 @@ class WorkerPool:
         thread = threading.Thread(target=self._work, args=[self._connect()], name=name, daemon=True)
         try:
             thread.start()
+            self._threads.append(thread)
         except RuntimeError as error:
             if not self._threads:
                 raise DeliveryError(f"no thread can be started to post with: {error}") from error
-        else:
-            self._threads.append(thread)
 
     def _work(self, client: Client) -> None:
         while (queued := self._jobs.get()) is not None:
             key, job, call = queued
-            error: Exception | None = None
             try:
                 call(client)
+                outcome: Exception | None = None
             except Exception as failure:  # noqa: BLE001 - the thread that started the job handles it
-                error = failure
+                outcome = failure
             del queued, call  # they hold the body, whose memory is needed elsewhere
-            self._outcomes.put((key, job, error))
-            del error
+            self._outcomes.put((key, job, outcome))
+            del outcome
             self.wake()
         client.close()

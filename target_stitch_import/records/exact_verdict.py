@@ -13,7 +13,7 @@ from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 
 from target_stitch_import.json_codec import encode_exactly, json_type
-from target_stitch_import.patterns import PatternProcess, PatternTooSlowError, pattern_keywords
+from target_stitch_import.patterns import PATTERN_KEYWORDS, PatternTooSlowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,14 +29,9 @@ _WRONG_TYPE: Final = (
 _JUDGED: Final = "schema_checks: types sends such values"
 
 
-def exact_verdict(
-    schema: Mapping[str, Any], process: PatternProcess | None = None
-) -> Callable[[Any], str | None]:
-    """Return a function that returns which rule an exactly decoded record breaks; None if none.
-
-    The ``process`` searches for patterns that may take long.
-    """
-    keywords = {"multipleOf": _check_multiple, **pattern_keywords(process or PatternProcess())}
+def exact_verdict(schema: Mapping[str, Any]) -> Callable[[Any], str | None]:
+    """Return a function that returns which rule an exactly decoded record breaks; None if none."""
+    keywords = {"multipleOf": _check_multiple, **PATTERN_KEYWORDS}
     validator: Validator = extend(Draft4Validator, keywords)(schema)  # type: ignore[no-untyped-call]
 
     def find_violation(record: Any) -> str | None:

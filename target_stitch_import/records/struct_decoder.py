@@ -7,31 +7,23 @@ fits the schema; one that does not may still fit, which the other tests decide.
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from target_stitch_import.limits import MAX_KEY_LENGTH
-from target_stitch_import.patterns import PatternProcess, pattern_test
+from target_stitch_import.patterns import pattern_test
 from target_stitch_import.records.exact_numbers import number_test
 from target_stitch_import.records.struct_types import (
     NotExpressible,
     create_struct,
-    datetime_type,
     is_plain_object,
-    optional_field,
 )
 from target_stitch_import.schemas.keywords import declared_types
 from target_stitch_import.schemas.posted import DATE_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from target_stitch_import.schemas.places import Place
-
-_ANY_KEY: Final = (
-    bool | int | float | Annotated[str, msgspec.Meta(max_length=MAX_KEY_LENGTH)] | dict | list
-)
 
 
 class InDoubtError(Exception):
@@ -41,13 +33,10 @@ class InDoubtError(Exception):
 def record_decoder(
     schema: Mapping[str, Any],
     key_properties: Sequence[str],
-    process: PatternProcess | None = None,
     *,
     with_unnamed: bool = False,
 ) -> Callable[[bytes | msgspec.Raw], object] | None:
     """Return a decoder that accepts only what ``schema`` accepts; None if there is none.
-
-    The ``process`` searches for patterns that may take long.
 
     A record without a usable value in a key property is not accepted. Properties that the schema
     permits and does not name are skipped unchecked if ``with_unnamed``; else they are not accepted.
@@ -63,7 +52,7 @@ def record_decoder(
         types[name] = {word: value for word, value in part.items() if word != "pattern"}
         if "pattern" in part:
             # ``msgspec`` has patterns, too, but a union of one with a list breaks the memory.
-            tests[name] = pattern_test(part["pattern"], process or PatternProcess())
+            tests[name] = pattern_test(part["pattern"])
     try:
         whole = {**schema, "properties": types, "required": required}
         struct = create_struct(whole, with_unnamed=with_unnamed, as_text=numbers)
@@ -90,35 +79,6 @@ def record_decoder(
         return record
 
     return decode_and_test
-
-
-def key_decoder(
-    key_properties: Sequence[str], place: Place | None = None
-) -> Callable[[bytes | msgspec.Raw], object] | None:
-    """Return a decoder that looks at nothing but keys, and does not judge the date-times of ``place``.
-
-    None if there is none.
-    """
-    places = place.columns if place else {}
-    columns = {name: column for name, column in places.items() if not column.is_decimal}
-    names = {
-        f"field_{index}": name
-        for index, name in enumerate(dict.fromkeys([*key_properties, *columns]))
-    }
-    try:
-        types = {name: datetime_type(column) for name, column in columns.items()}
-        if any(types.get(key, msgspec.Raw) is not msgspec.Raw for key in key_properties):
-            return None
-        fields: list[Any] = [
-            (field, types.get(name, _ANY_KEY))
-            if name in key_properties
-            else optional_field(field, types[name])
-            for field, name in names.items()
-        ]
-        struct = msgspec.defstruct("Keys", fields, rename=names, gc=False)
-        return msgspec.json.Decoder(struct).decode
-    except (NotExpressible, ValueError):  # a name with a quote or a control character in it
-        return None
 
 
 def _as_key(schema: Mapping[str, Any]) -> Mapping[str, Any]:

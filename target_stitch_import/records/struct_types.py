@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from target_stitch_import.schemas.places import Place
-
 _INT64: Final = range(-(2**63), 2**63)
 
 _KEYWORDS: Final[dict[str, frozenset[str]]] = {
@@ -79,41 +77,13 @@ def create_struct(
             continue
         field_type = _to_type(properties[name], with_unnamed=with_unnamed)
         fields.append(
-            (field, field_type) if name in required else optional_field(field, field_type)
+            (field, field_type) if name in required else _optional_field(field, field_type)
         )
     fields.sort(key=len)  # a struct needs fields that may be missing to come last
     is_closed = not (with_unnamed and _permits_unnamed(schema))
     return msgspec.defstruct(
         "Record", fields, rename=names, gc=False, forbid_unknown_fields=is_closed
     )
-
-
-def datetime_type(place: Place) -> Any:
-    """Return a type of the date-times that a place has, which skips all else.
-
-    Raises:
-        NotExpressible: There is no such type.
-    """
-    parts = [place.is_datetime, bool(place.columns), bool(place.items)]
-    if sum(parts) != 1 or len(place.items) > 1 or place.other_column:
-        raise NotExpressible
-    if place.is_datetime:
-        return msgspec.Raw
-    if place.items:
-        (item,) = filter(None, place.items)
-        return list[datetime_type(item)] | None  # type: ignore[misc] # at run time
-    names = {f"field_{index}": name for index, name in enumerate(place.columns)}
-    fields = [
-        optional_field(field, datetime_type(place.columns[name])) for field, name in names.items()
-    ]
-    return msgspec.defstruct("Record", fields, rename=names, gc=False) | None
-
-
-def optional_field(field: str, field_type: Any) -> tuple[str, Any, Any]:
-    """Return the definition of a field that a record need not have."""
-    if field_type is msgspec.Raw:
-        return field, field_type, _NO_DATETIME
-    return field, field_type | msgspec.UnsetType, msgspec.UNSET
 
 
 def _to_type(schema: Mapping[str, Any], *, with_unnamed: bool) -> Any:
@@ -213,3 +183,10 @@ def _bounded(plain: type, **bounds: Any) -> Any:
     if any(type(bound) is not int or bound not in _INT64 for bound in given.values()):
         raise NotExpressible
     return Annotated[plain, msgspec.Meta(**given)]
+
+
+def _optional_field(field: str, field_type: Any) -> tuple[str, Any, Any]:
+    """Return the definition of a field that a record need not have."""
+    if field_type is msgspec.Raw:
+        return field, field_type, _NO_DATETIME
+    return field, field_type | msgspec.UnsetType, msgspec.UNSET

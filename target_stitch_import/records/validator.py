@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from functools import cached_property, partial
-from itertools import chain
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import jsonschema_rs
@@ -19,12 +18,11 @@ import msgspec
 from target_stitch_import.errors import InvalidRecordError, MissingKeyError
 from target_stitch_import.json_codec import decode_exactly, encode_exactly, json_type
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, is_reserved
-from target_stitch_import.patterns import PatternProcess
 from target_stitch_import.records.datetime_check import DatetimeCheck
 from target_stitch_import.records.editor import DEFAULT_EDITS, EditOptions, RecordEditor
 from target_stitch_import.records.exact_verdict import exact_verdict
 from target_stitch_import.records.reserved_columns import ReservedColumns, may_have_reserved
-from target_stitch_import.records.struct_decoder import InDoubtError, key_decoder, record_decoder
+from target_stitch_import.records.struct_decoder import InDoubtError, record_decoder
 from target_stitch_import.schemas.keywords import declared_types
 from target_stitch_import.schemas.places import find_places
 from target_stitch_import.schemas.translate import subschemas
@@ -60,14 +58,11 @@ class RecordValidator:
         validate: bool,
         posted: Mapping[str, Any] | None = None,
         options: EditOptions = DEFAULT_EDITS,
-        process: PatternProcess | None = None,
     ) -> None:
         """Judge by a draft 4 ``schema``; with ``validate`` off, only by what the service needs.
 
         Values are edited to fit the ``posted`` schema, which is ``schema`` itself if none is given.
-        The ``process`` searches for patterns that may take long.
         """
-        self._process = process or PatternProcess()
         self.reserved = ReservedColumns()
         place = find_places(schema if posted is None else posted, not_null=key_properties)
         self.editor = None if place is None else RecordEditor(place, options)
@@ -77,11 +72,7 @@ class RecordValidator:
         self._known = frozenset(schema["properties"])
         self._schema = schema
         self._validate = validate
-        creators = [self._struct_test, self._open_struct_test, self._decoded_test]
-        self._creators = iter(creators if validate else [self._keys_test])
-        """Creates each quick test with the first record that needs it, as that takes long."""
-        self._made_tests: list[QuickTest] = []
-        self._quick_test = self._next_quick_test()
+        self._quick_test = self._struct_test = self._create_struct_test()
 
     def check(self, records: Iterable[bytes]) -> tuple[list[bytes], InvalidRecordError | None]:
         """Return records up to the first invalid one, and what is wrong with that.
@@ -138,17 +129,17 @@ class RecordValidator:
             return {}
         return {key: values[key] for key in self._keys if key in values}
 
-    def _next_quick_test(self) -> QuickTest:
-        """Return one more quick test, or at the end one that accepts nothing."""
-        for create in self._creators:
-            if (test := create()) is not None:
-                self._made_tests.append(test)
-                return test
-        return _accept_nothing
+    @cached_property
+    def _quick_tests(self) -> list[QuickTest]:
+        """The quickest comes first. They take long to create: most streams need but that."""
+        tests = [self._struct_test, self._create_open_struct_test(), self._create_decoded_test()]
+        return [test for test in tests if test is not None]
 
-    def _struct_test(self) -> QuickTest | None:
-        decode = record_decoder(self._schema, self._keys, self._process)
-        if decode is None or not _may_hold_too_many(self._schema):
+    def _create_struct_test(self) -> QuickTest:
+        decode = record_decoder(self._schema, self._keys)
+        if decode is None:
+            return _accept_nothing
+        if not _may_hold_too_many(self._schema):
             return decode
 
         def accept(record: bytes) -> object:
@@ -159,20 +150,28 @@ class RecordValidator:
 
         return accept
 
-    def _open_struct_test(self) -> QuickTest | None:
+    def _create_open_struct_test(self) -> QuickTest | None:
         """Return a test for records with columns that the schema permits and does not name."""
-        decode = record_decoder(self._schema, self._keys, self._process, with_unnamed=True)
-        return decode and partial(_accept_partly_decoded, decode, _decode_any)
+        decode = record_decoder(self._schema, self._keys, with_unnamed=True)
+        if decode is None:
+            return None
 
-    def _keys_test(self) -> QuickTest | None:
-        decode = key_decoder(self._keys, self.editor.place if self.editor else None)
-        return decode and partial(_accept_partly_decoded, decode, bytes.decode)
+        def accept(record: bytes) -> object:
+            struct = decode(record)
+            _decode_any(record)  # what the other one skips
+            if may_have_reserved(record) or is_large(record):
+                raise InDoubtError
+            return struct
 
-    def _decoded_test(self) -> QuickTest | None:
-        is_valid = _fast_validator(self._schema)
+        return accept
+
+    def _create_decoded_test(self) -> QuickTest | None:
+        """Return a test of what the schema says, or of the keys alone if that is not validated."""
+        schema: Mapping[str, Any] = self._schema if self._validate else {}
+        is_valid = _fast_validator(schema)
         if is_valid is None:
             return None
-        exact = any(_EXACT_KEYWORDS & part.keys() for part in subschemas(self._schema))
+        exact = any(_EXACT_KEYWORDS & part.keys() for part in subschemas(schema))
         float_hook = _decode_decimal if exact else None
         decode = msgspec.json.Decoder(dict[str, Any], float_hook=float_hook).decode
         known, keys = self._known, self._keys
@@ -198,7 +197,7 @@ class RecordValidator:
         Another quick test that accepts it is the first from here on, and what that returns comes
         with the record; None with one that is judged exactly.
         """
-        for test in chain([*self._made_tests], iter(self._next_quick_test, _accept_nothing)):
+        for test in self._quick_tests:
             try:
                 decoded = test(record)
             except _IN_DOUBT:
@@ -211,7 +210,7 @@ class RecordValidator:
 
     @cached_property
     def _exact_verdict(self) -> Callable[[Any], str | None]:
-        return exact_verdict(self._schema, self._process)
+        return exact_verdict(self._schema)
 
     def _judge_exactly(self, record: bytes) -> bytes:
         values = _decode_object(record)
@@ -241,10 +240,9 @@ def find_invalid(
     schema: Mapping[str, Any],
     key_properties: Sequence[str],
     records: Mapping[int, bytes],
-    process: PatternProcess | None = None,
 ) -> dict[int, str]:
     """Return what is wrong with each record that is invalid by a draft 4 ``schema``, by its index."""
-    validator = RecordValidator(schema, key_properties, validate=True, process=process)
+    validator = RecordValidator(schema, key_properties, validate=True)
     indices, waiting = [*records], [*records.values()]
     invalid: dict[int, str] = {}
     start = 0
@@ -270,17 +268,6 @@ def _accepts_all(test: QuickTest, records: Iterator[bytes], decoded: list[object
 
 def _accept_nothing(_record: bytes) -> None:
     raise InDoubtError
-
-
-def _accept_partly_decoded(
-    decode: Callable[[bytes], object], decode_all: Callable[[bytes], object], record: bytes
-) -> object:
-    """Accept a record that ``decode`` accepts and ``decode_all`` can read to its end."""
-    struct = decode(record)
-    decode_all(record)
-    if may_have_reserved(record) or is_large(record):
-        raise InDoubtError
-    return struct
 
 
 def _is_unusable_key(value: Any) -> bool:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202012
 
-from target_stitch_import.schemas.keywords import is_valid_pattern, set_or_drop, translate_values
+from target_stitch_import.patterns import is_valid_pattern
+from target_stitch_import.schemas.keywords import set_or_drop, translate_values
 
 if TYPE_CHECKING:
     from referencing import Specification
@@ -108,7 +109,7 @@ class Translator:
     def _translate_keywords(self, schema: Json, resolver: Any) -> Json:
         self._omissions += len(_NOT_EXPRESSIBLE & schema.keys())
         result, extra = translate_values(schema)
-        if not is_valid_pattern(result.get("pattern", "")):
+        if "pattern" in result and not is_valid_pattern(result["pattern"]):
             del result["pattern"]
             self._omissions += 1
         for keyword in ("allOf", "anyOf"):

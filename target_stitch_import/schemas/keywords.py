@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
@@ -33,15 +32,6 @@ def set_or_drop(schema: dict[str, Any], keyword: str, value: Any) -> None:
     schema.pop(keyword, None)
     if value:
         schema[keyword] = value
-
-
-def is_valid_pattern(text: Any) -> bool:
-    """Return True for a regular expression that Python can read."""
-    try:
-        re.compile(text)
-    except (re.error, TypeError, RecursionError, OverflowError):
-        return False
-    return True
 
 
 def distinct(values: list[Any]) -> list[Any]:

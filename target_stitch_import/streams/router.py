@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.batches.body_formats import body_format
 from target_stitch_import.errors import InvalidSchemaError, RecordBeforeSchemaError
-from target_stitch_import.patterns import PatternProcess
 from target_stitch_import.records.editor import EditOptions
 from target_stitch_import.schemas.posted import (
     DECIMAL,
@@ -16,8 +15,7 @@ from target_stitch_import.schemas.posted import (
     posted_schema,
     without_checks,
 )
-from target_stitch_import.sequences.bookmarks import BookmarkSequencer
-from target_stitch_import.sequences.sequencer import Sequencer
+from target_stitch_import.sequences.sequencer import BookmarkSequencer, Sequencer
 from target_stitch_import.sequences.timestamps import TimestampReader
 from target_stitch_import.streams.sink import StitchSink
 from target_stitch_import.streams.stream_maps import Stream, create_routes, define_stream
@@ -43,7 +41,6 @@ class Router:
         self._pipeline = pipeline
         self._sinks = sinks
         self._timestamps = TimestampReader()  # streams that take turns come by the same seconds
-        self._process = PatternProcess()
         self._streams: dict[str, Stream] = {}
         self._recent: dict[str, deque[Stream]] = {}
         self._tables: dict[str, Table] = {}
@@ -138,7 +135,6 @@ class Router:
                 normalize=config["normalize_datetimes"],
                 invalid_as_null=config["on_invalid_datetime"] == "null",
             ),
-            process=self._process,
             timestamps=self._timestamps,
             by_bookmark=self._bookmark_sequencer(stream, table),
         )

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
     from target_stitch_import.batches.body_formats import BodyFormat
     from target_stitch_import.delivery.pipeline import Pipeline
-    from target_stitch_import.patterns import PatternProcess
     from target_stitch_import.records.editor import EditOptions
-    from target_stitch_import.sequences.bookmarks import BookmarkSequencer
+    from target_stitch_import.sequences.sequencer import BookmarkSequencer
     from target_stitch_import.sequences.timestamps import TimestampReader
     from target_stitch_import.streams.table import Table
 
@@ -47,14 +46,13 @@ class StitchSink(Sink):
         judged: dict[str, Any],
         posted: Mapping[str, Any],
         edits: EditOptions,
-        process: PatternProcess,
         timestamps: TimestampReader,
         by_bookmark: BookmarkSequencer | None = None,
     ) -> None:
         """Load ``table`` with records of a draft 4 ``schema``, written in a ``body_format``.
 
         What of it is ``judged`` has to hold for them. They are edited to fit the ``posted`` schema,
-        as ``edits`` says. The ``process`` searches for slow patterns. ``by_bookmark`` gives them their sequences, where their times do not.
+        as ``edits`` says. ``by_bookmark`` gives them their sequences, where their times do not.
         """
         copied = {**schema, "properties": {**schema["properties"]}}
         super().__init__(target, stream_name, copied, key_properties)
@@ -67,7 +65,6 @@ class StitchSink(Sink):
         self._by_bookmark = by_bookmark
         self._posted = posted
         self._edits = edits
-        self._process = process
 
     @property
     def record_counter_metric(self) -> Counter:
@@ -85,7 +82,6 @@ class StitchSink(Sink):
             validate=self.validate_schema,
             posted=self._posted,
             options=self._edits,
-            process=self._process,
         )
 
     def get_validator(self) -> None:

@@ -341,13 +341,17 @@ def test_a_kill_at_any_instant_loses_nothing_that_a_state_covers(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "column", [{"pattern": "^(a+)+$"}, {"patternProperties": {"^(a+)+$": {"type": "null"}}}]
+    "column",
+    [
+        {"pattern": "^(?:(?:a|aa)+)+$"},
+        {"patternProperties": {"^(?:(?:a|aa)+)+$": {"type": "null"}}},
+    ],
 )
 def test_a_pattern_that_takes_years_loses_nothing(
     column: dict[str, object], service: Service, tmp_path: Path
 ) -> None:
     # given a record whose pattern takes years to be judged, behind one that is right
-    value = "a" * 60 + "!"
+    value = "a" * 100 + "!"
     bad = {"id": 2, "code": value if "pattern" in column else {value: 1}}
     lines = tap_output(
         schema(properties={"id": {"type": "integer"}, "code": column}),
@@ -365,8 +369,11 @@ def test_a_pattern_that_takes_years_loses_nothing(
 
 def test_a_signal_ends_a_run_whose_records_take_long(service: Service, tmp_path: Path) -> None:
     # given a thousand records that each take a second to be judged, and are set aside
-    slow = [record({"id": place, "code": "a" * 60 + f"!{place}"}) for place in range(2, 1_000)]
-    columns = {"id": {"type": "integer"}, "code": {"type": "string", "pattern": "^(a+)+!?$"}}
+    slow = [record({"id": place, "code": "a" * 100 + f"!{place}"}) for place in range(2, 1_000)]
+    columns = {
+        "id": {"type": "integer"},
+        "code": {"type": "string", "pattern": "^(?:(?:a|aa)+)+!?$"},
+    }
     settings: dict[str, Any] = {"on_invalid_record": "quarantine", "max_quarantined": 2_000}
     lines = tap_output(
         schema(properties=columns),

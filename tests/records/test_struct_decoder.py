@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from target_stitch_import.json_codec import decode_exactly, encode_exactly
 from target_stitch_import.records.exact_verdict import exact_verdict
-from target_stitch_import.records.struct_decoder import InDoubtError, key_decoder, record_decoder
+from target_stitch_import.records.struct_decoder import InDoubtError, record_decoder
 from tests.records.test_validator_soundness import NUMBERS, TEXTS, VALUES
 
 SIZES = st.integers(0, 3)
@@ -226,24 +226,3 @@ def test_properties_that_a_schema_does_not_name_are_passed_over_where_it_permits
 @pytest.mark.parametrize("part", [{}, {"type": "null"}, {"anyOf": [{"type": "integer"}]}], ids=str)
 def test_a_key_that_may_be_anything_is_left_to_others(part: dict[str, Any]) -> None:
     assert record_decoder({"properties": {"k": part}}, ["k"]) is None
-
-
-@pytest.mark.parametrize("value", ["1", "1.5", "true", '"x"', "[1]", "{}", f'"{"é" * 255}"'])
-def test_keys_alone_may_be_of_any_type(value: str) -> None:
-    decode = key_decoder(["k", "k 2"])
-    assert decode is not None
-    decode(f'{{"x": [1, {{}}], "k": {value}, "k 2": 1}}'.encode())
-
-
-@pytest.mark.parametrize(
-    "text", ["{}", '{"k":1}', '{"k":null,"k 2":1}', f'{{"k":1,"k 2":"{"é" * 256}"}}', "[]", "1"]
-)
-def test_keys_alone_have_to_be_there(text: str) -> None:
-    decode = key_decoder(["k", "k 2"])
-    assert decode is not None
-    with pytest.raises(msgspec.ValidationError):
-        decode(text.encode())
-
-
-def test_a_key_with_a_name_that_no_type_can_have_is_left_to_others() -> None:
-    assert key_decoder(['a"b']) is None

@@ -16,7 +16,7 @@ from referencing import Registry
 
 from target_stitch_import.emulator.rules.formats import FORMATS
 from target_stitch_import.emulator.storage import exact_json
-from target_stitch_import.patterns import PatternProcess, pattern_keywords
+from target_stitch_import.patterns import PATTERN_KEYWORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -90,28 +90,27 @@ def _check_one_of(
 
 
 _extend: Final = cast("Callable[..., type[Validator]]", jsonschema.validators.extend)
-_TYPES: Final = Draft4Validator.TYPE_CHECKER.redefine_many(
-    {"integer": _is_integer, "number": _is_number}
-)
-
-
-def exact_validator(schema: Mapping[str, Any], process: PatternProcess) -> Validator:
-    """Return the validator of a schema; it never fetches a ``$ref``.
-
-    The ``process`` searches for patterns that may take long.
-    """
-    keywords = {
+_ExactDraft4: Final = _extend(
+    Draft4Validator,
+    validators={
         "format": _check_format,
         "multipleOf": _check_multiple,
         "oneOf": _check_one_of,
-        **pattern_keywords(process),
+        **PATTERN_KEYWORDS,
         "required": _check_required,
-    }
-    extended = _extend(Draft4Validator, validators=keywords, type_checker=_TYPES)
-    return extended(schema, registry=Registry())
+    },
+    type_checker=Draft4Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_integer, "number": _is_number}
+    ),
+)
 
 
-def meta_validator(process: PatternProcess) -> Validator:
+def exact_validator(schema: Mapping[str, Any]) -> Validator:
+    """Return the validator of a schema; it never fetches a ``$ref``."""
+    return _ExactDraft4(schema, registry=Registry())
+
+
+def meta_validator() -> Validator:
     """Return the validator of schemas themselves.
 
     A reference must be a string, and an ``id`` or ``$schema`` may be any.
@@ -119,4 +118,4 @@ def meta_validator(process: PatternProcess) -> Validator:
     meta = Draft4Validator.META_SCHEMA
     text = {"type": "string"}
     properties = {**meta["properties"], "$ref": text, "id": text, "$schema": text}
-    return exact_validator({**meta, "properties": properties}, process)
+    return exact_validator({**meta, "properties": properties})

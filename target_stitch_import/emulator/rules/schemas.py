@@ -7,11 +7,11 @@ is checked again by ``exact_validator``, whose verdict and message count.
 from __future__ import annotations
 
 import dataclasses
-import re
 import threading
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import jsonschema_rs
+import regex
 from jsonschema.exceptions import UnknownType
 from referencing.exceptions import Unresolvable
 
@@ -21,7 +21,7 @@ from target_stitch_import.emulator.rules.formats import FORMATS
 from target_stitch_import.emulator.rules.responses import RefusedError
 from target_stitch_import.emulator.rules.violations import describe_record, describe_schema
 from target_stitch_import.emulator.storage import columns
-from target_stitch_import.patterns import PatternProcess, PatternTooSlowError
+from target_stitch_import.patterns import PatternTooSlowError
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -64,8 +64,8 @@ class Schema:
         except Unresolvable as unresolvable:
             reason = f"unresolvable reference: [{unresolvable.ref}]"
             raise RefusedError(responses.invalid_schema(reason)) from None
-        except re.error as broken:
-            reason = f"invalid pattern: [{broken.pattern!s}]"
+        except regex.error as broken:
+            reason = f"invalid pattern: [{broken}]"
             raise RefusedError(responses.invalid_schema(reason)) from None
         except _INVALID_REFERENCE:
             # A reference may lead to a place that the meta-schema does not check.
@@ -81,7 +81,6 @@ class SchemaCache:
         self._size = size
         self._lock = threading.Lock()
         self._compiled: dict[str, Schema] = {}
-        self._process = PatternProcess()
 
     def compile(self, schema: dict[str, Any]) -> Schema:
         """Return ``schema`` compiled.
@@ -93,7 +92,7 @@ class SchemaCache:
         with self._lock:
             compiled = self._compiled.pop(text, None)
         if compiled is None:
-            compiled = compile_schema(schema, self._process)
+            compiled = compile_schema(schema)
         if len(text) <= _MAX_CACHED_CHARS:
             with self._lock:
                 self._compiled[text] = compiled
@@ -102,20 +101,20 @@ class SchemaCache:
         return compiled
 
 
-def compile_schema(schema: dict[str, Any], process: PatternProcess) -> Schema:
-    """Return ``schema`` compiled, without a cache; ``process`` searches for slow patterns.
+def compile_schema(schema: dict[str, Any]) -> Schema:
+    """Return ``schema`` compiled, without a cache.
 
     Raises:
         RefusedError: it is not a draft 4 schema.
     """
-    for error in meta_validator(process).iter_errors(schema):
+    for error in meta_validator().iter_errors(schema):
         raise RefusedError(responses.invalid_schema(describe_schema(error)))
     return Schema(
         column_types={
             name: columns.declared_type(each) for name, each in schema["properties"].items()
         },
         fast=_fast_validator(schema),
-        exact=exact_validator(schema, process),
+        exact=exact_validator(schema),
     )
 
 
