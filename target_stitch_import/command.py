@@ -101,6 +101,9 @@ class CommandTarget(Target, abc.ABC):
             if self.preview is not None:
                 from target_stitch_import.preview.text import print_preview  # noqa: PLC0415 - slow to import
 
+                for name, counts in self.metrics.streams.items():
+                    if counts.unchanged:
+                        self.preview.note_unchanged(name, counts.unchanged)
                 print_preview(self.preview, as_json=as_json)
             for line in dry_run.summary():
                 self.logger.info("%s", line)
@@ -114,6 +117,18 @@ class CommandTarget(Target, abc.ABC):
         connect = partial(create_client, self.config, agent=f"{self.name}/{self.plugin_version}")
         checks = access_check.check_access(self.config, connect)
         return access_check.print_checks(checks, sys.stdout, as_json=as_json)
+
+    def forget(self, table: str) -> None:
+        """Empty the file of ``skip_unchanged``, or what it has of one table, if one is named.
+
+        Raises:
+            UnchangedFileError: The file can't be used, or has no such table.
+        """
+        from target_stitch_import.unchanged.store import forget  # noqa: PLC0415 - rarely used
+
+        if (path := self.config.get("skip_unchanged")) is None:
+            raise click.UsageError("--forget needs the setting skip_unchanged.")
+        self.logger.info("%s", forget(path, table or None))
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
@@ -196,7 +211,7 @@ class CommandTarget(Target, abc.ABC):
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
-        """Return the SDK's command with ``--test``, ``--dry-run``, ``--output`` and ``--strict``."""
+        """Return the SDK's command with the flags of this target."""
         # From the environment, so that it also holds while the settings are read.
         log_format.set_up(os.environ.get("TARGET_STITCH_IMPORT_LOG_FORMAT"))
         command = super().get_singer_command()
@@ -227,6 +242,14 @@ class CommandTarget(Target, abc.ABC):
                 is_flag=True,
                 help="With --dry-run: exit with 1 if the destination would reject something.",
             ),
+            click.Option(
+                ["--forget"],
+                is_flag=False,
+                flag_value="",
+                metavar="[TABLE]",
+                help="Empty the file of skip_unchanged, or what it has of one table, and exit; its rows are "
+                "sent again. For a table that was truncated or reset in the warehouse.",
+            ),
         ]
         return command
 
@@ -237,6 +260,7 @@ class CommandTarget(Target, abc.ABC):
         test: bool = False,
         dry_run: bool = False,
         output: str | None = None,
+        forget: str | None = None,
         strict: bool = False,
         about: bool = False,
         about_format: str | None = None,
@@ -254,10 +278,7 @@ class CommandTarget(Target, abc.ABC):
         if (test or dry_run) and not as_json and about_format is not None:
             flag = "--test" if test else "--dry-run"
             raise click.UsageError(f"{flag} prints text or json, not {about_format}.")
-        if test and dry_run:
-            raise click.UsageError("--test and --dry-run can't be used together.")
-        if (output is not None or strict) and not dry_run:
-            raise click.UsageError(f"{'--strict' if strict else '--output'} needs --dry-run.")
+        _check_flags(test=test, dry_run=dry_run, output=output, forget=forget, strict=strict)
         values: Any = config.config if config else {}
         log_format.set_up(values.get("log_format"))
         cls.print_version(print_fn=lambda text: cls.logger.info("%s", text))
@@ -272,7 +293,9 @@ class CommandTarget(Target, abc.ABC):
             metrics = target.metrics
             if test:
                 sys.exit(0 if target.test(as_json=as_json) else 1)
-            if target.dry_run is None:
+            if forget is not None:
+                target.forget(forget)
+            elif target.dry_run is None:
                 target.load(file_input)
             else:
                 target.load_dry_run(
@@ -291,6 +314,15 @@ class CommandTarget(Target, abc.ABC):
             cls.logger.critical("%s", reason, extra=_describe_failure(error, reason, metrics))
             cls.logger.debug("Where it happened:", exc_info=True)
             sys.exit(getattr(error, "exit_code", 1))
+
+
+def _check_flags(
+    *, test: bool, dry_run: bool, output: str | None, forget: str | None, strict: bool
+) -> None:
+    if test + dry_run + (forget is not None) > 1:
+        raise click.UsageError("--test, --dry-run and --forget can't be used together.")
+    if (output is not None or strict) and not dry_run:
+        raise click.UsageError(f"{'--strict' if strict else '--output'} needs --dry-run.")
 
 
 def _describe_failure(error: Exception, reason: str, metrics: Metrics) -> dict[str, Any]:

@@ -10,6 +10,7 @@
     │       └── MissingKeyError
     ├── QuarantineError          check the quarantine file, or why so many records go there
     │   └── SetAsideError        all is done, but some records are in the quarantine
+    ├── UnchangedFileError       check the file of skip_unchanged
     └── DeliveryError            check the service, or the access to it
         ├── TransientError       a retry may help; ends the run when the retries are used up
         ├── AccessError          check the token, the region, the client ID or the integration
@@ -90,6 +91,10 @@ class SetAsideError(QuarantineError):
     """All is delivered but the records in the quarantine, and ``fail_on_quarantine`` is set."""
 
     exit_code = 3
+
+
+class UnchangedFileError(TargetStitchImportError):
+    """The file of ``skip_unchanged`` can't be used."""
 
 
 class DeliveryError(TargetStitchImportError):

@@ -36,6 +36,8 @@ _LONE_SURROGATES: Final = re.compile(
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+encode_sorted = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
+"""Encodes exactly decoded JSON with sorted keys: the same data always has the same text."""
 
 
 def _read_int(digits: str) -> int:

@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from target_stitch_import.batches.body_formats import BATCH_TAIL
 from target_stitch_import.singer.positions import described
@@ -32,11 +32,24 @@ class PreparedBlock:
     positions: Sequence[int]
     originals: Originals = field(default_factory=dict)
     """By position, what the tap wrote, where a record differs from that."""
+    entries: Sequence[Any] = ()
+    """For each, what is remembered of its row; empty if nothing is."""
 
     def __getitem__(self, part: slice) -> PreparedBlock:
         """Return some of the records."""
         rows = (self.records[part], self.sequences[part], self.times[part], self.positions[part])
-        return PreparedBlock(self.version, *rows, self.originals)
+        return PreparedBlock(self.version, *rows, self.originals, self.entries[part])
+
+    def only(self, places: Sequence[int]) -> PreparedBlock:
+        """Return the records at some places."""
+        return PreparedBlock(
+            self.version,
+            [self.records[place] for place in places],
+            [self.sequences[place] for place in places],
+            [self.times[place] for place in places],
+            [self.positions[place] for place in places],
+            self.originals,
+        )
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,8 @@ class Batch:
     schemas: Mapping[str, SchemaMessage] = field(default_factory=dict)  # by table
     contents: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By table, its records in the body, and their bytes: all bytes, unless tables share it."""
+    entries: Sequence[Any] = ()
+    """As in ``PreparedBlock``; a part of a batch has all of them."""
 
     @property
     def rows(self) -> int:
@@ -83,6 +98,7 @@ class OpenBatch:
         self.size = len(head)  # bytes in the body so far
         self.positions = array("Q")
         self._originals: Originals = {}
+        self._entries: list[Any] = []
         self._schemas: dict[str, SchemaMessage] = {}
         self._counts: dict[str, tuple[int, int]] = {}
 
@@ -112,6 +128,7 @@ class OpenBatch:
         if block.originals:
             changed = block.originals.keys() & set(block.positions)
             self._originals.update({at: block.originals[at] for at in changed})
+        self._entries += block.entries
         return count
 
     def add_activation(self, sequence: int, position: int, schema: SchemaMessage) -> bool:
@@ -131,7 +148,15 @@ class OpenBatch:
             contents = {table: (records, len(body)) for table, (records, _) in contents.items()}
         name = ", ".join(self._schemas)
         return Batch(
-            number, name, generation, body, self.positions, self._originals, self._schemas, contents
+            number,
+            name,
+            generation,
+            body,
+            self.positions,
+            self._originals,
+            self._schemas,
+            contents,
+            self._entries,
         )
 
     def _how_many_fit(self, block: PreparedBlock, body_format: BodyFormat) -> int:

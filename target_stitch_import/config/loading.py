@@ -146,6 +146,11 @@ def _find_errors(config: dict[str, Any], logger: logging.Logger) -> list[str]:
     if isinstance(url := config.get("api_url"), str) and (reason := find_url_error(url)):
         errors.append(f"api_url: {reason}")
     errors += _find_push_errors(config, logger)
+    by_key = config.get("sequence_source") == "replication_key"
+    if config.get("detect_deletes") and (by_key or "skip_unchanged" not in config):
+        errors.append(
+            "detect_deletes: needs skip_unchanged, and a sequence_source other than 'replication_key'"
+        )
     if config.get("on_invalid_record") == "quarantine":
         if "quarantine_path" not in config:
             errors.append("quarantine_path: must be set with on_invalid_record 'quarantine'")

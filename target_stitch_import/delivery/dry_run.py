@@ -95,13 +95,16 @@ class DryRun:
     def summary(self) -> list[str]:
         """Return lines for people: for each table its bodies and what would be refused, and the sum."""
         lines = []
-        posted = {name: each for name, each in self.metrics.streams.items() if each.requests}
+        streams = self.metrics.streams.items()
+        posted = {name: each for name, each in streams if each.requests or each.unchanged}
         for name in dict.fromkeys([*posted, *self._refused]):
             counts = posted.get(name, StreamCounts())
             lines.append(
                 f"{name}: {counted(counts.records, 'record')}, {counted(counts.size, 'byte')}, "
                 f"{counted(counts.requests, 'request')}"
             )
+            if counts.unchanged:
+                lines[-1] += f"; {counts.unchanged:,} unchanged"
             if refused := self._refused[name]:
                 records = counted(refused, "record")
                 first = self._first_refused[name]

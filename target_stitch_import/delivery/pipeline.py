@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from target_stitch_import.delivery.retry import Retry, Startup
     from target_stitch_import.preview.tables import Preview
     from target_stitch_import.reporting.metrics import Metrics
+    from target_stitch_import.unchanged.rows import UnchangedRows
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 
@@ -70,15 +71,17 @@ class Pipeline:
         startup: Startup,
         metrics: Metrics,
         preview: Preview | None = None,
+        unchanged: UnchangedRows | None = None,
     ) -> None:
         """Post over the clients that ``connect`` returns; write STATEs with ``write_state``.
 
         Bodies have at most ``max_rows`` messages and stay below ``max_bytes`` bytes. An open batch is
         sealed after ``max_age`` seconds. The other arguments are those of ``DeliveryOptions`` and
-        ``DeliveryScheduler``.
+        ``DeliveryScheduler``. ``unchanged`` remembers rows.
         """
         self.metrics = metrics
         self.preview = preview
+        self.unchanged = unchanged
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)
         self._workers = WorkerPool(connect)
@@ -89,6 +92,7 @@ class Pipeline:
             parallel=parallel,
             check_status=check_status,
             startup=startup,
+            before_post=unchanged.before_post if unchanged else lambda _: None,
         )
         self.builder = BatchBuilder(
             self.delivery.submit, self.checkpoint.open_batch, limit, max_rows, max_age
@@ -166,6 +170,8 @@ class Pipeline:
         os._exit(128 + signum)
 
     def _handle_acknowledged(self, number: int) -> None:
+        if self.unchanged is not None:
+            self.unchanged.acknowledge(number)
         self.checkpoint.acknowledge(number)
         self.checkpoint.release()
 

@@ -43,15 +43,18 @@ class DeliveryScheduler:
         parallel: int,
         check_status: bool,
         startup: Startup,
+        before_post: Callable[[Batch], None],
     ) -> None:
         """Call ``on_acknowledged`` with the number of each batch that is acknowledged.
 
-        With ``check_status``, nothing is posted before the service was asked if it is up. The
-        delivery fails once the budget of ``startup`` is spent.
+        ``before_post`` is called with a batch before each post, and may raise. With ``check_status``,
+        nothing is posted before the service was asked if it is up. The delivery fails once the budget
+        of ``startup`` is spent.
         """
         self._workers = workers
         self._on_acknowledged = on_acknowledged
         self._options = options
+        self._before_post = before_post
         self._parallel = parallel
         self._status = options.create_retry() if check_status else None
         self._tasks: dict[int, DeliveryTask] = {}
@@ -184,6 +187,8 @@ class DeliveryScheduler:
         """Return True if a batch has something left to post."""
         try:
             task.prepare()
+            if not task.is_delivered:
+                self._before_post(task.batch)
         except Exception as failure:
             raise self._fail(failure, task) from failure
         if task.is_delivered:

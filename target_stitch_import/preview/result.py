@@ -29,12 +29,14 @@ def is_rejected(preview: Preview) -> bool:
 def _table(destination: Destination, stream: str, table: Table) -> dict[str, Any]:
     columns = _columns(destination, table.top)
     rejected = table.rejected or _too_many(destination, columns)
-    own = [] if table.keys else [_own(destination, None, names.PRIMARY_KEY, "string")]
+    has_keys = table.keys or table.unchanged_rows
+    own = [] if has_keys else [_own(destination, None, names.PRIMARY_KEY, "string")]
     return {
         "stream": stream,
         "name": table.top.name,
         "rows": table.top.rows,
         "billed_rows": table.top.rows + table.sub_rows,
+        "unchanged_rows": table.unchanged_rows,
         "columns": own + columns,
         "subtables": [_subtable(destination, table, each) for each in table.subtables.values()],
         "rejected": rejected or table.stopped or table.too_large,

@@ -118,6 +118,8 @@ class Table:
     """Why no more of it is loaded."""
     too_large: str | None = None
     """Why records are rejected that are too large."""
+    unchanged_rows: int = 0
+    """Records that are not sent, as Stitch has their rows."""
 
     @property
     def sub_rows(self) -> int:
@@ -172,6 +174,11 @@ class Preview:
                 table.rejected_rows += is_rejected
             sub_rows[batch["table_name"]] += table.sub_rows - before
         return sub_rows
+
+    def note_unchanged(self, stream: str, rows: int) -> None:
+        """Note how many records of a stream are not sent; it may have no others."""
+        table = self.tables.get(stream) or self._table(stream, [])
+        table.unchanged_rows = rows
 
     def _table(self, stream: str, keys: Sequence[str]) -> Table:
         destination = self.destination

@@ -35,7 +35,8 @@ def print_preview(preview: Preview, *, as_json: bool) -> None:
     for table in result["tables"]:
         keys = preview.tables[table["stream"]].keys
         rows, billed = counted(table["rows"], "row"), counted(table["billed_rows"], "billable row")
-        _print_rows(console, table, f"{rows}, {billed}", keys)
+        unchanged = f", {table['unchanged_rows']:,} unchanged" if table["unchanged_rows"] else ""
+        _print_rows(console, table, f"{rows}, {billed}{unchanged}", keys)
         if table["rejected_rows"]:
             text = f"  {counted(table['rejected_rows'], 'row')} rejected"
             reason = f": {table['rejected']}" if table["rejected"] else ""

@@ -36,6 +36,8 @@ class StreamCounts:
     """Posts, among these, of a body that was posted before."""
     quarantined: int = 0
     """Records that were set aside, by this target or after the service's refusal."""
+    unchanged: int = 0
+    """Records that were not sent, as Stitch has their rows."""
     normalized: Counter[str] = field(default_factory=Counter)
     """Date-times that are not sent in the form that the tap wrote: by column; of a run, by stream."""
     sub_rows: int = 0
@@ -63,6 +65,7 @@ class StreamCounts:
             "requests": self.requests,
             "retries": self.retries,
             "quarantined": self.quarantined,
+            "unchanged": self.unchanged,
             "normalized": self.normalized.total(),
             "billed_rows": self.billed_rows,
             "sub_rows": self.sub_rows,
@@ -78,6 +81,7 @@ class StreamCounts:
             self.requests + other.requests,
             self.retries + other.retries,
             self.quarantined + other.quarantined,
+            self.unchanged + other.unchanged,
             self.normalized + other.normalized,
             self.sub_rows + other.sub_rows,
             min(began, default=None),
@@ -145,6 +149,11 @@ class Metrics:
         """Count a record that was set aside in the quarantine."""
         self._counts(stream).quarantined += 1
         self.total.quarantined += 1
+
+    def add_unchanged(self, stream: str, records: int) -> None:
+        """Count records that are not sent, as their rows have not changed."""
+        self._counts(stream).unchanged += records
+        self.total.unchanged += records
 
     def add_normalized(self, stream: str, columns: Mapping[str, int]) -> None:
         """Count date-times of some columns that are not sent in the form that the tap wrote."""

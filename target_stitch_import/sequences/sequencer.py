@@ -68,6 +68,11 @@ class Sequencer:
         """Return a sequence for an activation, greater than any so far; it raises no record's."""
         return min(max(self._last + 1, time.time_ns()), MAX_SEQUENCE)
 
+    def next_delete(self, load: int) -> int:
+        """Return a sequence for deletes right above all so far, and above ``load``; later ones are greater."""
+        self._last = min(max(self._last, load) + 1, MAX_SEQUENCE)
+        return self._last
+
 
 class BookmarkSequencer:
     """Assigns sequences from a bookmark property, for ``sequence_source: replication_key``.

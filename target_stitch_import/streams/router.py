@@ -65,6 +65,8 @@ class Router:
             recent.append(stream)
         for route in stream.routes:
             table_name = route.sink.stream_name
+            if route.sink.rows is not None:
+                route.sink.rows.claim(message.stream, table_name)
             before = self._sinks.get(table_name)
             if before is not route.sink:
                 if isinstance(before, StitchSink):
@@ -120,6 +122,8 @@ class Router:
         table.describe(self._target.logger, keys, column_types(posted))
         if self._pipeline.preview is not None:
             self._pipeline.preview.declare(name, keys, posted)
+        unchanged = self._pipeline.unchanged
+        declared = unchanged.declared_schema(posted, keys) if unchanged else posted
         return StitchSink(
             self._target,
             name,
@@ -128,7 +132,7 @@ class Router:
             bookmark_properties=bookmarks,
             table=table,
             pipeline=self._pipeline,
-            body_format=body_format(config, name, posted, keys, bookmarks),
+            body_format=body_format(config, name, declared, keys, bookmarks),
             judged=judged,
             posted=posted,
             edits=EditOptions(

@@ -188,6 +188,7 @@ class DeliveryRun:
             parallel=parallel,
             check_status=check_status,
             startup=startup or Startup(math.inf, "the service"),
+            before_post=lambda _: None,
         )
 
     def deliver(self, *batches: Batch) -> None:
