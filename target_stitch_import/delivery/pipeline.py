@@ -80,6 +80,7 @@ class Pipeline:
         ``DeliveryScheduler``. ``unchanged`` remembers rows.
         """
         self.metrics = metrics
+        self.preview = preview
         self.unchanged = unchanged
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)

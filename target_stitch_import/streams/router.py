@@ -120,6 +120,8 @@ class Router:
             posted, judged = without_checks(posted, keys), without_checks(judged, keys)
         table = self._table(name)
         table.describe(self._target.logger, keys, column_types(posted))
+        if self._pipeline.preview is not None:
+            self._pipeline.preview.declare(name, keys, posted)
         unchanged = self._pipeline.unchanged
         declared = unchanged.declared_schema(posted, keys) if unchanged else posted
         return StitchSink(
