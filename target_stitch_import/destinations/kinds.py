@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
-from target_stitch_import.destinations.facts import to_decimal, to_number, to_seconds
+from target_stitch_import.destinations.facts import (
+    ColumnType,
+    Destination,
+    to_decimal,
+    to_number,
+    to_seconds,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from typing import Literal, TypeAlias
-
-    from target_stitch_import.destinations.facts import ColumnType, Destination
-
-    QuickCheck: TypeAlias = Literal[True] | Callable[[Any], Any]
+QuickCheck: TypeAlias = Literal[True] | Callable[[Any], Any]
+"""True for all values, or a function that returns what is true for those that it means."""
 
 
 class Instant(str):

@@ -9,7 +9,8 @@ from target_stitch_import.preview.tables import leaves
 
 if TYPE_CHECKING:
     from target_stitch_import.destinations.facts import Destination
-    from target_stitch_import.preview.tables import Path, Preview, Rows, Table
+    from target_stitch_import.preview.reader import Preview
+    from target_stitch_import.preview.tables import Path, Rows, Table
 
 
 def to_json(preview: Preview) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from target_stitch_import.delivery.dry_run import DryRun
 from target_stitch_import.destinations.facts import DESTINATIONS
 from target_stitch_import.destinations.names import ONLY_NULL
 from target_stitch_import.emulator import list_tables, read_table, running_emulator
+from target_stitch_import.preview.reader import Preview
 from target_stitch_import.preview.result import to_json
-from target_stitch_import.preview.tables import Preview
 from target_stitch_import.target import TargetStitchImport
 from tests.support.destinations import destination_types
 from tests.support.messages import record, schema, tap_output
