@@ -24,7 +24,7 @@ from target_stitch_import.delivery.pipeline import Terminated
 from target_stitch_import.destinations.facts import ANY, DESTINATIONS
 from target_stitch_import.factory import create_client
 from target_stitch_import.preview import result
-from target_stitch_import.preview.tables import Preview
+from target_stitch_import.preview.reader import Preview
 from target_stitch_import.reporting import log_format
 from target_stitch_import.reporting.metrics import Metrics
 
@@ -108,6 +108,9 @@ class CommandTarget(Target, abc.ABC):
             if self.preview is not None:
                 from target_stitch_import.preview.text import print_preview  # noqa: PLC0415 - slow to import
 
+                for name, counts in self.metrics.streams.items():
+                    if counts.unchanged:
+                        self.preview.note_unchanged(name, counts.unchanged)
                 print_preview(self.preview, as_json=as_json)
             for line in dry_run.summary():
                 self.logger.info("%s", line)
@@ -121,6 +124,18 @@ class CommandTarget(Target, abc.ABC):
         connect = partial(create_client, self.config, agent=f"{self.name}/{self.plugin_version}")
         checks = access_check.check_access(self.config, connect)
         return access_check.print_checks(checks, sys.stdout, as_json=as_json)
+
+    def forget(self, table: str) -> None:
+        """Empty the file of ``skip_unchanged``, or what it has of one table, if one is named.
+
+        Raises:
+            UnchangedFileError: The file can't be used, or has no such table.
+        """
+        from target_stitch_import.unchanged.store import forget  # noqa: PLC0415 - rarely used
+
+        if (path := self.config.get("skip_unchanged")) is None:
+            raise click.UsageError("--forget needs the setting skip_unchanged.")
+        self.logger.info("%s", forget(path, table or None))
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
@@ -195,7 +210,7 @@ class CommandTarget(Target, abc.ABC):
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
-        """Return the SDK's command with ``--test``, ``--dry-run``, ``--output`` and ``--strict``."""
+        """Return the SDK's command with the flags of this target."""
         command = super().get_singer_command()
         command.help = console.HELP
         for param in command.params:
@@ -205,6 +220,13 @@ class CommandTarget(Target, abc.ABC):
             command.params.append(click.Option([flag], is_flag=True, help=text))
         text = "With --dry-run: write the request bodies to FILE, one on each line."
         command.params.append(click.Option(["--output"], metavar="FILE", help=text))
+        text = (
+            "Empty the file of skip_unchanged, or what it has of one table, and exit; its rows are "
+            "sent again. For a table that was truncated or reset in the warehouse."
+        )
+        command.params.append(
+            click.Option(["--forget"], is_flag=False, flag_value="", metavar="[TABLE]", help=text)
+        )
         return command
 
     @classmethod
@@ -214,6 +236,7 @@ class CommandTarget(Target, abc.ABC):
         test: bool = False,
         dry_run: bool = False,
         output: str | None = None,
+        forget: str | None = None,
         strict: bool = False,
         about: bool = False,
         about_format: str | None = None,
@@ -229,10 +252,7 @@ class CommandTarget(Target, abc.ABC):
         if (test or dry_run) and not as_json and about_format is not None:
             flag = "--test" if test else "--dry-run"
             raise click.UsageError(f"{flag} prints text or json, not {about_format}.")
-        if test and dry_run:
-            raise click.UsageError("--test and --dry-run can't be used together.")
-        if (output is not None or strict) and not dry_run:
-            raise click.UsageError(f"{'--strict' if strict else '--output'} needs --dry-run.")
+        _check_flags(test=test, dry_run=dry_run, output=output, forget=forget, strict=strict)
         cls.print_version(print_fn=lambda text: cls.logger.info("%s", text))
         metrics = Metrics()
         try:
@@ -244,7 +264,9 @@ class CommandTarget(Target, abc.ABC):
             metrics = target.metrics
             if test:
                 sys.exit(0 if target.test(as_json=as_json) else 1)
-            if target.dry_run is None:
+            if forget is not None:
+                target.forget(forget)
+            elif target.dry_run is None:
                 target.load(file_input)
             else:
                 target.load_dry_run(
@@ -252,6 +274,15 @@ class CommandTarget(Target, abc.ABC):
                 )
         except Exception as error:  # noqa: BLE001 - each is logged
             sys.exit(_log_failure(cls.logger, error, metrics))
+
+
+def _check_flags(
+    *, test: bool, dry_run: bool, output: str | None, forget: str | None, strict: bool
+) -> None:
+    if test + dry_run + (forget is not None) > 1:
+        raise click.UsageError("--test, --dry-run and --forget can't be used together.")
+    if (output is not None or strict) and not dry_run:
+        raise click.UsageError(f"{'--strict' if strict else '--output'} needs --dry-run.")
 
 
 def _log_failure(logger: logging.Logger, error: Exception, metrics: Metrics) -> int:

@@ -72,6 +72,10 @@ class SetAsideError(QuarantineError):
     exit_code = 3
 
 
+class UnchangedFileError(TargetStitchImportError):
+    """The file of ``skip_unchanged`` can't be used."""
+
+
 class DeliveryError(TargetStitchImportError):
     """A request failed.
 

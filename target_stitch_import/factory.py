@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from hashlib import sha256
 from typing import IO, TYPE_CHECKING, Any
 
 from target_stitch_import.api.client import BATCH, PUSH, PUSH_TRANSIT, ImportClient
@@ -10,8 +11,8 @@ from target_stitch_import.config.urls import base_url
 from target_stitch_import.delivery.pipeline import Pipeline
 from target_stitch_import.delivery.quarantine import Quarantine
 from target_stitch_import.delivery.refusals import Refusals
-from target_stitch_import.delivery.retry import Retry, RetryLog
-from target_stitch_import.delivery.startup import Startup
+from target_stitch_import.delivery.retry import Retry, RetryLog, Startup
+from target_stitch_import.json_codec import encode_sorted
 from target_stitch_import.records.validator import find_invalid
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from target_stitch_import.batches.batch import Batch
     from target_stitch_import.delivery.dry_run import DryRun
     from target_stitch_import.delivery.workers import Client
-    from target_stitch_import.preview.tables import Preview
+    from target_stitch_import.preview.reader import Preview
     from target_stitch_import.reporting.metrics import Metrics
+    from target_stitch_import.unchanged.rows import UnchangedRows
 
 
 def create_client(config: Mapping[str, Any], url: str, *, agent: str) -> ImportClient:
@@ -35,18 +37,19 @@ def create_client(config: Mapping[str, Any], url: str, *, agent: str) -> ImportC
 def create_pipeline(
     config: Mapping[str, Any],
     write_state: Callable[[bytes], None],
-    set_aside: Callable[[Batch, int, str, int | None], None],
+    set_aside: Callable[[Batch, str, int | None], None],
     *,
     agent: str,
     metrics: Metrics,
     dry_run: DryRun | None = None,
     preview: Preview | None = None,
+    unchanged: UnchangedRows | None = None,
 ) -> Pipeline:
     """Return a pipeline to the service, or to ``dry_run`` if one is given.
 
-    ``write_state`` gets the bytes of each STATE that may be written. ``set_aside`` gets a batch,
-    the index of a record in it that the service has refused, the reason and the HTTP status; it puts
-    the record into the quarantine, or raises. ``agent`` is the user agent, ``metrics`` counts. ``preview`` reads
+    ``write_state`` gets the bytes of each STATE that may be written. ``set_aside`` gets a batch of
+    a record alone that is refused, the reason and, if the service has refused it, the HTTP status; it
+    puts the record into the quarantine, or raises. ``agent`` is the user agent, ``metrics`` counts. ``preview`` reads
     what is acknowledged.
     """
     # A request is given up after five timeouts, even if bytes of an answer still arrive.
@@ -67,7 +70,29 @@ def create_pipeline(
         startup=Startup(float(config["startup_timeout_seconds"]), base_url(config)),
         metrics=metrics,
         preview=preview,
+        unchanged=unchanged,
     )
+
+
+def create_unchanged(config: Mapping[str, Any], *, dry_run: bool) -> UnchangedRows | None:
+    """Return what is remembered of rows; None if that is not asked for. A dry run changes no file.
+
+    Raises:
+        UnchangedFileError: The file can't be used.
+    """
+    path = config.get("skip_unchanged")
+    if path is None or config["load_method"] == "append-only":
+        return None
+    from target_stitch_import.unchanged.rows import UnchangedRows  # noqa: PLC0415 - when it is used
+    from target_stitch_import.unchanged.store import RowStore  # noqa: PLC0415
+
+    maps = {name: config.get(name) for name in ("stream_maps", "stream_map_config")}
+    made_for = {
+        "API address": base_url(config),
+        "endpoint": config["endpoint"],
+        "set of stream maps": sha256(encode_sorted(maps)).hexdigest(),
+    }
+    return UnchangedRows(RowStore(path, made_for, changes=not dry_run), config)
 
 
 def create_quarantine(config: Mapping[str, Any], source: IO[Any]) -> Quarantine | None:

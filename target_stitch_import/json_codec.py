@@ -36,6 +36,8 @@ _LONE_SURROGATES: Final = re.compile(
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+encode_sorted = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
+"""Encodes exactly decoded JSON with sorted keys: the same data always has the same text."""
 
 
 def _read_int(digits: str) -> int:
@@ -51,9 +53,8 @@ def _refuse_constant(name: str) -> None:
 def decode_exactly(text: bytes) -> Any:
     """Decode JSON with every number exact: ``int``, or ``Decimal`` where the text has a fraction.
 
-    Raises:
-        ValueError: The text is not JSON, is nested too deeply, or has an integer of more than 4,300
-            digits or an exponent that is too large for a ``Decimal``.
+    Raise ``ValueError`` if it is not JSON, is nested too deeply, or has an integer of more than 4,300
+    digits or an exponent that is too large for a ``Decimal``.
     """
     try:
         return _decode(text)
@@ -72,8 +73,7 @@ def decode_exactly(text: bytes) -> Any:
 def encode_exactly(value: Any) -> bytes:
     """Encode to JSON with all digits of every ``int`` and ``Decimal``; NaN and infinity become null.
 
-    Raises:
-        ValueError: A string has a lone surrogate.
+    Raise ``ValueError`` for a string with a lone surrogate.
     """
     text = _encode(value)
     # A single byte is found a dozen times as fast as a word, and by ``find`` twice as fast as by ``in``.
@@ -88,11 +88,7 @@ def json_type(value: Any) -> str:
 
 
 def json_excerpt(value: Any) -> str:
-    """Return a value as JSON for a message, cut after 300 characters.
-
-    Raises:
-        ValueError: As ``encode_exactly`` does.
-    """
+    """Return a value as JSON for a message, cut after 300 characters."""
     text = encode_exactly(value).decode()
     return text if len(text) <= _MAX_EXCERPT else f"{text[:_MAX_EXCERPT]}..."
 

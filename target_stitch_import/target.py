@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import ExitStack
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from target_stitch_import.errors import (
     SetAsideError,
     TargetStitchImportError,
 )
-from target_stitch_import.factory import create_pipeline, create_quarantine
+from target_stitch_import.factory import create_pipeline, create_quarantine, create_unchanged
 from target_stitch_import.reporting.reporter import Reporter
 from target_stitch_import.singer.positions import line_number
 from target_stitch_import.singer.reader import MessageReader
@@ -66,6 +67,7 @@ class TargetStitchImport(CommandTarget):
             metrics=self.metrics,
             dry_run=self.dry_run,
             preview=self.preview,
+            unchanged=create_unchanged(self.config, dry_run=self.dry_run is not None),
         )
         self.message_reader.wait = pipeline.wait
         return pipeline
@@ -78,7 +80,7 @@ class TargetStitchImport(CommandTarget):
     def _run_loader(self) -> RunLoader:
         return RunLoader(
             self._router,
-            self._pipeline.checkpoint.remember,
+            self._remember_state,
             self._refuse,
             keep_originals=self._quarantine is not None,
         )
@@ -134,9 +136,10 @@ class TargetStitchImport(CommandTarget):
                 raise
             raise Terminated(pipeline.signum, lost=str(error)) from error
         finally:
-            pipeline.close()
-            if self._quarantine is not None:
-                self._quarantine.close()
+            with ExitStack() as closing:  # each is closed, whatever goes wrong with another
+                for each in (self._quarantine, pipeline.unchanged, pipeline):
+                    if each is not None:
+                        closing.callback(each.close)
         if self._states.lost:
             raise DeliveryError("Everything is delivered, but stdout was closed: a STATE is lost.")
         if pipeline.signum is not None:
@@ -163,20 +166,25 @@ class TargetStitchImport(CommandTarget):
             return
         if self._quarantine is not None:
             self._quarantine.sync()
+        if self._pipeline.unchanged is not None:
+            self._pipeline.unchanged.commit()
         self._states(value)
         if not self._states.lost:
             self._pipeline.metrics.state_written()
 
     # Quarantine
 
-    def _set_aside(self, batch: Batch, index: int, reason: str, status: int | None) -> None:
-        """Set a record aside that the service has refused, or raise which one it is."""
-        where = self._batch_files.describe(batch.positions[index])
-        reason = f"{reason.rstrip('.')}.{describe_record(batch, index, where)}"
-        message = as_singer(batch, index) if self._quarantine is not None else None
+    def _set_aside(self, record: Batch, reason: str, status: int | None) -> None:
+        """Set the record of a batch aside that the service has refused, or raise which one it is."""
+        (position,) = record.positions
+        where = self._batch_files.describe(position)
+        reason = f"{reason.rstrip('.')}.{describe_record(record, where)}"
+        message = as_singer(record) if self._quarantine is not None else None
         if message is None or self._quarantine is None:
             raise RejectedError(reason)
-        self._quarantine.add(*message, reason, line_number(batch.positions[index]), status)
+        self._quarantine.add(*message, reason, line_number(position), status)
+        if self._pipeline.unchanged is not None:
+            self._pipeline.unchanged.set_aside(record)
 
     def _refuse(
         self,
@@ -200,6 +208,9 @@ class TargetStitchImport(CommandTarget):
             raise failure
         self._quarantine.add(stream.message, record, reason, line_number(position))
         self._pipeline.metrics.set_aside(table_name)
+        for route in stream.routes:
+            if route.sink.rows is not None:
+                route.sink.rows.note_set_aside(record.version)
 
     # Messages
 
@@ -229,8 +240,20 @@ class TargetStitchImport(CommandTarget):
         Raises:
             InvalidSchemaError: A stream has had nothing to load, as no field is selected.
         """
+        self._end_loads()
         self._finish()
         self._router.require_columns()
+
+    def _remember_state(self, value: bytes) -> None:
+        self._end_loads()
+        self._pipeline.checkpoint.remember(value)
+
+    def _end_loads(self) -> None:
+        """End the loads of which no record has come behind an ACTIVATE_VERSION."""
+        if self._pipeline.unchanged is not None:
+            for sink in self._sinks_active.values():
+                if isinstance(sink, StitchSink):
+                    sink.end_waiting_load()
 
     def _finish(self) -> None:
         self._pipeline.finish()

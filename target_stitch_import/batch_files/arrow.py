@@ -7,134 +7,129 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
+import pyarrow as pa
+from pyarrow import types
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Convert: TypeAlias = Callable[[Any], Any]
 
-_STRINGS: Final = ("string", "large_string", "string_view")
-_BINARIES: Final = ("binary", "large_binary", "fixed_size_binary", "binary_view")
-_PLAIN: Final = ("null", "boolean", "integer", "decimal", *_BINARIES, *_STRINGS)
-_LISTS: Final = ("list", "large_list", "fixed_size_list")
-_TIMES: Final = ("timestamp", "date", "time")
+_STRINGS: Final = (types.is_string, types.is_large_string, types.is_string_view)
+_BINARIES: Final = (
+    types.is_binary,
+    types.is_large_binary,
+    types.is_fixed_size_binary,
+    types.is_binary_view,
+)
+_NUMBERS: Final = (types.is_boolean, types.is_integer, types.is_decimal)
+_PLAIN: Final = (types.is_null, *_NUMBERS, *_BINARIES, *_STRINGS)
+_LISTS: Final = (types.is_list, types.is_large_list, types.is_fixed_size_list)
+_TIMES: Final = (types.is_timestamp, types.is_date, types.is_time)
 
 _PLAIN_SCALE: Final = 6
 """Decimals of a larger scale are formatted here, as they could be written with an exponent."""
 
 
-class UnsupportedColumnError(ValueError):
-    """A column has a type, or a value, that can't be written as JSON."""
+def column_converter(name: str, arrow_type: Any) -> Callable[[Any], list[Any]]:
+    """Return a function that returns the values of a column in the form that ``msgspec`` encodes.
 
+    Raise ``ValueError`` if the type has no form in JSON; that function does so for such a value.
+    """
+    targets = [_map_leaves(arrow_type, leaf) for leaf in (_in_utc, _as_text)]
+    casts = [target for target in targets if target != arrow_type]
+    convert = _converter(arrow_type, name)
 
-class ColumnConverter:
-    """Converts a column: Arrow casts it, then each value is converted where that is needed."""
-
-    def __init__(self, pa: Any, declared: Any, column: str) -> None:
-        """Prepare for a column; ``pa`` is the module ``pyarrow``, ``declared`` the column's type.
-
-        Raises:
-            UnsupportedColumnError: The type has no form in JSON.
-        """
-        self._column = column
-        self._pa = pa
-        casts = [self._map_leaves(declared, leaf) for leaf in (self._in_utc, self._as_text)]
-        self._casts = [cast for cast in casts if cast != declared]
-        self._convert = self._converter(declared)
-
-    def convert(self, column: Any) -> list[Any]:
-        """Return the values of a column in the form that ``msgspec`` encodes.
-
-        Raises:
-            UnsupportedColumnError: A value can't be written as JSON.
-        """
+    def values(column: Any) -> list[Any]:
         try:
-            for target in self._casts:
+            for target in casts:
                 column = column.cast(target)
-            values: list[Any] = column.to_pylist()
-            return values if self._convert is None else [*map(self._convert, values)]
+            found: list[Any] = column.to_pylist()
+            return found if convert is None else [*map(convert, found)]
         except ValueError as error:  # pyarrow's errors are ValueErrors, too
-            raise UnsupportedColumnError(f"column {self._column!r}: {error}") from error
+            raise ValueError(f"column {name!r}: {error}") from error
 
-    def _is_any(self, arrow_type: Any, names: tuple[str, ...]) -> bool:
-        return any(getattr(self._pa.types, f"is_{name}")(arrow_type) for name in names)
+    return values
 
-    def _in_utc(self, arrow_type: Any) -> Any:
-        is_zoned = self._is_any(arrow_type, ("timestamp",)) and arrow_type.tz is not None
-        return self._pa.timestamp(arrow_type.unit, "UTC") if is_zoned else arrow_type
 
-    def _as_text(self, arrow_type: Any) -> Any:
-        return self._pa.string() if self._is_any(arrow_type, _TIMES) else arrow_type
+def _is_any(arrow_type: Any, tests: tuple[Callable[[Any], bool], ...]) -> bool:
+    return any(test(arrow_type) for test in tests)
 
-    def _map_leaves(self, arrow_type: Any, leaf: Callable[[Any], Any]) -> Any:
-        """Return a type in which ``leaf`` has replaced each type that contains no other."""
-        pa, is_a = self._pa, self._pa.types
-        if is_a.is_struct(arrow_type):
-            fields = [arrow_type.field(index) for index in range(arrow_type.num_fields)]
-            return pa.struct([each.with_type(self._map_leaves(each.type, leaf)) for each in fields])
-        if is_a.is_map(arrow_type):
-            key = self._map_leaves(arrow_type.key_type, leaf)
-            return pa.map_(key, self._map_leaves(arrow_type.item_type, leaf))
-        if is_a.is_dictionary(arrow_type):
-            return self._map_leaves(arrow_type.value_type, leaf)
-        if not self._is_any(arrow_type, _LISTS):
-            return leaf(arrow_type)
-        item = self._map_leaves(arrow_type.value_type, leaf)
-        if is_a.is_fixed_size_list(arrow_type):
-            return pa.list_(item, arrow_type.list_size)
-        return pa.large_list(item) if is_a.is_large_list(arrow_type) else pa.list_(item)
 
-    def _converter(self, arrow_type: Any) -> Convert | None:
-        """Return the function that converts a value; None if it needs no conversion."""
-        if self._pa.types.is_dictionary(arrow_type):
-            return self._converter(arrow_type.value_type)
-        convert = self._leaf_converter(arrow_type) or self._nested_converter(arrow_type)
-        return None if convert is None else partial(_convert_unless_null, convert)
+def _in_utc(arrow_type: Any) -> Any:
+    is_zoned = types.is_timestamp(arrow_type) and arrow_type.tz is not None
+    return pa.timestamp(arrow_type.unit, "UTC") if is_zoned else arrow_type
 
-    def _leaf_converter(self, arrow_type: Any) -> Convert | None:
-        for names, convert in _LEAF_CONVERTERS.items():
-            if self._is_any(arrow_type, names):
-                return convert
-        if self._is_any(arrow_type, ("decimal",)) and not 0 <= arrow_type.scale <= _PLAIN_SCALE:
-            return _convert_decimal
+
+def _as_text(arrow_type: Any) -> Any:
+    return pa.string() if _is_any(arrow_type, _TIMES) else arrow_type
+
+
+def _map_leaves(arrow_type: Any, leaf: Convert) -> Any:
+    """Return a type in which ``leaf`` has replaced each type that contains no other."""
+    if types.is_struct(arrow_type):
+        return pa.struct([each.with_type(_map_leaves(each.type, leaf)) for each in arrow_type])
+    if types.is_map(arrow_type):
+        key = _map_leaves(arrow_type.key_type, leaf)
+        return pa.map_(key, _map_leaves(arrow_type.item_type, leaf))
+    if types.is_dictionary(arrow_type):
+        return _map_leaves(arrow_type.value_type, leaf)
+    if not _is_any(arrow_type, _LISTS):
+        return leaf(arrow_type)
+    item = _map_leaves(arrow_type.value_type, leaf)
+    if types.is_fixed_size_list(arrow_type):
+        return pa.list_(item, arrow_type.list_size)
+    return pa.large_list(item) if types.is_large_list(arrow_type) else pa.list_(item)
+
+
+def _converter(arrow_type: Any, column: str) -> Convert | None:
+    """Return the function that converts a value, also None; None if all stay as they are."""
+    if types.is_dictionary(arrow_type):
+        return _converter(arrow_type.value_type, column)
+    convert = _leaf_converter(arrow_type) or _nested_converter(arrow_type, column)
+    if convert is None:
         return None
+    return lambda value: None if value is None else convert(value)
 
-    def _nested_converter(self, arrow_type: Any) -> Convert | None:
-        is_a = self._pa.types
-        if is_a.is_struct(arrow_type):
-            fields = [arrow_type.field(index) for index in range(arrow_type.num_fields)]
-            parts = {field.name: self._converter(field.type) or _keep for field in fields}
-            return partial(_convert_struct, parts)
-        if is_a.is_map(arrow_type):
-            key_type = arrow_type.key_type
-            key_type = key_type.value_type if is_a.is_dictionary(key_type) else key_type
-            key = self._converter(key_type) or _keep
-            item = self._converter(arrow_type.item_type) or _keep
-            if self._is_any(key_type, _STRINGS):
-                return partial(_convert_object, item)
-            return partial(_convert_pairs, key, item)
-        if self._is_any(arrow_type, _LISTS):
-            each = self._converter(arrow_type.value_type)
-            return each and partial(_convert_list, each)
-        is_text = getattr(arrow_type, "extension_name", "") in {"arrow.uuid", "arrow.json"}
-        if not is_text and not self._is_any(arrow_type, _PLAIN):
-            raise UnsupportedColumnError(
-                f"column {self._column!r} has the type {arrow_type}, which this target can't load; "
-                "let the tap write another type, or text"
-            )
-        return None
+
+def _leaf_converter(arrow_type: Any) -> Convert | None:
+    for test, convert in _LEAF_CONVERTERS.items():
+        if test(arrow_type):
+            return convert
+    if types.is_decimal(arrow_type) and not 0 <= arrow_type.scale <= _PLAIN_SCALE:
+        return _convert_decimal
+    return None
+
+
+def _nested_converter(arrow_type: Any, column: str) -> Convert | None:
+    if types.is_struct(arrow_type):
+        parts = {each.name: _converter(each.type, column) or _keep for each in arrow_type}
+        return lambda value: {name: parts[name](part) for name, part in value.items()}
+    if types.is_map(arrow_type):
+        key_type = arrow_type.key_type
+        key = _converter(key_type, column) or _keep
+        item = _converter(arrow_type.item_type, column) or _keep
+        key_type = key_type.value_type if types.is_dictionary(key_type) else key_type
+        if _is_any(key_type, _STRINGS):
+            return lambda pairs: {name: item(part) for name, part in pairs}
+        return lambda pairs: [{"key": key(name), "value": item(part)} for name, part in pairs]
+    if _is_any(arrow_type, _LISTS):
+        each = _converter(arrow_type.value_type, column)
+        return each and (lambda values: [*map(each, values)])
+    is_text = getattr(arrow_type, "extension_name", "") in {"arrow.uuid", "arrow.json"}
+    if not is_text and not _is_any(arrow_type, _PLAIN):
+        raise ValueError(
+            f"column {column!r} has the type {arrow_type}, which this target can't load; "
+            "let the tap write another type, or text"
+        )
+    return None
 
 
 def _keep(value: Any) -> Any:
     return value
-
-
-def _convert_unless_null(convert: Convert, value: Any) -> Any:
-    return None if value is None else convert(value)
 
 
 def _convert_float(value: float) -> Any:
@@ -159,24 +154,9 @@ def _convert_decimal(value: Decimal) -> msgspec.Raw:
     return msgspec.Raw(format(value, "f").encode())
 
 
-def _convert_struct(parts: dict[str, Convert], value: dict[str, Any]) -> Any:
-    return {name: parts[name](part) for name, part in value.items()}
-
-
-def _convert_object(item: Convert, value: list[tuple[str, Any]]) -> Any:
-    return {name: item(part) for name, part in value}
-
-
-def _convert_pairs(key: Convert, item: Convert, value: list[tuple[Any, Any]]) -> Any:
-    return [{"key": key(name), "value": item(part)} for name, part in value]
-
-
-def _convert_list(item: Convert, value: list[Any]) -> Any:
-    return [item(part) for part in value]
-
-
-_LEAF_CONVERTERS: Final[dict[tuple[str, ...], Convert]] = {
-    ("floating",): _convert_float,
-    ("timestamp", "date"): _convert_datetime,
-    ("time",): _convert_time,
+_LEAF_CONVERTERS: Final[dict[Callable[[Any], bool], Convert]] = {
+    types.is_floating: _convert_float,
+    types.is_timestamp: _convert_datetime,
+    types.is_date: _convert_datetime,
+    types.is_time: _convert_time,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,6 +13,7 @@ from target_stitch_import import json_codec
 from target_stitch_import.batch_files.prefetch import read_ahead
 from target_stitch_import.batch_files.rows import COMPRESSIONS, FileReadError, read_rows
 from target_stitch_import.errors import InputError
+from target_stitch_import.singer.lines import DECODE_ERRORS, decode_lines
 from target_stitch_import.singer.positions import Files, line_number, make_position
 from target_stitch_import.singer.runs import Block, Run
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from target_stitch_import.singer.messages import BatchMessage
 
 logger = logging.getLogger("target-stitch-import")
-
-_DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 _decode = msgspec.json.Decoder(msgspec.Raw).decode
 
@@ -40,14 +39,13 @@ class BatchFiles:
     def read(self, message: BatchMessage, line: int) -> Iterator[Run]:
         """Yield the records of a message that is the input's ``line``, in runs of one block each.
 
-        Raises:
-            InputError: A file can't be read, or something in it; what comes before was yielded.
+        Raise ``InputError`` at what can't be read.
         """
         file_format, compression = _encoding(message)
         unit = "row" if file_format == "parquet" else "line"
         before = 0  # lines, or rows, in the files before this one
         for address in message.manifest:
-            name = f"file {_printable(address)}"
+            name = f"file {address!r:.300}"
             self._files.begin(line, before, f"{name}, {unit}")
             last = 0
             rows = partial(read_rows, address, file_format, compression)
@@ -70,19 +68,11 @@ class BatchFiles:
         self, message: BatchMessage, texts: Sequence[bytes], positions: Sequence[int]
     ) -> Iterator[Run]:
         """Yield a run with the records, up to the first that is not JSON, and raise there."""
-        records: list[msgspec.Raw] = []
-        failure = None
-        waiting = iter(texts)
-        while failure is None:
-            try:
-                records.extend(map(_decode, waiting))
-                break
-            except _DECODE_ERRORS as error:
-                at = len(records)
-                try:
-                    records.append(self._decode_exactly(message, texts[at], positions[at], error))
-                except InputError as input_error:
-                    failure = input_error
+
+        def decode_exactly(index: int, error: Exception) -> msgspec.Raw:
+            return self._decode_exactly(message, texts[index], positions[index], error)
+
+        records, failure = decode_lines(texts, _decode, decode_exactly)
         if records:
             times = [message.time_extracted] * len(records)
             block = Block(message.stream, message.version, records, times, [*positions])
@@ -95,48 +85,45 @@ class BatchFiles:
     ) -> msgspec.Raw:
         """Return a record if it is JSON, or only lacks that by NaN, Infinity or a lone surrogate."""
         where = self.describe(position)
-        if b"NaN" in text or b"Infinity" in text:
-            repaired = json_codec.replace_non_finite(text)
-            if repaired != text:
-                if message.stream not in self._repaired:
-                    self._repaired.add(message.stream)
-                    logger.warning(
-                        "Stream %r has NaN or Infinity, first in line %d (%s), which JSON lacks; "
-                        "null takes its place.",
-                        message.stream,
-                        line_number(position),
-                        where,
-                    )
-                try:
-                    return _decode(repaired)
-                except _DECODE_ERRORS as other:
-                    return self._decode_exactly(message, repaired, position, other)
-        if json_codec.has_lone_surrogate(text, error):
-            with contextlib.suppress(*_DECODE_ERRORS):
-                _decode(json_codec.replace_lone_surrogates(text))
-                return msgspec.Raw(text)  # it is refused as a record, not as a file
+        repaired = json_codec.replace_non_finite(text)
+        if repaired != text:
+            self._warn_of_repair(message.stream, line_number(position), where)
+            try:
+                return _decode(repaired)
+            except DECODE_ERRORS as other:
+                error = other
+        if json_codec.has_lone_surrogate(repaired, error):
+            with contextlib.suppress(*DECODE_ERRORS):
+                _decode(json_codec.replace_lone_surrogates(repaired))
+                return msgspec.Raw(repaired)  # it is refused as a record, not as a file
         is_deep = isinstance(error, RecursionError)
         reason = "nested too deeply" if is_deep else f"not JSON: {error!s:.300}"
         raise _failure(
             message, f"{where}: it is {reason}. The tap must write one record in each line"
         ) from None
 
+    def _warn_of_repair(self, stream: str, line: int, where: str | None) -> None:
+        if stream not in self._repaired:
+            self._repaired.add(stream)
+            text = (
+                "Stream %r has NaN or Infinity, first in line %d (%s), which JSON lacks; "
+                "null takes its place."
+            )
+            logger.warning(text, stream, line, where)
+
 
 def _encoding(message: BatchMessage) -> tuple[str, str]:
-    """Return the format and the compression of a message's files.
-
-    Raises:
-        InputError: This target does not read such files.
-    """
+    """Return the format and the compression of a message's files; raise if they can't be read."""
     file_format = message.encoding.format.lower()
     compression = (message.encoding.compression or "none").lower()
-    what, value, known = "format", file_format, frozenset(COMPRESSIONS)
-    if value in known:
-        what, value, known = f"compression of {value}", compression, COMPRESSIONS[value]
+    what, value, known = "format", file_format, [*COMPRESSIONS]
+    if file_format in COMPRESSIONS:
+        what, value = f"compression of {file_format}", compression
+        known = [*COMPRESSIONS[file_format]]
     if value not in known:
         raise _failure(
             message,
-            f"its files have the {what} {_printable(value)}, and this target reads "
+            f"its files have the {what} {value!r:.300}, and this target reads "
             f"{', '.join(sorted(known))}; set encoding in the tap's batch_config",
         )
     return file_format, compression
@@ -144,7 +131,3 @@ def _encoding(message: BatchMessage) -> tuple[str, str]:
 
 def _failure(message: BatchMessage, reason: str) -> InputError:
     return InputError(f"the BATCH message of stream {message.stream!r}: {reason}")
-
-
-def _printable(text: Any) -> str:
-    return f"{text!r:.300}"

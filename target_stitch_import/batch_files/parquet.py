@@ -10,9 +10,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from pyarrow import parquet
 
-from target_stitch_import.batch_files.arrow import ColumnConverter, UnsupportedColumnError
-from target_stitch_import.batch_files.storage import MissingExtraError
+from target_stitch_import.batch_files.arrow import column_converter
 from target_stitch_import.limits import MAX_DATA_POINTS
 from target_stitch_import.text import counted
 
@@ -30,9 +30,7 @@ MAX_RATIO: Final = 1_000
 MAX_VALUES: Final = 20_000_000
 """A column is not read if it has more in a row group, and more for each row than a record may have."""
 
-_MAX_REPEATED_BYTES: Final = (
-    1 << 25
-)  # of values that a file has once, for rows that are read at once
+_MAX_REPEATED_BYTES: Final = 1 << 25  # of values that a file has once, in rows read at once
 _COLUMN_BUFFER_BYTES: Final = 1 << 18  # for each column of a local file
 _BUFFERS_BYTES: Final = 1 << 25  # for all columns together, at most
 
@@ -42,31 +40,23 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 def read_rows(file: io.BufferedIOBase) -> Iterator[list[bytes]]:
     """Yield the rows of a file as JSON, several at a time; NaN and infinity stay, as ``NaN``, ...
 
-    Raises:
-        MissingExtraError: ``pyarrow`` is not installed.
-        UnsupportedColumnError: A column can't be written as JSON.
-        Exception: ``pyarrow`` can't read the file.
+    Raise ``ValueError`` for a column that can't be written as JSON, and what ``pyarrow`` raises.
     """
-    try:
-        import pyarrow as pa  # noqa: PLC0415 - imported only if needed
-        from pyarrow import parquet  # noqa: PLC0415
-    except ImportError:
-        raise MissingExtraError("a BATCH message of Parquet files", "parquet") from None
-    with _open_parquet(parquet, file) as source:
+    with _open_parquet(file) as source:
         schema = source.schema_arrow
         names: list[str] = schema.names
         if duplicates := sorted(name for name, count in Counter(names).items() if count > 1):
-            raise UnsupportedColumnError(f"it has two columns named {duplicates[0]!r}")
-        converters = [ColumnConverter(pa, field.type, field.name) for field in schema]
+            raise ValueError(f"it has two columns named {duplicates[0]!r}")
+        converters = [column_converter(field.name, field.type) for field in schema]
         for part in _slices(source):
             pairs = zip(converters, part.columns, strict=True)
-            columns = [converter.convert(column) for converter, column in pairs]
+            columns = [convert(column) for convert, column in pairs]
             # A file without columns has only a number of rows.
             rows = zip(*columns, strict=True) if columns else [()] * part.num_rows
             yield [_encode(dict(zip(names, row, strict=True))) for row in rows]
 
 
-def _open_parquet(parquet: Any, file: io.BufferedIOBase) -> Any:
+def _open_parquet(file: io.BufferedIOBase) -> Any:
     """Open a file with little of it in memory: a buffer for each column of a local file.
 
     In S3 each read is a request, so a row group is read as a whole, with few requests.
@@ -87,35 +77,27 @@ def _slices(source: Any) -> Iterator[Any]:
         _refuse_bomb(columns, metadata.num_rows)
         max_rows = _max_rows_by_metadata(metadata, columns)
         for batch in source.iter_batches(max_rows, row_groups=[group], use_threads=False):
-            rows = min(max_rows, _max_rows_by_size(batch))
+            # if all are as large as those of this batch
+            rows = max(1, min(max_rows, batch.num_rows * MAX_ROWS_BYTES // max(1, batch.nbytes)))
             for start in range(0, batch.num_rows, rows):
                 yield batch.slice(start, rows)
 
 
-def _max_rows_by_size(batch: Any) -> int:
-    """Return how many rows may be in memory as values if they are as large as those of a batch."""
-    return int(max(1, batch.num_rows * MAX_ROWS_BYTES // max(1, batch.nbytes)))
-
-
 def _refuse_bomb(columns: Sequence[Any], rows: int) -> None:
-    """Raise UnsupportedColumnError if a row group would fill the memory with what hardly any file has."""
-    packed = [each for each in columns if _unpacked(each) > MAX_RATIO * each.total_compressed_size]
-    if (size := sum(map(_unpacked, packed))) > MAX_UNPACKED_BYTES:
-        raise UnsupportedColumnError(
+    """Raise ValueError if a row group would fill the memory with what hardly any file has."""
+    sizes = [(each.total_uncompressed_size, each.total_compressed_size) for each in columns]
+    size = sum(unpacked for unpacked, packed in sizes if unpacked > MAX_RATIO * packed)
+    if size > MAX_UNPACKED_BYTES:
+        raise ValueError(
             f"a row group unpacks to {size:,} bytes, more than {MAX_RATIO:,} times its size in the "
             "file; let the tap write smaller row groups"
         )
     for each in columns:
         if each.num_values > max(MAX_VALUES, MAX_DATA_POINTS * rows):
-            raise UnsupportedColumnError(
+            raise ValueError(
                 f"column {each.path_in_schema!r} has {each.num_values:,} values in "
                 f"{counted(rows, 'row')}, and a record may have {MAX_DATA_POINTS:,}"
             )
-
-
-def _unpacked(column: Any) -> int:
-    size: int = column.total_uncompressed_size
-    return size
 
 
 def _max_rows_by_metadata(group: Any, columns: Sequence[Any]) -> int:
@@ -123,7 +105,8 @@ def _max_rows_by_metadata(group: Any, columns: Sequence[Any]) -> int:
     by_cells: int = MAX_CELLS * group.num_rows // max(1, sum(each.num_values for each in columns))
     by_bytes: int = MAX_ROWS_BYTES * group.num_rows // max(1, group.total_byte_size)
     # A value in a dictionary counts once there, however many rows have it: each may be the longest.
-    longest = max(map(_unpacked, filter(_may_repeat_long_values, columns)), default=0)
+    repeated = filter(_may_repeat_long_values, columns)
+    longest = max((each.total_uncompressed_size for each in repeated), default=0)
     by_longest = _MAX_REPEATED_BYTES // longest if longest else MAX_ROWS
     return max(1, min(MAX_ROWS, by_cells, by_bytes, by_longest))
 

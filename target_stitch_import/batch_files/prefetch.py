@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-MAX_WAITING: Final = 2
-"""The most items that wait in the queue; the thread has one more."""
+MAX_WAITING: Final = 2  # the most items that wait in the queue; the thread has one more
 
-STOP_SECONDS: Final = 1.0
-"""Seconds to wait for the thread to end."""
+STOP_SECONDS: Final = 1.0  # seconds to wait for the thread to end
 
 T = TypeVar("T")
 
@@ -26,14 +24,10 @@ T = TypeVar("T")
 def read_ahead(
     items: Callable[[], Iterator[T]], wait: Callable[[int], None]
 ) -> Generator[T, None, None]:
-    """Yield the items of an iterator that a thread creates and reads.
+    """Yield the items of the iterator that ``items`` returns; a thread calls it and reads.
 
     An error in the thread is raised after the items before it. When the generator is closed, the
-    thread stops after its current item.
-
-    Args:
-        items: Returns the iterator; called in the thread.
-        wait: Called with a file descriptor; returns when that is readable.
+    thread stops after its current item. ``wait`` returns when a file descriptor is readable.
     """
     # The last one is None, or what ended the reading.
     waiting: queue.Queue[T | Exception | None] = queue.Queue(MAX_WAITING)

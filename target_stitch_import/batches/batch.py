@@ -6,14 +6,14 @@ from array import array
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from target_stitch_import.batches.body_formats import BATCH_TAIL
 from target_stitch_import.singer.positions import described
 from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from target_stitch_import.batches.body_formats import BodyFormat
     from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
@@ -26,40 +26,48 @@ class PreparedBlock:
     """Records of one table and version that may be posted, in lists of one length."""
 
     version: int | None
-    records: Sequence[bytes]
-    """As they are written."""
+    records: Sequence[bytes]  # as they are written
     sequences: Sequence[int]
-    times: Sequence[bytes]
-    """As ``TimestampReader.read`` returns them."""
+    times: Sequence[bytes]  # as ``TimestampReader.read`` returns them
     positions: Sequence[int]
     originals: Originals = field(default_factory=dict)
     """By position, what the tap wrote, where a record differs from that."""
+    entries: Sequence[Any] = ()
+    """For each, what is remembered of its row; empty if nothing is."""
 
     def __getitem__(self, part: slice) -> PreparedBlock:
         """Return some of the records."""
         rows = (self.records[part], self.sequences[part], self.times[part], self.positions[part])
-        return PreparedBlock(self.version, *rows, self.originals)
+        return PreparedBlock(self.version, *rows, self.originals, self.entries[part])
+
+    def only(self, places: Sequence[int]) -> PreparedBlock:
+        """Return the records at some places."""
+        return PreparedBlock(
+            self.version,
+            [self.records[place] for place in places],
+            [self.sequences[place] for place in places],
+            [self.times[place] for place in places],
+            [self.positions[place] for place in places],
+            self.originals,
+        )
 
 
 @dataclass(frozen=True)
 class Batch:
     """A sealed batch: one request body, and what is needed to deliver and to describe it."""
 
-    number: int
-    """Counts from 1, in the order of opening."""
-    table_name: str
-    """The name of its table, or of all of them."""
+    number: int  # counts from 1, in the order of opening
+    table_name: str  # the name of its table, or of all of them
     generation: int
     """It waits until all batches of the table with a smaller generation are acknowledged."""
     body: bytes
-    positions: Sequence[int]
-    """Of each message."""
-    originals: Originals
-    """As in ``PreparedBlock``."""
-    schemas: Mapping[str, SchemaMessage] = field(default_factory=dict)
-    """By table."""
+    positions: Sequence[int]  # of each message
+    originals: Originals  # as in ``PreparedBlock``
+    schemas: Mapping[str, SchemaMessage] = field(default_factory=dict)  # by table
     contents: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By table, its records in the body, and their bytes: all bytes, unless tables share it."""
+    entries: Sequence[Any] = ()
+    """As in ``PreparedBlock``; a part of a batch has all of them."""
 
     @property
     def rows(self) -> int:
@@ -87,12 +95,17 @@ class OpenBatch:
         self._tail = tail
         self._max_bytes = max_bytes
         self._max_rows = max_rows
-        self.size = len(head)
-        """Bytes in the body so far."""
+        self.size = len(head)  # bytes in the body so far
         self.positions = array("Q")
         self._originals: Originals = {}
+        self._entries: list[Any] = []
         self._schemas: dict[str, SchemaMessage] = {}
         self._counts: dict[str, tuple[int, int]] = {}
+
+    @property
+    def tables(self) -> Collection[str]:
+        """The names of the tables in it."""
+        return self._schemas.keys()
 
     @property
     def is_full(self) -> bool:
@@ -115,6 +128,7 @@ class OpenBatch:
         if block.originals:
             changed = block.originals.keys() & set(block.positions)
             self._originals.update({at: block.originals[at] for at in changed})
+        self._entries += block.entries
         return count
 
     def add_activation(self, sequence: int, position: int, schema: SchemaMessage) -> bool:
@@ -133,9 +147,8 @@ class OpenBatch:
         if self._tail == BATCH_TAIL:
             contents = {table: (records, len(body)) for table, (records, _) in contents.items()}
         name = ", ".join(self._schemas)
-        return Batch(
-            number, name, generation, body, self.positions, self._originals, self._schemas, contents
-        )
+        more = (self._originals, self._schemas, contents, self._entries)
+        return Batch(number, name, generation, body, self.positions, *more)
 
     def _how_many_fit(self, block: PreparedBlock, body_format: BodyFormat) -> int:
         records = block.records

@@ -28,10 +28,8 @@ class BodyFormat:
 
     head: Callable[[int | None], bytes]
     """Returns the start of a body whose records have this version, up to the first message."""
-    tail: bytes
-    """Takes the place of the last comma."""
-    untimed: bytes
-    """A message with its comma: places for the sequence and the record."""
+    tail: bytes  # takes the place of the last comma
+    untimed: bytes  # a message with its comma: places for the sequence and the record
     timed: bytes | None
     """The same with a place for the time between both; None where a message has no time."""
     is_shared: bool = False
@@ -46,19 +44,18 @@ class BodyFormat:
 
         The ``times`` are as ``TimestampReader.read`` returns them.
         """
-        count = len(records)
-        columns: tuple[Sequence[Any], ...]
+        columns: list[Sequence[Any]]
         if self.timed is None or not any(times):
-            template, columns = self.untimed, (sequences, records)
+            template, columns = self.untimed, [sequences, records]
         elif all(times):
-            template, columns = self.timed, (sequences, times, records)
+            template, columns = self.timed, [sequences, times, records]
         else:
             each = zip(sequences, times, records, strict=True)
             return b"".join([self.messages([s], [t], [r]) for s, t, r in each])
-        values: list[Any] = [None] * (count * len(columns))
+        values: list[Any] = [None] * (len(records) * len(columns))
         for place, column in enumerate(columns):
             values[place :: len(columns)] = column
-        return template * count % tuple(values)
+        return template * len(records) % tuple(values)
 
     def overhead(self, *, timed: bool) -> int:
         """Return how many bytes a message has besides its record, at most."""
@@ -76,8 +73,7 @@ def body_format(
 ) -> BodyFormat:
     """Return the format of a table's records for the endpoint in ``config``.
 
-    Raises:
-        InvalidSchemaError: The table has no keys, which the endpoint needs.
+    Raise ``InvalidSchemaError`` if the table has no keys, which the endpoint needs.
     """
     if config["endpoint"] == "batch":
         return batch_format(table_name, schema, key_names, bookmark_names)
@@ -105,12 +101,9 @@ def batch_format(
         table = start if version is None else {**start, "table_version": version}
         return encode_exactly(table)[:-1] + b',"messages":['
 
-    return BodyFormat(
-        head,
-        BATCH_TAIL,
-        untimed=b'{"action":"upsert","sequence":%d,"data":%b},',
-        timed=b'{"action":"upsert","sequence":%d,"time_extracted":"%.26bZ","data":%b},',
-    )
+    untimed = b'{"action":"upsert","sequence":%d,"data":%b},'
+    timed = b'{"action":"upsert","sequence":%d,"time_extracted":"%.26bZ","data":%b},'
+    return BodyFormat(head, BATCH_TAIL, untimed, timed)
 
 
 def push_format(
@@ -122,13 +115,8 @@ def push_format(
     transit: bool = False,
 ) -> BodyFormat:
     """Return the format of a push body, of JSON or of Transit, which all tables share."""
-    arguments = {
-        "client_id": client_id,
-        "table_name": table_name,
-        "action": "upsert",
-        "key_names": list(key_names),
-    }
-
+    arguments: dict[str, Any] = {"client_id": client_id, "table_name": table_name}
+    arguments |= {"action": "upsert", "key_names": list(key_names)}
     place = find_places(schema)
 
     def encode(record: bytes) -> bytes:
@@ -139,11 +127,8 @@ def push_format(
 
     start = encode_transit(arguments) if transit else encode_exactly(arguments)
     end = b',"sequence","~i%d","data",%b],' if transit else b',"sequence":%d,"data":%b},'
+    template = start[:-1].replace(b"%", b"%%") + end
+    encoder = encode if transit else None
     return BodyFormat(
-        lambda _: PUSH_HEAD,
-        PUSH_TAIL,
-        untimed=start[:-1].replace(b"%", b"%%") + end,
-        timed=None,
-        is_shared=True,
-        encode=encode if transit else None,
+        lambda _: PUSH_HEAD, PUSH_TAIL, template, None, is_shared=True, encode=encoder
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.batches.batch import OpenBatch
@@ -25,46 +25,24 @@ _SHARED: Final = "*"  # the key of the one body that all tables share
 @dataclass
 class _Open:
     batch: OpenBatch
-    table_name: str | None
-    """None where tables share the body."""
     number: int
     version: int | None
     generation: int
     deadline: float
 
 
+@dataclass(eq=False)
 class BatchBuilder:
     """Puts records into the open batch of their table, and seals it when it is full or old."""
 
-    def __init__(
-        self,
-        deliver: Callable[[Batch], None],
-        *,
-        next_number: Callable[[], int],
-        limit: BodyLimit,
-        max_rows: int,
-        max_age: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Create a builder without open batches.
-
-        Args:
-            deliver: Called with each sealed batch; may wait until there is room for another.
-            next_number: Returns the number of a batch that opens.
-            limit: The most bytes of a body.
-            max_rows: The most messages in a batch.
-            max_age: Seconds of ``clock`` after which a batch is sealed.
-            clock: Returns a time in seconds.
-        """
-        self._deliver = deliver
-        self._next_number = next_number
-        self._limit = limit
-        self._max_rows = max_rows
-        self._max_age = max_age
-        self._clock = clock
-        self._open: dict[object, _Open] = {}
-        """By body format, of which each schema has its own; the oldest first."""
-        self._open_bytes = 0
+    deliver: Callable[[Batch], None]  # gets each sealed batch; may wait until there is room
+    next_number: Callable[[], int]  # returns the number of a batch that opens
+    limit: BodyLimit  # of the bytes of a body
+    max_rows: int  # messages in a batch, at most
+    max_age: float  # seconds after which a batch is sealed
+    clock: Callable[[], float] = time.monotonic  # returns seconds
+    # By body format, of which each schema has its own; the oldest first.
+    _open: dict[object, _Open] = field(default_factory=dict, init=False)
 
     def add(
         self, block: PreparedBlock, schema: SchemaMessage, body_format: BodyFormat, generation: int
@@ -72,18 +50,16 @@ class BatchBuilder:
         """Add the records of the table that ``schema`` describes."""
         key: object = body_format
         version = block.version
-        name: str | None = schema.stream
         if body_format.is_shared:
-            key, version, name, generation = _SHARED, None, None, 0
+            key, version, generation = _SHARED, None, 0
         while block.records:
             opened = self._open.get(key)
-            if opened is None or opened.version != version:
-                if opened is not None:
-                    self._seal(key)
-                opened = self._open_batch(key, body_format, name, version, generation)
-            before = opened.batch.size
+            if opened is not None and opened.version != version:
+                self._seal(key)
+                opened = None
+            if opened is None:
+                opened = self._open_batch(key, body_format, version, generation)
             count = opened.batch.add(block, schema, body_format)
-            self._open_bytes += opened.batch.size - before
             if count < len(block.records) or opened.batch.is_full:
                 self._seal(key)
             block = block[count:]
@@ -101,41 +77,39 @@ class BatchBuilder:
 
         Return False, and do nothing, if the open one has another version or schema, or no room.
         """
-        table_name = schema.stream
         opened = self._open.get(body_format)
-        open_of_table = [each for each in self._open.values() if each.table_name == table_name]
+        open_of_table = [each for each in self._open.values() if schema.stream in each.batch.tables]
         if not open_of_table:
-            opened = self._open_batch(body_format, body_format, table_name, version, generation)
+            opened = self._open_batch(body_format, body_format, version, generation)
         elif opened is None or len(open_of_table) > 1 or opened.version != version:
             return False
-        before = opened.batch.size
         if not opened.batch.add_activation(sequence, position, schema):
             return False
-        self._open_bytes += opened.batch.size - before
         self._seal(body_format)
         return True
 
     def seal_table(self, table_name: str) -> None:
-        """Seal the open batches that may have records of a table."""
+        """Seal the open batches that have records of a table."""
         for key, opened in list(self._open.items()):
-            if opened.table_name in (table_name, None):
+            if table_name in opened.batch.tables:
                 self._seal(key)
 
     def seal_due(self) -> float | None:
         """Seal batches that are old, and the largest if all together are above ``MAX_OPEN_BYTES``.
 
-        Returns:
-            Seconds until the next is old enough; None if none is open.
+        Return the seconds until the next is old enough; None if none is open.
         """
-        if self._open_bytes > MAX_OPEN_BYTES:
+        open_bytes = sum(opened.batch.size for opened in self._open.values())
+        if open_bytes > MAX_OPEN_BYTES:
             # Several at once, as each call sorts them all.
             for key in sorted(self._open, key=lambda key: -self._open[key].batch.size):
-                if self._open_bytes <= MAX_OPEN_BYTES * 3 // 4:
+                if open_bytes <= MAX_OPEN_BYTES * 3 // 4:
                     break
+                open_bytes -= self._open[key].batch.size
                 self._seal(key)
         while self._open:
             key, opened = next(iter(self._open.items()))
-            seconds = opened.deadline - self._clock()
+            seconds = opened.deadline - self.clock()
             if seconds > 0:
                 return seconds
             self._seal(key)
@@ -147,26 +121,18 @@ class BatchBuilder:
             self._seal(key)
 
     def _open_batch(
-        self,
-        key: object,
-        body_format: BodyFormat,
-        table_name: str | None,
-        version: int | None,
-        generation: int,
+        self, key: object, body_format: BodyFormat, version: int | None, generation: int
     ) -> _Open:
         batch = OpenBatch(
             body_format.head(version),
             body_format.tail,
-            max_bytes=self._limit.max_bytes,
-            max_rows=self._max_rows,
+            max_bytes=self.limit.max_bytes,
+            max_rows=self.max_rows,
         )
-        deadline = self._clock() + self._max_age
-        opened = _Open(batch, table_name, self._next_number(), version, generation, deadline)
-        self._open[key] = opened
-        self._open_bytes += batch.size
-        return opened
+        deadline = self.clock() + self.max_age
+        self._open[key] = _Open(batch, self.next_number(), version, generation, deadline)
+        return self._open[key]
 
     def _seal(self, key: object) -> None:
         opened = self._open.pop(key)
-        self._open_bytes -= opened.batch.size
-        self._deliver(opened.batch.seal(opened.number, opened.generation))
+        self.deliver(opened.batch.seal(opened.number, opened.generation))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import replace
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -42,15 +42,6 @@ class _Message(msgspec.Struct):
     table_name: str | None = None
 
 
-class TableRecords(NamedTuple):
-    """The records of one table in a body."""
-
-    schema: Mapping[str, Any]
-    key_names: Sequence[str]
-    records: Mapping[int, bytes]
-    """By index in the batch; an activation is none."""
-
-
 _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_message = msgspec.json.Decoder(_Message).decode
 _decode_messages = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -64,31 +55,23 @@ def split_in_half(batch: Batch) -> list[Batch]:
 
 def split_at(batch: Batch, *cuts: int) -> list[Batch]:
     """Return the parts of a batch between these indices, in order, without empty ones."""
-    head, messages, tail = _split_body(batch.body)
-    return [
-        _join(batch, head, messages[start:end], tail, batch.positions[start:end])
-        for start, end in pairwise([0, *cuts, batch.rows])
-        if start < end
-    ]
+    return [*_select(batch, (range(*ends) for ends in pairwise([0, *cuts, batch.rows])))]
 
 
 def without_messages(batch: Batch, indices: Collection[int]) -> list[Batch]:
     """Return a batch without some of its messages; an empty list if it has no other."""
-    head, messages, tail = _split_body(batch.body)
-    kept = [place for place in range(batch.rows) if place not in indices]
-    positions = [batch.positions[place] for place in kept]
-    return [_join(batch, head, [messages[at] for at in kept], tail, positions)] if kept else []
+    return [*_select(batch, [[at for at in range(batch.rows) if at not in indices]])]
 
 
 def each_alone(batch: Batch, indices: Iterable[int]) -> Iterator[Batch]:
     """Yield some messages of a batch, each as a batch of its own."""
-    head, messages, tail = _split_body(batch.body)
-    for index in indices:
-        yield _join(batch, head, [messages[index]], tail, [batch.positions[index]])
+    return _select(batch, ([index] for index in indices))
 
 
-def records_of_table(batch: Batch, table_name: str) -> TableRecords:
-    """Return what a batch has of a table, as it is posted."""
+def records_of_table(
+    batch: Batch, table_name: str
+) -> tuple[Mapping[str, Any], Sequence[str], Mapping[int, bytes]]:
+    """Return the schema and the keys of a table, and its records by index, as they are posted."""
     messages = [_read_message(text) for text in _split_body(batch.body)[1]]
     records = {
         index: bytes(message.data)
@@ -97,49 +80,43 @@ def records_of_table(batch: Batch, table_name: str) -> TableRecords:
     }
     if batch.body.startswith(PUSH_HEAD):
         declared = batch.schemas[table_name]
-        schema, key_names = declared.schema, declared.key_properties or []
-    else:
-        body = _decode_body(batch.body)
-        schema, key_names = body.schema, body.key_names
-    return TableRecords(decode_exactly(bytes(schema)), key_names, records)
+        return decode_exactly(bytes(declared.schema)), declared.key_properties or [], records
+    body = _decode_body(batch.body)
+    return decode_exactly(bytes(body.schema)), body.key_names, records
 
 
-def as_singer(batch: Batch, index: int) -> tuple[SchemaMessage, RecordMessage] | None:
-    """Return a record of a batch, and its schema, as Singer messages; None if there is none.
+def as_singer(batch: Batch) -> tuple[SchemaMessage, RecordMessage] | None:
+    """Return the only record of a batch, and its schema, as Singer messages; None for an activation.
 
     A record without ``time_extracted`` gets the time of its sequence, so that it keeps that sequence
     when it is loaded later.
     """
-    if not 0 <= index < batch.rows:
-        return None
-    message = _message_at(batch, index)
+    message = _only_message(batch)
     if message.data == msgspec.Raw():
         return None
     time = message.time_extracted or format_timestamp(message.sequence)
-    if origin := batch.originals.get(batch.positions[index]):
+    if origin := batch.originals.get(batch.positions[0]):
         schema, record = origin
         return schema, msgspec.structs.replace(record, time_extracted=record.time_extracted or time)
-    schema = _schema(batch, message)
+    schema = batch.schemas[table_of(batch)]
     version = None if batch.body.startswith(PUSH_HEAD) else _decode_body(batch.body).table_version
     return schema, RecordMessage(schema.stream, message.data, version, time)
 
 
-def describe_record(batch: Batch, index: int, where: str | None = None) -> str:
-    """Return a sentence with the line and the keys of a message; empty if there is none.
+def describe_record(batch: Batch, where: str | None = None) -> str:
+    """Return a sentence with the line and the keys of the only message of a batch.
 
     ``where`` is its place in a file of a BATCH message.
     """
-    if not 0 <= index < batch.rows:
-        return ""
-    place = described(batch.positions[index])
+    place = described(batch.positions[0])
     if where:
-        place = f"{where}, of the BATCH message in line {line_number(batch.positions[index]):,}"
-    return f" That record is {place} of the input{_describe_key(batch, index)}."
+        place = f"{where}, of the BATCH message in line {line_number(batch.positions[0]):,}"
+    return f" That record is {place} of the input{_describe_key(batch)}."
 
 
-def table_name_at(batch: Batch, index: int) -> str:
-    """Return the name of the table that a message of a batch goes to."""
-    return _message_at(batch, index).table_name or batch.table_name
+def table_of(batch: Batch) -> str:
+    """Return the name of the table that the only message of a batch goes to."""
+    return _only_message(batch).table_name or batch.table_name
 
 
 def count_by_table(body: bytes) -> dict[str, tuple[int, int]]:
@@ -149,29 +126,26 @@ def count_by_table(body: bytes) -> dict[str, tuple[int, int]]:
         records = sum(_decode_message(each).data != msgspec.Raw() for each in batch.messages)
         return {batch.table_name: (records, len(body))}
     counts: dict[str, tuple[int, int]] = {}
-    for text in map(bytes, _decode_messages(body)):
+    for text in _split_body(body)[1]:
         name = str(_read_message(text).table_name)
         records, size = counts.get(name, (0, 0))
         counts[name] = records + 1, size + len(text)
     return counts
 
 
-def _describe_key(batch: Batch, index: int) -> str:
+def _describe_key(batch: Batch) -> str:
     try:
-        message = _message_at(batch, index)
-        data = decode_exactly(bytes(message.data))
-        keys = {name: data.get(name) for name in _schema(batch, message).key_properties or ()}
+        data = decode_exactly(bytes(_only_message(batch).data))
+        key_names = batch.schemas[table_of(batch)].key_properties or ()
+        keys = {name: data.get(name) for name in key_names}
         return f" (key {json_excerpt(keys)})" if keys else ""
     except (AttributeError, ValueError, msgspec.MsgspecError):
         return ""  # an activation, or a record that was not validated
 
 
-def _schema(batch: Batch, message: _Message) -> SchemaMessage:
-    return batch.schemas[message.table_name or batch.table_name]
-
-
-def _message_at(batch: Batch, index: int) -> _Message:
-    return _read_message(_split_body(batch.body)[1][index])
+def _only_message(batch: Batch) -> _Message:
+    (text,) = _split_body(batch.body)[1]
+    return _read_message(text)
 
 
 def _read_message(text: bytes) -> _Message:
@@ -189,15 +163,11 @@ def _split_body(body: bytes) -> tuple[bytes, list[bytes], bytes]:
     return bytes(body[:-size]), messages, BATCH_TAIL
 
 
-def _join(
-    batch: Batch, head: bytes, messages: list[bytes], tail: bytes, positions: Sequence[int]
-) -> Batch:
-    body = b"".join([head, b",".join(messages), tail])
-    if len(batch.contents) > 1:
-        contents = count_by_table(body)
-    else:  # without decoding messages
-        size = len(body) if tail == BATCH_TAIL else sum(map(len, messages))
-        activation = b'{"action":"activate_version",'
-        records = sum(not message.startswith(activation) for message in messages)
-        contents = dict.fromkeys(batch.contents, (records, size))
-    return replace(batch, body=body, positions=positions, contents=contents)
+def _select(batch: Batch, groups: Iterable[Sequence[int]]) -> Iterator[Batch]:
+    """Yield a batch of the messages at each group of indices; none for an empty group."""
+    head, messages, tail = _split_body(batch.body)
+    for group in filter(None, groups):
+        chosen = b",".join([messages[index] for index in group])
+        body = b"".join([head, chosen, tail])
+        positions = [batch.positions[index] for index in group]
+        yield replace(batch, body=body, positions=positions, contents=count_by_table(body))

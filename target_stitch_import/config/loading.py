@@ -156,6 +156,11 @@ def _find_errors(config: dict[str, Any]) -> list[str]:
         errors.append("token: must be printable ASCII characters, without spaces and line ends")
     if isinstance(url := config.get("api_url"), str) and (reason := find_url_error(url)):
         errors.append(f"api_url: {reason}")
+    by_key = config.get("sequence_source") == "replication_key"
+    if config.get("detect_deletes") and (by_key or "skip_unchanged" not in config):
+        errors.append(
+            "detect_deletes: needs skip_unchanged, and a sequence_source other than 'replication_key'"
+        )
     is_push = config.get("endpoint") == "push"
     if is_push and "client_id" not in config:
         errors.append(

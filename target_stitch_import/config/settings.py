@@ -214,6 +214,34 @@ SETTINGS: Final[dict[str, Any]] = th.PropertiesList(
         "all other versions of the table's rows.",
     ),
     th.Property(
+        "skip_unchanged",
+        th.StringType(min_length=1),
+        description="File that remembers a digest of each row, so that a record whose row has not "
+        "changed is not sent again. One for each pipe and integration. For tables with keys, which "
+        "are then sent without versions. Not for `load_method: append-only`.",
+    ),
+    th.Property(
+        "skip_unchanged_ignore",
+        th.ArrayType(th.StringType),
+        default=[],
+        description="Columns of any table whose change alone does not send a row again, with "
+        "skip_unchanged.",
+    ),
+    th.Property(
+        "detect_deletes",
+        th.BooleanType,
+        default=False,
+        description="Whether a row that was not in a full load is sent once more, as deleted: its "
+        "keys and _sdc_deleted_at. Needs skip_unchanged.",
+    ),
+    th.Property(
+        "max_delete_share",
+        th.NumberType(minimum=0, maximum=1),
+        default=0.5,
+        description="The share of a table's rows that one load may delete, with detect_deletes; "
+        "more ends the run.",
+    ),
+    th.Property(
         "log_format",
         th.StringType,
         allowed_values=["text", "json"],

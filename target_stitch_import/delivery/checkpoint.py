@@ -24,11 +24,6 @@ class Checkpoint:
         # stands for the beginning of the run: a STATE there waits for no batch.
         self._states: dict[int, bytes | None] = {0: None}
 
-    @property
-    def waiting(self) -> int:
-        """The number of STATEs that are kept."""
-        return sum(state is not None for state in self._states.values())
-
     def open_batch(self) -> int:
         """Return the number of a batch that opens."""
         self._newest += 1

@@ -33,17 +33,15 @@ class DryRun:
     """Writes what a real run would post to a file, if there is one, and sums it up."""
 
     def __init__(self) -> None:
-        self.metrics = Metrics()
-        """The numbers of the run, which its pipeline counts."""
+        self.metrics = Metrics()  # the numbers of the run, which its pipeline counts
         self._output: IO[bytes] | None = None
         self._refused: Counter[str] = Counter()
         self._first_refused: dict[str, str] = {}
 
     def write_to(self, path: str, source: IO[Any]) -> None:
-        """Write each body as a line of the file at ``path``, which is not that of the ``source``.
+        """Write each body as a line of the file at ``path``, which must not be that of the ``source``.
 
-        Raises:
-            OutputError: It can't be written.
+        Raise ``OutputError`` if it can't be written; so do ``post`` and ``finish``.
         """
         try:
             file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
@@ -59,11 +57,7 @@ class DryRun:
             raise OutputError(f"--output can't be written: {error}") from error
 
     def finish(self) -> None:
-        """Close the file of the bodies.
-
-        Raises:
-            OutputError: They can't be written.
-        """
+        """Close the file of the bodies."""
         try:
             if self._output is not None:
                 self._output.close()
@@ -76,11 +70,7 @@ class DryRun:
         """Do nothing: there is no service."""
 
     def post(self, body: bytes) -> None:
-        """Write a body to the file.
-
-        Raises:
-            OutputError: It can't be written.
-        """
+        """Write a body to the file."""
         try:
             if self._output is not None:
                 self._output.writelines([body, b"\n"])
@@ -112,18 +102,20 @@ class DryRun:
     def summary(self) -> list[str]:
         """Return lines for people: for each table its bodies and what would be refused, and the sum."""
         lines = []
-        posted = {name: each for name, each in self.metrics.streams.items() if each.requests}
+        streams = self.metrics.streams.items()
+        posted = {name: each for name, each in streams if each.requests or each.unchanged}
         for name in dict.fromkeys([*posted, *self._refused]):
             counts = posted.get(name, StreamCounts())
             lines.append(
                 f"{name}: {counted(counts.records, 'record')}, {counted(counts.size, 'byte')}, "
                 f"{counted(counts.requests, 'request')}"
             )
+            if counts.unchanged:
+                lines[-1] += f"; {counts.unchanged:,} unchanged"
             if refused := self._refused[name]:
-                lines.append(
-                    f"{name}: {counted(refused, 'record')} would be refused, "
-                    f"the first in {self._first_refused[name]}"
-                )
+                records = counted(refused, "record")
+                first = self._first_refused[name]
+                lines.append(f"{name}: {records} would be refused, the first in {first}")
         total = self.metrics.total
         lines.append(
             f"Dry run: {counted(total.records, 'record')} in {counted(total.requests, 'request')}, "
@@ -132,11 +124,7 @@ class DryRun:
         return lines
 
     def check_outcome(self, config: Mapping[str, Any]) -> None:
-        """Return if a real run would succeed, as far as that is known without the service.
-
-        Raises:
-            WouldFailError: It would end at a record that would be refused.
-        """
+        """Raise ``WouldFailError`` if a real run would end at a record that would be refused."""
         refused = self._refused.total()
         if refused and config["on_invalid_record"] == "fail":
             raise WouldFailError(

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.batches.body_limit import BodyLimit
 from target_stitch_import.batches.builder import BatchBuilder
@@ -22,7 +22,6 @@ from target_stitch_import.delivery.scheduler import DeliveryScheduler
 from target_stitch_import.delivery.task import DeliveryOptions
 from target_stitch_import.delivery.workers import Client, WorkerPool
 from target_stitch_import.reporting.log_format import log_at_once
-from target_stitch_import.reporting.metrics import Metrics
 
 if TYPE_CHECKING:
     import logging
@@ -31,9 +30,10 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from target_stitch_import.delivery.refusals import Refusals
-    from target_stitch_import.delivery.retry import Retry
-    from target_stitch_import.delivery.startup import Startup
-    from target_stitch_import.preview.tables import Preview
+    from target_stitch_import.delivery.retry import Retry, Startup
+    from target_stitch_import.preview.reader import Preview
+    from target_stitch_import.reporting.metrics import Metrics
+    from target_stitch_import.unchanged.rows import UnchangedRows
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
 
@@ -67,40 +67,38 @@ class Pipeline:
         max_bytes: int,
         max_age: float,
         parallel: int,
-        refusals: Refusals | None = None,
-        check_status: bool = False,
-        startup: Startup | None = None,
-        metrics: Metrics | None = None,
+        refusals: Refusals,
+        check_status: bool,
+        startup: Startup,
+        metrics: Metrics,
         preview: Preview | None = None,
+        unchanged: UnchangedRows | None = None,
     ) -> None:
         """Post over the clients that ``connect`` returns; write STATEs with ``write_state``.
 
         Bodies have at most ``max_rows`` messages and stay below ``max_bytes`` bytes. An open batch is
         sealed after ``max_age`` seconds. The other arguments are those of ``DeliveryOptions`` and
-        ``DeliveryScheduler``; without ``metrics``, the run has its own.
+        ``DeliveryScheduler``. ``unchanged`` remembers rows.
         """
-        self.metrics = metrics or Metrics()
-        """The numbers of the run so far."""
+        self.metrics = metrics
+        self.preview = preview
+        self.unchanged = unchanged
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)
         self._workers = WorkerPool(connect)
         self.delivery = DeliveryScheduler(
             self._workers,
             self._handle_acknowledged,
-            DeliveryOptions(create_retry, limit, refusals, self.metrics, preview),
+            DeliveryOptions(create_retry, limit, refusals, metrics, preview),
             parallel=parallel,
             check_status=check_status,
             startup=startup,
+            before_post=unchanged.before_post if unchanged else lambda _: None,
         )
         self.builder = BatchBuilder(
-            self.delivery.submit,
-            next_number=self.checkpoint.open_batch,
-            limit=limit,
-            max_rows=max_rows,
-            max_age=max_age,
+            self.delivery.submit, self.checkpoint.open_batch, limit, max_rows, max_age
         )
-        self.signum: int | None = None
-        """The signal that asked the run to end, or None."""
+        self.signum: int | None = None  # the signal that asked the run to end, or None
         self._signalled_at = 0.0
         self.before_abort: Callable[[], None] = lambda: None
         """Called, in a signal handler, before the process ends at once."""
@@ -109,9 +107,7 @@ class Pipeline:
     def wait(self, descriptor: int | None) -> None:
         """Go on with the delivery until a descriptor is readable; without one, as far as that goes now.
 
-        Raises:
-            DeliveryError: A batch can't be delivered.
-            Terminated: A signal has asked the run to end.
+        Raise ``DeliveryError`` if a batch can't be delivered, ``Terminated`` if a signal asks to end.
         """
         while True:
             self.delivery.collect()
@@ -130,11 +126,7 @@ class Pipeline:
                 self._workers.clear_wakeup()
 
     def finish(self) -> None:
-        """Deliver every batch, and write the last STATE.
-
-        Raises:
-            DeliveryError: A batch can't be delivered.
-        """
+        """Deliver every batch, and write the last STATE; raise ``DeliveryError`` if that fails."""
         self.builder.seal_all()
         self.delivery.finish()
         self.checkpoint.release()
@@ -145,13 +137,11 @@ class Pipeline:
         self.checkpoint.release()
 
     def terminate(self, signum: int) -> None:
-        """Ask the run to end after a signal; the same one again ends the process at once.
+        """Ask the run to end after a signal; deliver what is read for at most ``GRACE_SECONDS``.
 
-        It does so after ``REPEAT_SECONDS``. What comes earlier, or is another signal, belongs to the
-        first one: Meltano sends SIGTERM a few milliseconds after the terminal's SIGINT.
-
-        What is read is delivered for at most ``GRACE_SECONDS``. An alarm ends the process shortly
-        after that, until ``cancel_alarm`` is called.
+        The same signal ends the process at once after ``REPEAT_SECONDS``. What comes earlier, or is
+        another signal, belongs to the first: Meltano sends SIGTERM right after the terminal's SIGINT.
+        Shortly after ``GRACE_SECONDS`` an alarm ends the process, until ``cancel_alarm`` is called.
         """
         now = time.monotonic()
         if self.signum is not None:
@@ -167,10 +157,7 @@ class Pipeline:
         self._alarm_before = handler, timer
 
     def cancel_alarm(self) -> None:
-        """Take back the alarm of ``terminate``, which ends the process should it not end by itself.
-
-        The process may go on after the run: another program may use the target as a library.
-        """
+        """Take back the alarm of ``terminate``: a program that uses the target as a library goes on."""
         if self._alarm_before is None:
             return
         (handler, timer), self._alarm_before = self._alarm_before, None
@@ -191,6 +178,8 @@ class Pipeline:
             os._exit(128 + signum)
 
     def _handle_acknowledged(self, number: int) -> None:
+        if self.unchanged is not None:
+            self.unchanged.acknowledge(number)
         self.checkpoint.acknowledge(number)
         self.checkpoint.release()
 
@@ -198,15 +187,11 @@ class Pipeline:
 def restore_signal_handlers(
     ours: SignalHandler, before: Mapping[signal.Signals, SignalHandler]
 ) -> None:
-    """Set the handlers again that signals had ``before``, where they have ``ours`` now.
-
-    Only the main thread may change handlers; another one leaves them as they are.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return
-    for signum, handler in before.items():
-        if signal.getsignal(signum) == ours:
-            signal.signal(signum, handler or signal.SIG_DFL)
+    """Set the handlers again that signals had ``before``, where they have ``ours`` now."""
+    if threading.current_thread() is threading.main_thread():  # no other may
+        for signum, handler in before.items():
+            if signal.getsignal(signum) == ours:
+                signal.signal(signum, handler or signal.SIG_DFL)
 
 
 class StateWriter:
@@ -214,8 +199,7 @@ class StateWriter:
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
-        self.lost = False
-        """True once a STATE could not be written."""
+        self.lost = False  # true once a STATE could not be written
 
     def __call__(self, value: bytes) -> None:
         """Write one STATE, as the tap's own bytes."""
@@ -236,20 +220,17 @@ def _write_line(line: bytes) -> None:
     Whoever starts the next run takes the last line for the STATE.
     """
     sys.stdout.flush()
-    raw = getattr(
-        sys.stdout.buffer, "raw", sys.stdout.buffer
-    )  # without a buffer: how much is known
+    # without a buffer: so it is known how much is written
+    raw = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
     written = 0
     try:
         while written < len(line):
-            written += raw.write(line[written:]) or _raise_blocked()
+            if (count := raw.write(line[written:])) is None:
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            written += count
     except OSError:
         with contextlib.suppress(OSError):  # it is no file
             end = os.lseek(raw.fileno(), 0, os.SEEK_CUR)
             if end == os.fstat(raw.fileno()).st_size:  # nobody else has written behind it
                 os.ftruncate(raw.fileno(), end - written)
         raise
-
-
-def _raise_blocked() -> NoReturn:
-    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))

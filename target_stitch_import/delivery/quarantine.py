@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("target-stitch-import")
 
+_FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_APPEND
 _LINE_START: Final = b'{"type":"'  # of each line that this target writes
 
 
@@ -43,14 +44,11 @@ class Quarantine:
     ) -> None:
         """Add to the file at ``path``, and fail above ``max_records`` records.
 
-        ``input_fd`` is the file descriptor of the input, which must not be that same file.
-
-        Raises:
-            QuarantineError: The file could not be written.
+        ``input_fd`` is the file descriptor of the input, which must not be that same file. Raise
+        ``QuarantineError`` if the file could not be written; so do ``add`` and ``sync``.
         """
         self.path = Path(path).absolute()
-        self.counts: Counter[str] = Counter()
-        """Records that were set aside, by stream."""
+        self.counts: Counter[str] = Counter()  # records that were set aside, by stream
         self._max_records = max_records
         self._input_fd = input_fd
         self._schemas: dict[str, SchemaMessage] = {}
@@ -72,20 +70,17 @@ class Quarantine:
         ``status`` is the HTTP status of the service's refusal, if it was that.
 
         A record without ``time_extracted`` gets the time of now. So it replaces no newer row when it
-        is loaded later.
-
-        Raises:
-            QuarantineError: It can't be written, or is one too many.
+        is loaded later. Raise ``QuarantineError`` also for one too many.
         """
         if self._max_records is not None and self.counts.total() >= self._max_records:
             raise QuarantineError(
-                f"Line {line} of the input: {reason.rstrip('.')}. And {self._max_records:,} records are set aside "
-                "already, as many as max_quarantined permits"
+                f"Line {line} of the input: {reason.rstrip('.')}. And {self._max_records:,} records "
+                "are set aside already, as many as max_quarantined permits"
             )
-        is_new = self._schemas.get(schema.stream) != schema
         time = record.time_extracted
         time = format_timestamp(time_ns()) if time is None else time
         quarantined = _Quarantined(record.stream, record.record, reason, line, time, record.version)
+        is_new = self._schemas.get(schema.stream) != schema
         messages = [schema, quarantined] if is_new else [quarantined]
         self._write(b"".join(msgspec.json.encode(message) + b"\n" for message in messages))
         self._schemas[schema.stream] = schema
@@ -103,22 +98,16 @@ class Quarantine:
             logger.warning("Set aside in %s: %s", self.path, reason, extra=fields)
 
     def sync(self) -> None:
-        """Return once every record that was set aside is on disk.
-
-        Raises:
-            QuarantineError: The disk can't be written.
-        """
-        if self._file is None or not self._must_sync:
-            return
-        try:
-            if self._failure is None:
+        """Return once every record that was set aside is on disk."""
+        if self._file is not None and self._must_sync and self._failure is None:
+            try:
                 os.fsync(self._file)
-        except OSError as error:
-            # Kept: the system may report success when it is asked again.
-            self._failure = self._error(error)
+            except OSError as error:
+                # Kept: the system may report success when it is asked again.
+                self._failure = self._error(error)
+            self._must_sync = False
         if self._failure is not None:
             raise self._failure
-        self._must_sync = False
 
     def close(self) -> None:
         """Close the file, and log how many records of which stream were set aside."""
@@ -127,13 +116,12 @@ class Quarantine:
             self._file = None
         if self.counts:
             by_stream = [f"{count:,} of {stream!r}" for stream, count in self.counts.items()]
-            logger.warning(
-                "%s set aside (%s) in %s. Once the cause is mended, load them with "
-                "that file as the input.",
-                counted(self.counts.total(), "record was", "records were"),
-                ", ".join(by_stream),
-                self.path,
+            sum_of_all = counted(self.counts.total(), "record was", "records were")
+            text = (
+                "%s set aside (%s) in %s. Once the cause is mended, load them with that file as the "
+                "input."
             )
+            logger.warning(text, sum_of_all, ", ".join(by_stream), self.path)
 
     def _check(self) -> None:
         """Raise at the start of a run what would fail at the first record, where that is known."""
@@ -143,7 +131,7 @@ class Quarantine:
             is_new = not self.path.exists()
             if not is_new and not self.path.is_file():
                 raise self._error("it is not a regular file")
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666))
+            os.close(os.open(self.path, _FLAGS, 0o666))
             if is_new:
                 self.path.unlink()  # created only to see that it can be
         except (OSError, ValueError) as error:
@@ -168,7 +156,7 @@ class Quarantine:
 
     def _open(self) -> int:
         is_new = not self.path.exists()
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        file = os.open(self.path, _FLAGS, 0o666)
         if self._input_fd is not None and os.path.sameopenfile(self._input_fd, file):
             os.close(file)
             raise self._error("it is the input of this run, and would never end")

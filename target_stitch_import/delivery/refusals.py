@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.batches import splitting
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
     from target_stitch_import.batches.batch import Batch
     from target_stitch_import.errors import RejectedRecordError
 
-    FindInvalid: TypeAlias = Callable[
-        [Mapping[str, Any], Sequence[str], Mapping[int, bytes]], dict[int, str]
-    ]
+    Records: TypeAlias = Mapping[int, bytes]
+    FindInvalid: TypeAlias = Callable[[Mapping[str, Any], Sequence[str], Records], dict[int, str]]
 
 logger = logging.getLogger("target-stitch-import")
 
@@ -32,31 +32,18 @@ STOP_AFTER: Final = 100
 """Refused records of a table, none of which the check finds invalid, after which the run stops."""
 
 
+@dataclass(eq=False)
 class Refusals:
     """What a run does about the records that the service refuses."""
 
-    def __init__(
-        self,
-        set_aside: Callable[[Batch, int, str, int | None], None],
-        find_invalid: FindInvalid,
-        *,
-        validates: bool,
-    ) -> None:
-        """Set refused records aside.
-
-        Args:
-            set_aside: Called with a batch, a refused record's index, the reason and, if the service
-                has refused it, the HTTP status; may raise.
-            find_invalid: Called with a schema, its key properties, and records by index; returns
-                what is wrong with each invalid one. That is the check.
-            validates: Whether the records of all tables are checked before they are in a batch.
-        """
-        self.set_aside = set_aside
-        self._find_invalid = find_invalid
-        self._validates = validates
-        self._found: Counter[str] = Counter()
-        self._unforeseen: dict[str, list[RejectedRecordError]] = {}
-        self._checked_tables: set[str] = set()
+    set_aside: Callable[[Batch, str, int | None], None]
+    """Called with a batch of a refused record alone, the reason and its HTTP status; may raise."""
+    check: FindInvalid
+    """Called with a schema, its keys and records by index; returns what is wrong with invalid ones."""
+    validates: bool  # whether all records are checked before they are in a batch
+    _found: Counter[str] = field(default_factory=Counter, init=False)
+    _unforeseen: dict[str, list[RejectedRecordError]] = field(default_factory=dict, init=False)
+    _checked_tables: set[str] = field(default_factory=set, init=False)
 
     def tables_to_check(self, batch: Batch) -> frozenset[str]:
         """Return the tables whose records in a batch are to be checked before they are sent."""
@@ -69,34 +56,30 @@ class Refusals:
         """
         invalid: dict[int, str] = {}
         for name in tables:
-            found = self._find_invalid(*splitting.records_of_table(batch, name))
-            invalid.update(
-                {at: f"a record of table {name!r} {reason}" for at, reason in found.items()}
-            )
+            found = self.check(*splitting.records_of_table(batch, name))
+            for at, reason in found.items():
+                invalid[at] = f"a record of table {name!r} {reason}"
         return dict(sorted(invalid.items()))
 
     def count(self, record: Batch, error: RejectedRecordError) -> None:
         """Count a record that was found to be refused; it is the only one of its batch.
 
-        Raises:
-            RepeatedRefusalError: Too many of its table were refused that the check accepts.
+        Raise ``RepeatedRefusalError`` if too many of its table were refused that the check accepts.
         """
-        table_name = splitting.table_name_at(record, 0)
+        table_name = splitting.table_of(record)
         self._found[table_name] += 1
-        if self._found[table_name] == CHECK_AFTER and not self._validates:
+        if self._found[table_name] == CHECK_AFTER and not self.validates:
             self._checked_tables.add(table_name)
-            logger.warning(
+            text = (
                 "The service has refused %d records of table %r. From here on its records are "
-                "checked before they are sent, as with validate_records.",
-                CHECK_AFTER,
-                table_name,
+                "checked before they are sent, as with validate_records."
             )
-        if self.find_invalid(record, [table_name]):
-            return
-        unforeseen = self._unforeseen.setdefault(table_name, [])
-        unforeseen.append(error)
-        if len(unforeseen) >= STOP_AFTER:
-            raise _repeated(table_name, unforeseen)
+            logger.warning(text, CHECK_AFTER, table_name)
+        if not self.find_invalid(record, [table_name]):
+            unforeseen = self._unforeseen.setdefault(table_name, [])
+            unforeseen.append(error)
+            if len(unforeseen) >= STOP_AFTER:
+                raise _repeated(table_name, unforeseen)
 
 
 def _repeated(table_name: str, refused: Sequence[RejectedRecordError]) -> RepeatedRefusalError:

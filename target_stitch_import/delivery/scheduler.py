@@ -12,15 +12,15 @@ import time
 from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
-from target_stitch_import.delivery.startup import Startup
-from target_stitch_import.delivery.task import DeliveryOptions, DeliveryTask
+from target_stitch_import.delivery.task import DeliveryTask
 from target_stitch_import.errors import DeliveryError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_stitch_import.batches.batch import Batch
-    from target_stitch_import.delivery.retry import Retry
+    from target_stitch_import.delivery.retry import Retry, Startup
+    from target_stitch_import.delivery.task import DeliveryOptions
     from target_stitch_import.delivery.workers import WorkerPool
 
 logger = logging.getLogger("target-stitch-import")
@@ -41,21 +41,24 @@ class DeliveryScheduler:
         options: DeliveryOptions,
         *,
         parallel: int,
-        check_status: bool = False,
-        startup: Startup | None = None,
+        check_status: bool,
+        startup: Startup,
+        before_post: Callable[[Batch], None],
     ) -> None:
         """Call ``on_acknowledged`` with the number of each batch that is acknowledged.
 
-        With ``check_status``, nothing is posted before the service was asked if it is up. The
-        delivery fails once the budget of ``startup`` is spent.
+        ``before_post`` is called with a batch before each post, and may raise. With ``check_status``,
+        nothing is posted before the service was asked if it is up. The delivery fails once the budget
+        of ``startup`` is spent.
         """
         self._workers = workers
         self._on_acknowledged = on_acknowledged
         self._options = options
+        self._before_post = before_post
         self._parallel = parallel
         self._status = options.create_retry() if check_status else None
         self._tasks: dict[int, DeliveryTask] = {}
-        self._startup = startup or Startup()
+        self._startup = startup
         self._deadline = math.inf
         self._deadline_seen = False
         self._stopping = False
@@ -87,17 +90,15 @@ class DeliveryScheduler:
     def collect(self, *, block: bool = False) -> None:
         """Handle the outcomes of posts; with ``block``, wait for one, or for the next retry.
 
-        Raises:
-            DeliveryError: A batch can't be delivered; nothing is sent any more.
+        Raise ``DeliveryError`` if a batch can't be delivered; nothing is sent any more.
         """
         if block and self._failure is None:
             self._workers.wait(self.seconds_to_next)
         self._handle_outcomes()
         if self._tasks and time.monotonic() >= self._deadline:
-            error = DeliveryError("the time that a signal leaves is over")
-            self._fail("the batches in flight", error)
+            self._fail(DeliveryError("the time that a signal leaves is over"))
         if self._tasks and time.monotonic() >= self._startup.deadline:
-            self._fail("the batches in flight", self._startup.give_up())
+            self._fail(self._startup.give_up())
         if self._failure is not None:
             raise self._failure
         self._post_what_may_start()
@@ -111,11 +112,7 @@ class DeliveryScheduler:
         self._workers.wake()
 
     def finish(self) -> None:
-        """Wait until every batch is acknowledged.
-
-        Raises:
-            DeliveryError: A batch can't be delivered.
-        """
+        """Wait until every batch is acknowledged; raise ``DeliveryError`` if one can't be delivered."""
         while self._tasks:
             self.collect(block=True)
 
@@ -159,9 +156,6 @@ class DeliveryScheduler:
         """Post each batch that need not wait: for a retry, a barrier or a free worker.
 
         A barrier: of each table, only batches of the smallest generation are posted.
-
-        Raises:
-            DeliveryError: An invalid record of a batch can't be set aside.
         """
         if self._stopping:
             return
@@ -193,8 +187,10 @@ class DeliveryScheduler:
         """Return True if a batch has something left to post."""
         try:
             task.prepare()
+            if not task.is_delivered:
+                self._before_post(task.batch)
         except Exception as failure:
-            raise self._fail(task, failure) from failure
+            raise self._fail(failure, task) from failure
         if task.is_delivered:
             self._acknowledge(task)
             return False
@@ -221,24 +217,24 @@ class DeliveryScheduler:
         try:
             task.handle_outcome(error, self._deadline)
         except Exception as failure:  # noqa: BLE001 - the first of any kind is raised
-            self._fail(task, failure, status=getattr(error, "status", None))
+            self._fail(failure, task, status=getattr(error, "status", None))
             return
         if task.is_delivered:
             self._acknowledge(task)
 
     def _acknowledge(self, task: DeliveryTask) -> None:
-        task.count_delivered()
+        metrics = self._options.metrics
+        metrics.batch_acknowledged(task.batch.contents, task.sealed_at)
         del self._tasks[task.batch.number]
-        self._options.metrics.in_flight = len(self._tasks)
+        metrics.in_flight = len(self._tasks)
         self._on_acknowledged(task.batch.number)
 
     def _handle_status(self, error: Exception | None) -> None:
         if self._status is not None and isinstance(error, TransientError):
-            request, in_flight = "the status check", len(self._tasks)
             try:
-                self._status.schedule(error, request, deadline=self._deadline, in_flight=in_flight)
+                self._status.schedule(error, "the status check", self._deadline, len(self._tasks))
             except TransientError as failure:
-                self._fail("the batches in flight", failure, status=error.status)
+                self._fail(failure, status=error.status)
             return
         self._status = None
         if error is not None:
@@ -246,14 +242,15 @@ class DeliveryScheduler:
             logger.warning(text, error)
 
     def _fail(
-        self, subject: object, error: Exception, *, status: int | None = None
+        self, error: Exception, task: DeliveryTask | None = None, *, status: int | None = None
     ) -> DeliveryError:
+        """Let a run end for what has failed first, which may be a batch."""
         self._stopping = True
         if self._failure is None:
-            error = self._startup.explain(error)
+            error, subject = self._startup.explain(error), task or "the batches in flight"
             self._failure = DeliveryError(f"{subject} could not be delivered: {error}")
             self._failure.__cause__ = error
             self._failure.exit_code = getattr(error, "exit_code", 1)
-            self._failure.stream = getattr(subject, "table_name", None)
+            self._failure.stream = task.batch.table_name if task else None
             self._failure.status = status
         return self._failure

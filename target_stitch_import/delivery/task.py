@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from target_stitch_import.delivery.refusals import Refusals
     from target_stitch_import.delivery.retry import Retry
     from target_stitch_import.delivery.workers import WorkerPool
-    from target_stitch_import.preview.tables import Preview
+    from target_stitch_import.preview.reader import Preview
     from target_stitch_import.reporting.metrics import Metrics
 
 logger = logging.getLogger("target-stitch-import")
@@ -28,16 +28,11 @@ logger = logging.getLogger("target-stitch-import")
 class DeliveryOptions:
     """What all batches of a run share."""
 
-    create_retry: Callable[[], Retry]
-    """Returns the retries of a new request."""
-    body_limit: BodyLimit
-    """How large bodies may be; it changes with the answers."""
-    refusals: Refusals | None
-    """What is done about a refused record; None: it fails its batch."""
-    metrics: Metrics
-    """Counts requests, acknowledged records and records that are set aside."""
-    preview: Preview | None = None
-    """Reads what is acknowledged."""
+    create_retry: Callable[[], Retry]  # returns the retries of a new request
+    body_limit: BodyLimit  # how large bodies may be; it changes with the answers
+    refusals: Refusals  # what is done about a refused record
+    metrics: Metrics  # counts requests, acknowledged records and records that are set aside
+    preview: Preview | None = None  # reads what is acknowledged
 
 
 @dataclass(frozen=True)
@@ -45,10 +40,8 @@ class _Part:
     batch: Batch
     is_first_half: bool = False
     """Whether it and the next part together were refused for a record: one of them has that."""
-    has_refused: bool = False
-    """Whether it is known to have a record that the service refuses."""
-    checked_tables: frozenset[str] = frozenset()
-    """Those whose records in it are checked."""
+    has_refused: bool = False  # whether it is known to have a record that the service refuses
+    checked_tables: frozenset[str] = frozenset()  # those whose records in it are checked
 
 
 class DeliveryTask:
@@ -56,20 +49,14 @@ class DeliveryTask:
 
     def __init__(self, batch: Batch, options: DeliveryOptions) -> None:
         self.batch = batch
-        self.retry = options.create_retry()
-        """The attempts of the next part."""
+        self.retry = options.create_retry()  # the attempts of the next part
         self._parts = [_Part(batch)]
         self._options = options
-        self._sealed_at = options.metrics.clock()
+        self.sealed_at = options.metrics.clock()
         self._has_refused = False
 
     def __str__(self) -> str:
         return str(self._parts[0].batch if self._parts else self.batch)
-
-    @property
-    def table_name(self) -> str:
-        """The name of its table, or of all of them."""
-        return self.batch.table_name
 
     @property
     def is_delivered(self) -> bool:
@@ -80,15 +67,13 @@ class DeliveryTask:
         """Make the next part one that may be posted, or find that there is none.
 
         Records that are to be checked are, what is too large is split, and so is what is known to be
-        refused.
-
-        Raises:
-            QuarantineError: An invalid record can't be set aside.
+        refused. Raise ``QuarantineError`` if an invalid record can't be set aside.
         """
         while self._parts:
-            part, refusals = self._parts[0], self._options.refusals
-            if refusals and (tables := refusals.tables_to_check(part.batch) - part.checked_tables):
-                self._check(part, tables, refusals)
+            part = self._parts[0]
+            tables = self._options.refusals.tables_to_check(part.batch) - part.checked_tables
+            if tables:
+                self._check(part, tables)
             elif part.has_refused and part.batch.rows > 1:
                 self._halve(part)
             elif self._options.body_limit.must_split(part.batch):
@@ -104,14 +89,11 @@ class DeliveryTask:
         self.retry.start_attempt()
 
     def handle_outcome(self, error: Exception | None, deadline: float) -> None:
-        """Handle the outcome of an attempt.
+        """Handle the outcome of an attempt; raise if the batch can't be delivered.
 
         A transient failure is tried again until ``deadline``, a time by the monotonic clock. A part
         that is too large is split. A refused record is found, by halving where the service does not
         say which it is, and set aside; the rest is sent again.
-
-        Raises:
-            Exception: The batch can't be delivered.
         """
         self.retry.in_flight = False
         part, metrics = self._parts[0], self._options.metrics
@@ -127,7 +109,7 @@ class DeliveryTask:
             if part.is_first_half:
                 self._parts[0] = replace(self._parts[0], has_refused=True)
         elif isinstance(error, errors.TransientError):
-            self.retry.schedule(error, batch, deadline=deadline, in_flight=metrics.in_flight)
+            self.retry.schedule(error, batch, deadline, metrics.in_flight)
         elif isinstance(error, errors.TooLargeError):
             self._handle_too_large(part, error)
         elif not isinstance(error, errors.RejectedRecordError):
@@ -139,7 +121,7 @@ class DeliveryTask:
 
     def _log_delivered(self, batch: Batch) -> None:
         """Log each stream's part of a body that is acknowledged, for machines."""
-        seconds = round(self._options.metrics.clock() - self._sealed_at, 3)
+        seconds = round(self._options.metrics.clock() - self.sealed_at, 3)
         for stream, (records, size) in batch.contents.items():
             fields = {
                 "event_name": "batch_delivered",
@@ -152,16 +134,12 @@ class DeliveryTask:
             }
             logger.info("Delivered %s.", batch, extra=fields)
 
-    def count_delivered(self) -> None:
-        """Count the batch, all of which is delivered."""
-        self._options.metrics.batch_acknowledged(self.batch.contents, self._sealed_at)
-
-    def _check(self, part: _Part, tables: frozenset[str], refusals: Refusals) -> None:
+    def _check(self, part: _Part, tables: frozenset[str]) -> None:
         """Set the invalid records of some tables aside."""
-        invalid = refusals.find_invalid(part.batch, tables)
+        invalid = self._options.refusals.find_invalid(part.batch, tables)
         alone = splitting.each_alone(part.batch, invalid)
         for record, reason in zip(alone, invalid.values(), strict=True):
-            self._set_aside(record, reason, refusals)
+            self._set_aside(record, reason)
         part = replace(part, checked_tables=part.checked_tables | tables)
         if not invalid:
             self._parts[0] = part
@@ -185,15 +163,14 @@ class DeliveryTask:
         self._replace_part(_parts_like(part, splitting.split_in_half(batch)))
 
     def _refuse(self, part: _Part, index: int, error: errors.RejectedError) -> None:
-        """Set a record aside, and send the rest; or raise which record it is."""
-        batch, refusals = part.batch, self._options.refusals
-        if refusals is None or index >= batch.rows:
-            text = f"{str(error).rstrip('.')}.{splitting.describe_record(batch, index)}"
-            raise errors.RejectedError(text) from error
+        """Set a record aside, and send the rest."""
+        batch = part.batch
+        if index >= batch.rows:
+            raise error
         (record,) = splitting.each_alone(batch, [index])
-        self._set_aside(record, str(error), refusals, error.status)
+        self._set_aside(record, str(error), error.status)
         if isinstance(error, errors.RejectedRecordError):
-            refusals.count(record, error)
+            self._options.refusals.count(record, error)
         rest = splitting.without_messages(batch, [index])
         if rest and self._has_refused:
             # In several parts: or one of many refused records would cost a full body each time.
@@ -201,11 +178,9 @@ class DeliveryTask:
         self._has_refused = True
         self._replace_part(_parts_like(part, rest))
 
-    def _set_aside(
-        self, record: Batch, reason: str, refusals: Refusals, status: int | None = None
-    ) -> None:
-        refusals.set_aside(record, 0, reason, status)
-        self._options.metrics.set_aside(splitting.table_name_at(record, 0))
+    def _set_aside(self, record: Batch, reason: str, status: int | None = None) -> None:
+        self._options.refusals.set_aside(record, reason, status)
+        self._options.metrics.set_aside(splitting.table_of(record))
 
     def _replace_part(self, parts: list[_Part]) -> None:
         self._parts[:1] = parts

@@ -53,8 +53,7 @@ class WorkerPool:
     def start(self, key: int, call: Callable[[Client], None]) -> None:
         """Let a thread ``call`` its client; the outcome has the same ``key``.
 
-        Raises:
-            DeliveryError: There is no thread, and none can be started.
+        Raise ``DeliveryError`` if there is no thread, and none can be started.
         """
         if len(self._threads) <= len(self._running) + self._abandoned:
             self._start_thread()
@@ -116,22 +115,21 @@ class WorkerPool:
         thread = threading.Thread(target=self._work, args=[self._connect()], name=name, daemon=True)
         try:
             thread.start()
+            self._threads.append(thread)
         except RuntimeError as error:
             if not self._threads:
                 raise DeliveryError(f"no thread can be started to post with: {error}") from error
-        else:
-            self._threads.append(thread)
 
     def _work(self, client: Client) -> None:
         while (queued := self._jobs.get()) is not None:
             key, job, call = queued
-            error: Exception | None = None
             try:
                 call(client)
+                outcome: Exception | None = None
             except Exception as failure:  # noqa: BLE001 - the thread that started the job handles it
-                error = failure
+                outcome = failure
             del queued, call  # they hold the body, whose memory is needed elsewhere
-            self._outcomes.put((key, job, error))
-            del error
+            self._outcomes.put((key, job, outcome))
+            del outcome
             self.wake()
         client.close()

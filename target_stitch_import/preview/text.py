@@ -15,7 +15,7 @@ from target_stitch_import.preview.result import to_json
 from target_stitch_import.text import counted, printable
 
 if TYPE_CHECKING:
-    from target_stitch_import.preview.tables import Preview
+    from target_stitch_import.preview.reader import Preview
 
 _WIDTH: Final = 200
 """Columns of a line that goes to no terminal."""
@@ -35,7 +35,8 @@ def print_preview(preview: Preview, *, as_json: bool) -> None:
     for table in result["tables"]:
         keys = preview.tables[table["stream"]].keys
         rows, billed = counted(table["rows"], "row"), counted(table["billed_rows"], "billable row")
-        _print_rows(console, table, f"{rows}, {billed}", keys)
+        unchanged = f", {table['unchanged_rows']:,} unchanged" if table["unchanged_rows"] else ""
+        _print_rows(console, table, f"{rows}, {billed}{unchanged}", keys)
         if table["rejected_rows"]:
             text = f"  {counted(table['rejected_rows'], 'row')} rejected"
             reason = f": {table['rejected']}" if table["rejected"] else ""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 RATE_SECONDS: Final = 30.0  # that the rate is taken over: records are acknowledged in bursts
 MAX_COLUMNS: Final = 100  # columns of a stream that are counted by name: an object may have any
 
+_NUMBERS: Final = ("records", "requests", "retries", "quarantined", "unchanged")
+
 
 @dataclass
 class StreamCounts:
@@ -28,6 +30,7 @@ class StreamCounts:
     requests: int = 0  # posts with something of the stream in them, whatever the answer was
     retries: int = 0  # posts, among these, of a body that was posted before
     quarantined: int = 0  # records set aside, by this target or after the service's refusal
+    unchanged: int = 0  # records that were not sent, as Stitch has their rows
     # Date-times that are not sent in the form that the tap wrote: by column; of a run, by stream.
     normalized: Counter[str] = field(default_factory=Counter)
     sub_rows: int = 0  # rows of subtables that the destination makes of what is acknowledged
@@ -46,13 +49,12 @@ class StreamCounts:
 
     def fields(self) -> dict[str, Any]:
         """Return the numbers as fields of a log event."""
-        names = ("records", "requests", "retries", "quarantined", "billed_rows", "sub_rows")
-        counts = {name: getattr(self, name) for name in names}
+        counts = {name: getattr(self, name) for name in (*_NUMBERS, "billed_rows", "sub_rows")}
         return {**counts, "bytes": self.size, "normalized": self.normalized.total()}
 
     def plus(self, other: StreamCounts) -> StreamCounts:
         """Return the sum; its time is from the first post of both to the last of both."""
-        names = ("records", "size", "requests", "retries", "quarantined", "normalized", "sub_rows")
+        names = (*_NUMBERS, "size", "normalized", "sub_rows")
         sums = {name: getattr(self, name) + getattr(other, name) for name in names}
         began = [each for each in (self.began, other.began) if each is not None]
         ended = [each for each in (self.ended, other.ended) if each is not None]
@@ -115,6 +117,11 @@ class Metrics:
         """Count a record that was set aside in the quarantine."""
         self._counts(stream).quarantined += 1
         self.total.quarantined += 1
+
+    def add_unchanged(self, stream: str, records: int) -> None:
+        """Count records that are not sent, as their rows have not changed."""
+        self._counts(stream).unchanged += records
+        self.total.unchanged += records
 
     def add_normalized(self, stream: str, columns: Mapping[str, int]) -> None:
         """Count date-times of some columns that are not sent in the form that the tap wrote."""

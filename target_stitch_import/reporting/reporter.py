@@ -176,9 +176,11 @@ def _is_terminal() -> bool:
 
 def _describe(counts: StreamCounts) -> str:
     retries = counted(counts.retries, "retry", "retries")
+    unchanged = f", {counts.unchanged:,} unchanged" if counts.unchanged else ""
     return (
         f"{counted(counts.records, 'record')}, {counted(counts.size, 'byte')}, "
         f"{counted(counts.requests, 'request')}, {retries}, {counts.quarantined:,} quarantined"
+        f"{unchanged}"
     )
 
 

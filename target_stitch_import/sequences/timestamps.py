@@ -43,9 +43,8 @@ class TimestampReader:
     def read(self, texts: Iterable[Any]) -> tuple[list[int], list[bytes]]:
         """Read timestamps in any form that taps write; one without a zone is in UTC.
 
-        Returns:
-            For each, its Unix nanoseconds, and RFC 3339 in UTC: the first 26 bytes are the time to
-            the microsecond. 0 and ``b""`` for a value that is not a string, or can't be read.
+        Return for each its Unix nanoseconds, and RFC 3339 in UTC: the first 26 bytes are the time to
+        the microsecond. 0 and ``b""`` for a value that is not a string, or can't be read.
         """
         times_ns: list[int] = []
         written: list[bytes] = []

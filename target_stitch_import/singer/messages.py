@@ -35,8 +35,7 @@ class StateMessage(msgspec.Struct, tag_field="type", tag="STATE"):
     def state(self) -> bytes | None:
         """Return the STATE as the tap's own bytes; None if it is empty or null.
 
-        Raises:
-            InputError: It is not an object, or not UTF-8.
+        Raise ``InputError`` if it is not an object, or not UTF-8.
         """
         value = bytes(self.value)
         if value.startswith(b'{"') and value.isascii():  # as nearly all are

@@ -39,10 +39,7 @@ class Files:
         self._by_line: dict[int, list[tuple[int, str]]] = {}
 
     def begin(self, line: int, before: int, name: str) -> None:
-        """Add the ``name`` of the next file of a BATCH message in a ``line``.
-
-        Its records have the numbers from ``before`` + 1 on.
-        """
+        """Add the next file of a BATCH message in a ``line``; its records begin at ``before`` + 1."""
         self._by_line.setdefault(line, []).append((before, name))
         if len(self._by_line) > _REMEMBERED:
             del self._by_line[next(iter(self._by_line))]
@@ -51,7 +48,7 @@ class Files:
         """Name the file of a record, and its number there; None if that is not known."""
         files = self._by_line.get(line_number(position), [])
         number = position >> _LINE_BITS
-        if not files or files[-1][0] >> _RECORD_BITS:
-            return None  # numbers have begun anew
         at = bisect_left(files, (number,)) - 1
-        return f"{files[at][1]} {number - files[at][0]:,}" if at >= 0 else None
+        if at < 0 or files[-1][0] >> _RECORD_BITS:  # numbers have begun anew
+            return None
+        return f"{files[at][1]} {number - files[at][0]:,}"

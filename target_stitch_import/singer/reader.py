@@ -11,7 +11,7 @@ import select
 import sys
 import time
 from collections import Counter
-from typing import IO, TYPE_CHECKING, Any, Final, get_args
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
@@ -22,7 +22,13 @@ from target_stitch_import.json_codec import (
     replace_lone_surrogates,
     replace_non_finite,
 )
-from target_stitch_import.singer.lines import BYTE_ORDER_MARK, LineTooLongError, split_lines
+from target_stitch_import.singer.lines import (
+    BYTE_ORDER_MARK,
+    DECODE_ERRORS,
+    LineTooLongError,
+    decode_lines,
+    split_lines,
+)
 from target_stitch_import.singer.messages import Message, RecordMessage
 from target_stitch_import.singer.runs import Run, split_into_runs
 from target_stitch_import.text import printable
@@ -32,8 +38,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("target-stitch-import")
 
-CHUNK_BYTES: Final = 1 << 18
-"""Bytes that are read at once."""
+CHUNK_BYTES: Final = 1 << 18  # bytes that are read at once
 MAX_CHUNK_BYTES: Final = 1 << 23
 """Bytes that are read at once at most, where many streams take turns."""
 
@@ -47,8 +52,6 @@ _MOMENT: Final = 0.002  # seconds
 
 _MAX_REASON: Final = 300  # characters
 
-_DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-
 _CSV: Final = re.compile(rb'(?:"[^"]*"|[\w.-]+)(?:[,;\t](?:"[^"]*"|[\w.-]*))+\r?')
 """The names of columns, or values without spaces."""
 
@@ -60,10 +63,8 @@ class MessageReader(GenericSingerReader[Any]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.line = 0
-        """Number of the newest line, from 1."""
-        self.on_run: Callable[[Run], None] = lambda _: None
-        """Called with each run."""
+        self.line = 0  # number of the newest line, from 1
+        self.on_run: Callable[[Run], None] = lambda _: None  # called with each run
         self.wait: Callable[[int | None], None] = lambda _: None
         """Called before each read; returns when the input's descriptor, if it has one, is readable."""
         self._chunk_bytes = CHUNK_BYTES
@@ -71,11 +72,7 @@ class MessageReader(GenericSingerReader[Any]):
 
     @property
     def default_input(self) -> IO[Any]:
-        """Standard input, as bytes.
-
-        Raises:
-            InputError: There is none.
-        """
+        """Standard input, as bytes; an ``InputError`` if there is none."""
         if sys.stdin is None:
             raise InputError("there is no standard input; name a file with --input")
         return sys.stdin.buffer
@@ -85,63 +82,54 @@ class MessageReader(GenericSingerReader[Any]):
     ) -> Counter[str]:
         """Call ``on_run`` for each run, and the callback of its type for any other message.
 
-        Returns:
-            How many messages of each type came.
-
-        Raises:
-            InputError: A line can't be used; all that comes before it has been handed over.
+        Return how many messages of each type came. Raise ``InputError`` at a line that can't be used,
+        behind all that comes before it.
         """
-        handlers = {
-            struct: callbacks[str(struct.__struct_config__.tag)] for struct in get_args(Message)
-        }
         counts: Counter[str] = Counter()
         try:
-            self._process_lines(file_input or self.default_input, handlers, counts)
+            for lines in split_lines(self._chunks(file_input or self.default_input)):
+                streams = self._process_chunk(lines, callbacks, counts)
+                self._chunk_bytes = _wanted_bytes(lines, streams)
+        except LineTooLongError as error:
+            self.line += 1
+            raise self._bad_line(str(error)) from None
         except MemoryError:
             raise self._bad_line("or a line close behind needs more memory than there is") from None
         if not counts:
             logger.warning("Nothing came from the tap, not one message. Look at its stderr.")
         return counts
 
-    def _process_lines(
-        self, source: IO[Any], handlers: dict[Any, Callable[[Any], None]], counts: Counter[str]
-    ) -> None:
-        for lines in self._lines(source):
-            streams = 0
-            for item in self._parse(lines):
-                if isinstance(item, Run):
-                    self.on_run(item)
-                    streams = max(streams, len(item.blocks))
-                    counts["RECORD"] += sum(len(block.records) for block in item.blocks.values())
-                    counts["STATE"] += len(item.states)
-                else:
-                    try:
-                        handlers[type(item)](item)
-                    except InputError as error:
-                        error.line = error.line or self.line
-                        error.stream = error.stream or getattr(item, "stream", None)
-                        raise
-                    counts[str(item.__struct_config__.tag)] += 1
-            self._chunk_bytes = _wanted_bytes(lines, streams)
+    def _process_chunk(
+        self,
+        lines: Sequence[bytes],
+        callbacks: dict[str, Callable[[Any], None]],
+        counts: Counter[str],
+    ) -> int:
+        """Process some lines; return how many streams take turns in them, at most."""
+        streams = 0
+        for item in self._parse(lines):
+            if isinstance(item, Run):
+                self.on_run(item)
+                streams = max(streams, len(item.blocks))
+                counts["RECORD"] += sum(len(block.records) for block in item.blocks.values())
+                counts["STATE"] += len(item.states)
+                continue
+            message_type = str(item.__struct_config__.tag)
+            try:
+                callbacks[message_type](item)
+            except InputError as error:
+                error.line = error.line or self.line
+                error.stream = error.stream or getattr(item, "stream", None)
+                raise
+            counts[message_type] += 1
+        return streams
 
     def deserialize_json(self, line: bytes) -> Any:
-        """Decode one line; None for a blank one.
-
-        Raises:
-            InputError: The line is not a Singer message.
-        """
+        """Decode one line; None for a blank one. Raise ``InputError`` if it is no Singer message."""
         try:
             return _decode(line)
-        except _DECODE_ERRORS as error:
+        except DECODE_ERRORS as error:
             return self._decode_exactly(line, error)
-
-    def _lines(self, source: IO[Any]) -> Iterator[list[bytes]]:
-        """Yield the lines that each chunk completes."""
-        try:
-            yield from split_lines(self._chunks(source))
-        except LineTooLongError as error:
-            self.line += 1
-            raise self._bad_line(str(error)) from None
 
     def _chunks(self, source: IO[Any]) -> Iterator[bytes]:
         try:
@@ -168,7 +156,12 @@ class MessageReader(GenericSingerReader[Any]):
     def _parse(self, lines: Sequence[bytes]) -> Iterator[Run | Message]:
         """Yield what is in the lines of a chunk."""
         first = self.line + 1
-        messages, failure = self._decode_lines(lines)
+
+        def decode_exactly(index: int, error: Exception) -> Message | None:
+            self.line = first + index
+            return self._decode_exactly(lines[index], error)
+
+        messages, failure = decode_lines(lines, _decode, decode_exactly)
         for item in split_into_runs(messages, first):
             if isinstance(item, Run):
                 yield item
@@ -179,22 +172,6 @@ class MessageReader(GenericSingerReader[Any]):
         if failure is not None:
             raise failure
 
-    def _decode_lines(
-        self, lines: Sequence[bytes]
-    ) -> tuple[list[Message | None], InputError | None]:
-        """Return a message for each line, up to the first invalid one, and its error."""
-        messages: list[Message | None] = []
-        waiting = iter(lines)
-        first = self.line
-        while (error := _decode_ahead(waiting, messages)) is not None:
-            at = len(messages)
-            self.line = first + at + 1
-            try:
-                messages.append(self._decode_exactly(lines[at], error))
-            except InputError as failure:
-                return messages, failure
-        return messages, None
-
     def _decode_exactly(self, line: bytes, error: Exception) -> Message | None:
         is_last = not line.endswith(b"\n")
         line = line.rstrip(b"\n")
@@ -203,32 +180,28 @@ class MessageReader(GenericSingerReader[Any]):
             return message
         if not line.strip():
             return None
-        if (b"NaN" in line or b"Infinity" in line) and (
-            repaired := replace_non_finite(line)
-        ) != line:
+        if (repaired := replace_non_finite(line)) != line:
             message = self.deserialize_json(repaired if is_last else repaired + b"\n")
             self._warn_of_repair(getattr(message, "stream", None))
             return message
         if self.line <= 1 and _CSV.fullmatch(line):
-            raise self._bad_line(
-                "looks like CSV; this target reads Singer messages, as a tap writes them"
-            ) from None
-        if isinstance(error, msgspec.ValidationError):
-            raise self._bad_line(f"is not a Singer message: {error}") from None
-        if isinstance(error, RecursionError):
-            raise self._bad_line("is nested too deeply") from None
-        if has_lone_surrogate(line, error):
+            reason = "looks like CSV; this target reads Singer messages, as a tap writes them"
+        elif isinstance(error, msgspec.ValidationError):
+            reason = f"is not a Singer message: {error}"
+        elif isinstance(error, RecursionError):
+            reason = "is nested too deeply"
+        elif has_lone_surrogate(line, error):
             return self._record_with_half_a_pair(line)
-        if is_last and "truncated" in str(error):
-            raise self._bad_line(
-                "breaks off: the tap ended in the middle of this line. Look at its stderr"
-            ) from None
-        raise self._bad_line(f"is not JSON: {error}") from None
+        elif is_last and "truncated" in str(error):
+            reason = "breaks off: the tap ended in the middle of this line. Look at its stderr"
+        else:
+            reason = f"is not JSON: {error}"
+        raise self._bad_line(reason) from None
 
     def _record_with_half_a_pair(self, line: bytes) -> RecordMessage:
         """Return a record that no service accepts, so that it can be refused as a record."""
         whole = replace_lone_surrogates(line)  # as long as before: the record has its place
-        with contextlib.suppress(*_DECODE_ERRORS):
+        with contextlib.suppress(*DECODE_ERRORS):
             message = _decode(whole)
             if isinstance(message, RecordMessage) and whole.count(bytes(message.record)) == 1:
                 start = whole.index(bytes(message.record))
@@ -250,15 +223,6 @@ class MessageReader(GenericSingerReader[Any]):
         error = InputError(f"it {printable(reason):.{_MAX_REASON}}")
         error.line = self.line
         return error
-
-
-def _decode_ahead(lines: Iterator[bytes], messages: list[Message | None]) -> Exception | None:
-    """Add the messages of lines, up to one that can't be decoded; return its error, if there is one."""
-    try:
-        messages.extend(map(_decode, lines))
-    except _DECODE_ERRORS as error:
-        return error
-    return None
 
 
 def _wanted_bytes(lines: Sequence[bytes], streams: int) -> int:

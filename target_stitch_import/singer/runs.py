@@ -23,8 +23,7 @@ class Block:
 
     stream: str
     version: int | None
-    records: list[msgspec.Raw] = field(default_factory=list)
-    """Each as the JSON that the tap wrote."""
+    records: list[msgspec.Raw] = field(default_factory=list)  # each as the JSON that the tap wrote
     times: list[Any] = field(default_factory=list)
     """For each, its ``time_extracted`` as the tap wrote it; None where it has none."""
     positions: list[int] = field(default_factory=list)
@@ -32,9 +31,8 @@ class Block:
 
     def __getitem__(self, part: slice) -> Block:
         """Return some of the records."""
-        return Block(
-            self.stream, self.version, self.records[part], self.times[part], self.positions[part]
-        )
+        rows = (self.records[part], self.times[part], self.positions[part])
+        return Block(self.stream, self.version, *rows)
 
     def message(self, index: int) -> RecordMessage:
         """Return one record as the message that the tap wrote."""
@@ -71,9 +69,7 @@ class Run:
 
     def newest_state(self, before: int | None = None) -> bytes | None:
         """Return the newest STATE, of those before a position if one is given; None without any."""
-        if before is None:
-            return self.states[-1][1] if self.states else None
-        at = bisect_left(self.states, (before,))
+        at = len(self.states) if before is None else bisect_left(self.states, (before,))
         return self.states[at - 1][1] if at else None
 
     def split(self, positions: Sequence[int]) -> list[Run]:
@@ -104,12 +100,8 @@ def split_into_runs(
 ) -> Iterator[Run | tuple[int, Message]]:
     """Yield runs, and each other message with its position, in the order of the input.
 
-    Args:
-        messages: One for each line; None for a blank one.
-        position: Of the first message.
-
-    Raises:
-        InputError: A STATE can't be used; what comes before it has been yielded.
+    The first of the ``messages``, one for each line and None for a blank one, has the ``position``.
+    Raise ``InputError`` at a STATE that can't be used, behind what comes before it.
     """
     run = Run()
     for at, message in enumerate(messages, position):

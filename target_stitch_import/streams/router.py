@@ -15,8 +15,7 @@ from target_stitch_import.schemas.posted import (
     posted_schema,
     without_checks,
 )
-from target_stitch_import.sequences.bookmarks import BookmarkSequencer
-from target_stitch_import.sequences.sequencer import Sequencer
+from target_stitch_import.sequences.sequencer import BookmarkSequencer, Sequencer
 from target_stitch_import.sequences.timestamps import TimestampReader
 from target_stitch_import.streams.sink import StitchSink
 from target_stitch_import.streams.stream_maps import Stream, create_routes, define_stream
@@ -66,6 +65,8 @@ class Router:
             recent.append(stream)
         for route in stream.routes:
             table_name = route.sink.stream_name
+            if route.sink.rows is not None:
+                route.sink.rows.claim(message.stream, table_name)
             before = self._sinks.get(table_name)
             if before is not route.sink:
                 if isinstance(before, StitchSink):
@@ -119,6 +120,10 @@ class Router:
             posted, judged = without_checks(posted, keys), without_checks(judged, keys)
         table = self._table(name)
         table.describe(self._target.logger, keys, column_types(posted))
+        if self._pipeline.preview is not None:
+            self._pipeline.preview.declare(name, keys, posted)
+        unchanged = self._pipeline.unchanged
+        declared = unchanged.declared_schema(posted, keys) if unchanged else posted
         return StitchSink(
             self._target,
             name,
@@ -127,7 +132,7 @@ class Router:
             bookmark_properties=bookmarks,
             table=table,
             pipeline=self._pipeline,
-            body_format=body_format(config, name, posted, keys, bookmarks),
+            body_format=body_format(config, name, declared, keys, bookmarks),
             judged=judged,
             posted=posted,
             edits=EditOptions(

@@ -7,13 +7,13 @@ from heapq import heappop, heappush
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from target_stitch_import.batches.batch import PreparedBlock
 from target_stitch_import.errors import InputError, InvalidRecordError, RecordBeforeSchemaError
 from target_stitch_import.singer.positions import line_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from target_stitch_import.batches.batch import PreparedBlock
     from target_stitch_import.singer.messages import RecordMessage
     from target_stitch_import.singer.runs import Block, Run
     from target_stitch_import.streams.router import Router
@@ -198,12 +198,4 @@ def _without(block: PreparedBlock, refused: set[int], before: int | None) -> Pre
         block = block[: bisect_left(block.positions, before)]
     if refused.isdisjoint(block.positions):
         return block
-    kept = [place for place, at in enumerate(block.positions) if at not in refused]
-    return PreparedBlock(
-        block.version,
-        [block.records[place] for place in kept],
-        [block.sequences[place] for place in kept],
-        [block.times[place] for place in kept],
-        [block.positions[place] for place in kept],
-        block.originals,
-    )
+    return block.only([place for place, at in enumerate(block.positions) if at not in refused])

@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Raw
 from singer_sdk.sinks import Sink
 
 from target_stitch_import.batches.batch import PreparedBlock
+from target_stitch_import.batches.body_formats import body_format
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.json_codec import encode_exactly, json_excerpt
 from target_stitch_import.limits import MAX_BATCH_BYTES
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
     from target_stitch_import.batches.body_formats import BodyFormat
     from target_stitch_import.delivery.pipeline import Pipeline
     from target_stitch_import.records.editor import EditOptions
-    from target_stitch_import.sequences.bookmarks import BookmarkSequencer
+    from target_stitch_import.sequences.sequencer import BookmarkSequencer
     from target_stitch_import.sequences.timestamps import TimestampReader
     from target_stitch_import.streams.table import Table
+    from target_stitch_import.unchanged.rows import TableRows
 
 
 class StitchSink(Sink):
@@ -102,6 +105,14 @@ class StitchSink(Sink):
             list(self.bookmark_properties),
         )
 
+    @cached_property
+    def rows(self) -> TableRows | None:
+        """What is remembered of the table's rows; None if nothing is."""
+        unchanged = self._pipeline.unchanged
+        if unchanged is None or not self.key_properties:
+            return None
+        return unchanged.of_table(self.table.name, self._posted, self.key_properties)
+
     def prepare(
         self,
         version: int | None,
@@ -144,6 +155,10 @@ class StitchSink(Sink):
         if not block.records:
             return
         builder, table = self._pipeline.builder, self.table
+        if self.rows is not None:
+            read = len(block.records)
+            block = self.rows.changed(block)
+            self._pipeline.metrics.add_unchanged(table.name, read - len(block.records))
         builder.add(block, self.described, self._body_format, table.generation)
         self.record_counter_metric.increment(len(block.records))
         if (editor := self._record_validator.editor) and editor.normalized:
@@ -156,8 +171,18 @@ class StitchSink(Sink):
         """Make a version the only one visible, behind all that came before and before all else.
 
         The activation rides in the open batch of its version, if that is the last one of its table
-        that is not acknowledged; otherwise it is a batch of its own, behind all others.
+        that is not acknowledged; otherwise it is a batch of its own, behind all others. Where the
+        rows are remembered, nothing is activated, and the load's deletes are sent instead.
+
+        Raises:
+            InputError: More rows would be deleted than may be.
+            DeliveryError: A batch can't be delivered.
         """
+        if self.rows is not None:
+            if text := self.rows.find_problem(new_version):
+                self.table.log_once(self.logger, text)
+            self._end_load(self.rows, new_version, position)
+            return
         if self._body_format.is_shared:
             text = "have versions, which push does not know: ACTIVATE_VERSION does nothing."
             self.table.log_once(self.logger, text)
@@ -172,6 +197,37 @@ class StitchSink(Sink):
             self.begin_generation()
             builder.add_activation(*activation, table.generation)
         table.generation += 1
+
+    def end_waiting_load(self) -> None:
+        """End a load that the run before has read to its last record, as none has come since."""
+        if self.rows is not None and self.rows.waiting is not None:
+            self._end_load(self.rows, *self.rows.waiting)
+
+    def _end_load(self, rows: TableRows, version: int, position: int) -> None:
+        """Send the deletes of a load, if one ends here, between what came before and comes behind."""
+        load, greatest, is_whole = rows.ended_load(version, position)
+        if not load:
+            return
+        self._deliver()
+        if is_whole:
+            schema, table = rows.deletes_schema, self.table
+            described = msgspec.structs.replace(self.described, schema=Raw(encode_exactly(schema)))
+            form = body_format(self.config, table.name, schema, self.key_properties, [])
+            sequence = table.sequencer.next_delete(greatest)
+            for block in rows.deletes(load, table.name, sequence, position):
+                if form.encode is not None:
+                    block.records = list(map(form.encode, block.records))
+                self._pipeline.builder.add(block, described, form, table.generation)
+            self._deliver()
+        else:
+            text = "were set aside in a load that ended: no row that is gone is deleted."
+            self.table.log_once(self.logger, text)
+        rows.end_load(version)
+
+    def _deliver(self) -> None:
+        """Return when all that was loaded so far is acknowledged."""
+        self.begin_generation()
+        self._pipeline.delivery.finish()
 
     def begin_generation(self) -> None:
         """Let all that comes from here on wait until all before it is acknowledged."""

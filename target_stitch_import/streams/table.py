@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.metrics import Counter
 
-    from target_stitch_import.sequences.bookmarks import BookmarkSequencer
+    from target_stitch_import.sequences.sequencer import BookmarkSequencer
 
 
 @dataclass

@@ -18,10 +18,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from target_stitch_import import batch_files
 from target_stitch_import.batch_files import parquet as our_parquet
 from target_stitch_import.batch_files import prefetch as ahead
 from target_stitch_import.batch_files import rows as file_rows
-from target_stitch_import.batch_files import storage as opening
 from target_stitch_import.batch_files.prefetch import MAX_WAITING, read_ahead
 from target_stitch_import.batch_files.rows import FileReadError, read_rows
 
@@ -457,8 +457,7 @@ def test_a_file_that_may_not_be_read_is_reported(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("module", "address", "extra"),
-    [("pyarrow", "a", "parquet"), ("smart_open", "s3://b/k", "s3")],
+    ("module", "address", "extra"), [("pyarrow", "a", "parquet"), ("smart_open", "s3://b/k", "s3")]
 )
 def test_a_missing_extra_is_reported(
     module: str, address: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -466,6 +465,8 @@ def test_a_missing_extra_is_reported(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a").touch()
     monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, "target_stitch_import.batch_files.parquet")
+    monkeypatch.delattr(batch_files, "parquet")
     with pytest.raises(FileReadError, match=rf"pip install 'target-stitch-import\[{extra}\]'"):
         list(read_rows(address, "parquet", "none"))
 
@@ -486,5 +487,5 @@ def test_a_local_file_is_found_by_each_form_of_its_address(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_bytes(b"it")
-    with opening.open_file(address.format(tmp_path)) as file:
+    with file_rows.open_file(address.format(tmp_path)) as file:
         assert file.read() == b"it"

@@ -27,6 +27,7 @@ FIGURES = (
     "records",
     "set aside",
     "STATEs written",
+    "unchanged",
 )
 
 
@@ -39,7 +40,7 @@ def main() -> int:
     started = reported = time.monotonic()
     figures: Counter[str] = Counter()
     for number in numbers:
-        if not _kept(options.seed, number, figures):
+        if not _kept(options, number, figures):
             return 1
         if time.monotonic() - reported > EVERY:
             reported = time.monotonic()
@@ -48,15 +49,17 @@ def main() -> int:
     return 0
 
 
-def _kept(seed: int, number: int, figures: Counter[str]) -> bool:
+def _kept(options: argparse.Namespace, number: int, figures: Counter[str]) -> bool:
     """Play one schedule; return False, and say where to look, if a promise was not kept."""
+    seed = options.seed
     folder = Path(tempfile.mkdtemp(prefix=f"chaos-{seed}-{number}-"))
     try:
-        figures.update(played(seed, number, folder))
+        figures.update(played(seed, number, folder, unchanged=options.unchanged))
     except BreachError as breach:
         _say(f"BREACH in schedule {number}: {breach}")
         _say(f"input, stderr of each run, database: {folder}")
-        _say(f"replay: python -m tests.chaos --seed {seed} --schedule {number}")
+        more = " --unchanged" if options.unchanged else ""
+        _say(f"replay: python -m tests.chaos --seed {seed} --schedule {number}{more}")
         return False
     except BaseException:
         shutil.rmtree(folder)
@@ -70,6 +73,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--schedules", type=int, default=25, help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of all dice (default: %(default)s)")
     parser.add_argument("--schedule", type=int, help="play this one alone")
+    help_ = "skip unchanged rows, and detect deletes"
+    parser.add_argument("--unchanged", action="store_true", help=help_)
     return parser.parse_args()
 
 

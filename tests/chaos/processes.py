@@ -71,8 +71,8 @@ def start_target(arguments: list[str], stderr: Path) -> Child:
     return Child(pid, to_stdin, from_stdout)
 
 
-def start_emulator(database: Path, faults: str, stderr: Path) -> Service:
-    """Run an emulator that does wrong what ``faults`` says."""
+def start_emulator(database: Path, faults: str, stderr: Path, port: int = 0) -> Service:
+    """Run an emulator that does wrong what ``faults`` says; at a free port, unless one is given."""
     from_url, url = os.pipe()
     kept_open, hold = os.pipe()
     log = os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -82,7 +82,7 @@ def start_emulator(database: Path, faults: str, stderr: Path) -> Service:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         logging.basicConfig(format="%(message)s")
         logging.getLogger("stitch-import-emulator").setLevel(logging.INFO)
-        with running_emulator(database, token=TOKEN, faults=faults or None) as emulator:
+        with running_emulator(database, token=TOKEN, faults=faults or None, port=port) as emulator:
             os.write(1, emulator.url.encode())
             os.close(1)
             os.read(0, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -27,22 +28,23 @@ ENOUGH = 60.0
 """A retry budget that no fault outlasts."""
 
 
-def played(seed: int, number: int, folder: Path) -> Counter[str]:
-    """Play a schedule in an empty folder; return its figures.
+def played(seed: int, number: int, folder: Path, *, unchanged: bool = False) -> Counter[str]:
+    """Play a schedule in an empty folder; return its figures. With ``unchanged``, rows are skipped.
 
     Raises:
         BreachError: A promise was not kept.
     """
     plan = planned(seed, number)
     (folder / "plan.txt").write_text(f"{plan.faults}\n" + "\n".join(map(str, plan.lines)))
-    stage = _Stage(plan, folder)
+    stage = _Stage(plan, folder, unchanged=unchanged)
     try:
         for _ in range(plan.troubled_runs):
             if stage.run(troubled=True):
                 break
         else:
             require(stage.run(troubled=False), "a run without trouble did not deliver everything")
-        check_tables(plan.lines, stage.database)
+        ignored = frozenset(stage.unchanged.get("skip_unchanged_ignore", ()))
+        check_tables(plan.lines, stage.database, ignored, hides_versions=not unchanged)
         check_quarantine(plan.lines, stage.quarantine, len(plan.lines))
     finally:
         stage.stop_service()
@@ -56,7 +58,7 @@ def played(seed: int, number: int, folder: Path) -> Counter[str]:
 class _Stage:
     """What lasts from one run of a schedule to the next."""
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
+    def __init__(self, plan: Plan, folder: Path, *, unchanged: bool) -> None:
         self.database = folder / "stitch.db"
         self.quarantine = folder / "quarantine.jsonl"
         self.figures: Counter[str] = Counter()
@@ -68,6 +70,18 @@ class _Stage:
         self._reached = -1
         """The furthest line that any run was fed."""
         self._service: Service | None = None
+        self._port = 0
+        self.unchanged: dict[str, Any] = {}
+        """The settings of ``skip_unchanged``, if rows are to be skipped."""
+        if unchanged:
+            # A misfit that is as one in flight, but for what is ignored, is not set aside again.
+            ignored = [] if plan.has_misfits else plan.draw("unchanged").choice([[], ["c"]])
+            self.unchanged = {
+                "skip_unchanged": str(folder / "rows.db"),
+                "skip_unchanged_ignore": ignored,
+                "detect_deletes": True,
+                "max_delete_share": 1,
+            }
 
     def run(self, *, troubled: bool) -> bool:
         """Run the target once and check what it did; return True if it delivered everything."""
@@ -85,7 +99,9 @@ class _Stage:
         self._count(run, places)
         self._state = places[-1] if places else self._state
         self._reached = max(self._reached, run.reached)
-        check_promise(self._plan.lines, self.database, self._state, self._reached)
+        ignored = frozenset(self.unchanged.get("skip_unchanged_ignore", ()))
+        check_promise(self._plan.lines, self.database, self._state, self._reached, ignored)
+        self.figures["unchanged"] += _count_unchanged(stderr)
         check_quarantine(self._plan.lines, self.quarantine, self._state)
         return run.exit_code == 0 and run.at_end
 
@@ -101,7 +117,9 @@ class _Stage:
             self.stop_service()
             seeded = faults and f"seed={self._plan.number + self._runs},{faults}"
             log = self._folder / "emulator.stderr"
-            self._service = start_emulator(self.database, seeded, log)
+            self._service = start_emulator(self.database, seeded, log, self._port)
+            if self.unchanged:  # the file belongs to one address
+                self._port = int(self._service.url.rpartition(":")[2])
             self.figures["processes"] += 1
 
     def _fed(
@@ -113,6 +131,7 @@ class _Stage:
     ) -> tuple[Fed, str]:
         name = f"run-{self._runs}"
         assert self._service is not None
+        settings |= self.unchanged
         if self._plan.has_misfits:
             settings["on_invalid_record"] = "quarantine"
             settings["quarantine_path"] = str(self.quarantine)
@@ -134,6 +153,13 @@ class _Stage:
         self.figures["processes"] += 1
         self.figures.update(f"SIG{name.upper()}s" for name in run.signals)
         self.figures["STATEs written"] += len(places)
+
+
+def _count_unchanged(stderr: str) -> int:
+    """Return how many records a run has not sent, by its summary."""
+    summary = stderr.rpartition("Run ")[2]
+    found = re.search(r"([\d,]+) unchanged", summary)
+    return int(found[1].replace(",", "")) if found else 0
 
 
 def _action(dice: random.Random, lines: int, *, calm: bool) -> Action:

@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
-def test_nothing_is_lost_whatever_is_killed() -> None:
+@pytest.mark.parametrize("option", [[], ["--unchanged"]], ids=["all rows", "changed rows"])
+def test_nothing_is_lost_whatever_is_killed(option: list[str]) -> None:
     # given an environment without settings of the target, and without the measuring of coverage
     kept = {
         name: value
@@ -20,7 +23,7 @@ def test_nothing_is_lost_whatever_is_killed() -> None:
     }
     # when a few random schedules are played, in a process that has no threads to fork
     done = subprocess.run(
-        [sys.executable, "-m", "tests.chaos", "--schedules", "25", "--seed", "20"],
+        [sys.executable, "-m", "tests.chaos", "--schedules", "25", "--seed", "20", *option],
         cwd=ROOT,
         env=kept,
         capture_output=True,

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+def waiting(checkpoint: Checkpoint) -> int:
+    """Return how many STATEs are kept."""
+    return sum(state is not None for state in checkpoint._states.values())
+
+
 def test_a_state_with_nothing_before_it_goes_at_once() -> None:
     written: list[bytes] = []
     checkpoint = Checkpoint(written.append)
@@ -74,11 +79,11 @@ def test_states_for_the_same_batches_coalesce_and_the_newest_wins() -> None:
     number = checkpoint.open_batch()
     for place in range(10_000):
         checkpoint.remember(b"%d" % place)
-    assert checkpoint.waiting == 1
+    assert waiting(checkpoint) == 1
     checkpoint.acknowledge(number)
     checkpoint.release()
     assert written == [b"9999"]
-    assert checkpoint.waiting == 0
+    assert waiting(checkpoint) == 0
 
 
 def test_no_more_states_are_kept_than_batches_while_one_batch_does_not_come_through() -> None:
@@ -92,7 +97,7 @@ def test_no_more_states_are_kept_than_batches_while_one_batch_does_not_come_thro
         checkpoint.remember(b"%d" % place)
         checkpoint.acknowledge(number)
         checkpoint.release()
-        assert checkpoint.waiting == 1
+        assert waiting(checkpoint) == 1
     # Then none was written, and the newest goes once it is through
     assert written == []
     checkpoint.acknowledge(stuck)
@@ -140,8 +145,7 @@ def test_a_batch_that_is_not_out_cannot_be_acknowledged() -> None:
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["open", "state", "acknowledge", "release"])), st.randoms())
 def test_whatever_happens_a_written_state_covers_only_acknowledged_batches(
-    events: list[str],
-    random: object,
+    events: list[str], random: object
 ) -> None:
     # Given any order of events, with answers in any order
     written: list[bytes] = []
@@ -170,11 +174,11 @@ def test_whatever_happens_a_written_state_covers_only_acknowledged_batches(
             possible = [value for value, needs in behind.items() if needs <= acknowledged]
             assert written[-1:] == possible[-1:]
             assert len(written) <= before + 1
-    assert checkpoint.waiting <= len(out) + 1
+    assert waiting(checkpoint) <= len(out) + 1
     # And nothing is kept for ever
     for number in out:
         checkpoint.acknowledge(number)
     checkpoint.release()
     assert written[-1] == max(behind)
     assert written == sorted(set(written))
-    assert checkpoint.waiting == 0
+    assert waiting(checkpoint) == 0

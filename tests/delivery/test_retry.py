@@ -35,7 +35,7 @@ class Request:
     def fail(self, error: TransientError = BUSY, deadline: float = math.inf) -> None:
         """Try, fail, and wait for the next attempt."""
         self.retry.start_attempt()
-        self.waits.append(self.retry.schedule(error, "a request", deadline=deadline))
+        self.waits.append(self.retry.schedule(error, "a request", deadline, 1))
         assert self.retry.next_at == self.clock.now + self.waits[-1]
         self.clock.now = self.retry.next_at
 
@@ -105,7 +105,7 @@ def test_attempts_end_when_the_budget_is_spent(
     request = Request(budget)
     request.retry.start_attempt()
     request.clock.now += 1_800
-    request.waits.append(request.retry.schedule(BUSY, "a request"))
+    request.waits.append(request.retry.schedule(BUSY, "a request", math.inf, 1))
     request.clock.now = request.retry.next_at
     # When it goes on failing
     with pytest.raises(TransientError) as raised:
@@ -149,7 +149,7 @@ def test_a_deadline_may_end_the_attempts_before_the_budget_does(
 def test_a_wait_can_be_cut_short() -> None:
     request = Request()
     request.retry.start_attempt()
-    request.retry.schedule(TransientError("429", retry_after=60.0), "a request")
+    request.retry.schedule(TransientError("429", retry_after=60.0), "a request", math.inf, 1)
     request.retry.retry_now()
     assert request.retry.next_at == request.clock.now
 
@@ -164,25 +164,23 @@ def test_an_attempt_that_lasts_too_long_has_timed_out() -> None:
     assert not request.retry.timed_out
     request.clock.now += 1
     assert request.retry.timed_out
-    request.retry.schedule(BUSY, "a request")
+    request.retry.schedule(BUSY, "a request", math.inf, 1)
     request.clock.now += 1_000
     assert not request.retry.timed_out
 
 
-def test_failures_that_say_the_same_are_one_line_a_minute(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_failures_that_say_the_same_are_one_line_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     log = RetryLog()
     with caplog.at_level(logging.WARNING):
         # given an outage: attempts of two batches fail every second, all for one reason
         for second in range(60):
-            log("refused", f"batch {second % 2} at {second}", second, {})
+            log(f"batch {second % 2} at {second}", second, {"reason": "refused"})
         # when one fails for another reason, and when a minute is over
-        log("503", "batch 1 at 59", 59, {})
-        log("refused", "batch 0 at 60", 60, {})
+        log("batch 1 at 59", 59, {"reason": "503"})
+        log("batch 0 at 60", 60, {"reason": "refused"})
         # and when an attempt has succeeded, and others fail then
         log.end_outage()
-        log("refused", "batch 2 at 61", 61, {})
+        log("batch 2 at 61", 61, {"reason": "refused"})
     # then each of these has a line, and no other
     lines = [record.getMessage() for record in caplog.records]
     assert lines == ["batch 0 at 0", "batch 1 at 59", "batch 0 at 60", "batch 2 at 61"]

@@ -146,9 +146,7 @@ def test_a_machine_that_starts_no_thread_ends_the_run(monkeypatch: pytest.Monkey
     run.scheduler.close()
 
 
-def test_where_few_threads_can_be_started_they_take_turns(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_where_few_threads_can_be_started_they_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a machine that starts one thread, and no second
     run = DeliveryRun(parallel=3)
     start = threading.Thread.start

@@ -190,7 +190,7 @@ def test_while_the_service_says_that_it_is_down_nothing_is_posted(
     assert begun == [0, 0, 0]
     assert sorted(run.acknowledged) == [1, 2]
     assert [record.getMessage()[:31] for record in caplog.records] == [
-        "Attempt 1 of the status check f",
+        "Attempt 1 of the status check f"
     ]
 
 

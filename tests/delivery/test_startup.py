@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from target_stitch_import.delivery.startup import Startup
+from target_stitch_import.delivery.retry import Startup
 from target_stitch_import.errors import DeliveryError, TransientError
 from tests.support.fake_service import TEST_TIMEOUT, DeliveryRun, sealed_batch
 

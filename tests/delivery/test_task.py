@@ -104,12 +104,12 @@ class Aside:
         self.reasons: list[str] = []
         self._most = most
 
-    def __call__(self, batch: Batch, index: int, reason: str, _status: int | None) -> None:
+    def __call__(self, record: Batch, reason: str, _status: int | None) -> None:
         """Set one aside."""
         if len(self.ids) >= self._most:
             raise QuarantineError("too many")
-        assert as_singer(batch, index) is not None
-        self.ids.append(batch.positions[index])
+        assert as_singer(record) is not None
+        self.ids += record.positions
         self.reasons.append(reason)
 
 

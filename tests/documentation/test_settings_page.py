@@ -25,6 +25,7 @@ GROUPS: Final = {
     "validate_records": "Values and types",
     "on_invalid_record": "Records that don't fit",
     "sequence_source": "Tables",
+    "skip_unchanged": "Fewer rows",
     "log_format": "Log and metrics",
     "stream_maps": "Stream maps and flattening",
 }

@@ -302,3 +302,49 @@ def test_arrays_that_break_the_schema_of_the_tap_are_set_aside(
         5: (None, None),
     }
     assert len(quarantined(tmp_path)) == 3
+
+
+def test_a_full_table_sends_what_changed_and_marks_what_is_gone(
+    postgres: Postgres, service: Service, tmp_path: Path
+) -> None:
+    # Given a table of 100 rows that is read in full, with versions
+    postgres.run(
+        "CREATE TABLE items (id int PRIMARY KEY, price numeric, label text);"
+        "INSERT INTO items SELECT n, n / 7.0, 'item ' || n FROM generate_series(1, 100) AS n;"
+    )
+    known = {"skip_unchanged": str(tmp_path / "rows.db"), "detect_deletes": True}
+
+    def load() -> list[dict[str, Any]]:
+        """Run the tap and the target, and return what the service got."""
+        settings_of_tap = {
+            **settings(postgres),
+            "filter_schemas": ["public"],
+            "emit_activate_version_messages": True,
+        }
+        written = tap_output(
+            RECIPE, tmp_path, settings_of_tap, {"replication-method": "FULL_TABLE"}
+        )
+        # This tap writes it in front of the rows only, and others behind them, too.
+        *_, activation = [line for line in written.splitlines() if b"ACTIVATE_VERSION" in line]
+        written += activation + b"\n"
+        before = len(service.requests)
+        assert piped(service.config(**known), tmp_path, written).exit_code == 0
+        bodies = [request.batch for request in service.requests[before:]]
+        return [message["data"] for body in bodies for message in body["messages"]]
+
+    # When it is loaded, changes, is loaded, and is loaded once more
+    assert len(load()) == 100
+    postgres.run(
+        "UPDATE items SET price = price + 1 WHERE id IN (7, 70);"
+        "INSERT INTO items VALUES (101, 1, 'new'); DELETE FROM items WHERE id = 50;"
+    )
+    changed = load()
+
+    # Then what changed is sent, and the row that is gone is marked
+    assert sorted(row["id"] for row in changed) == [7, 50, 70, 101]
+    (deleted,) = [row for row in changed if row.get("_sdc_deleted_at")]
+    assert deleted.keys() == {"id", "_sdc_deleted_at"}
+    assert deleted["id"] == 50
+
+    # And of what has not changed, nothing is
+    assert load() == []

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.limits import MAX_SEQUENCE
-from target_stitch_import.sequences.bookmarks import BookmarkSequencer
-from target_stitch_import.sequences.sequencer import MAX_AHEAD_NS, Sequencer
+from target_stitch_import.sequences.sequencer import MAX_AHEAD_NS, BookmarkSequencer, Sequencer
 from target_stitch_import.sequences.timestamps import TimestampReader
 
 NOW = 1_700_000_000_000_000_000  # 2023-11-14T22:13:20Z

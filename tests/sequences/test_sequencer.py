@@ -69,8 +69,7 @@ def test_records_that_bring_their_own_sequence_keep_it_where_it_increases() -> N
 
 
 @pytest.mark.parametrize(
-    ("times", "expected"),
-    [([], NOW), ([5], NOW), ([NOW + 9], NOW + 10), ([NOW + 9] * 3, NOW + 12)],
+    ("times", "expected"), [([], NOW), ([5], NOW), ([NOW + 9], NOW + 10), ([NOW + 9] * 3, NOW + 12)]
 )
 def test_an_activation_is_above_all_before_it_and_raises_no_record(
     times: list[int], expected: int

@@ -212,11 +212,6 @@ def test_an_input_without_line_ends_is_refused_before_it_fills_the_memory(
     assert len(source.read()) == 100  # the rest was not read
 
 
-def test_every_type_has_its_callback() -> None:
-    with pytest.raises(KeyError):
-        MessageReader().process_lines(io.BytesIO(b""), {"RECORD": print})
-
-
 def test_the_default_input_is_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(record(1))))
     assert ids(None) == [b'{"id":1}']

@@ -43,7 +43,7 @@ class Loading:
         )
         self._target = target
         pipeline = target._pipeline
-        pipeline.builder._deliver = self.batches.append
+        pipeline.builder.deliver = self.batches.append
         self._pipeline = pipeline
         self.loader = RunLoader(
             target._router, self.states.append, self._refuse, keep_originals=originals

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
 from target_stitch_import.batches.body_limit import BodyLimit
+from target_stitch_import.batches.splitting import describe_record
 from target_stitch_import.delivery.refusals import Refusals
-from target_stitch_import.delivery.retry import Retry, RetryLog
+from target_stitch_import.delivery.retry import Retry, RetryLog, Startup
 from target_stitch_import.delivery.scheduler import DeliveryScheduler
 from target_stitch_import.delivery.task import DeliveryOptions
 from target_stitch_import.delivery.workers import WorkerPool
+from target_stitch_import.errors import RejectedError
 from target_stitch_import.json_codec import decode_exactly
 from target_stitch_import.reporting.metrics import Metrics
 from tests.support.tables import TableFormat
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
 
     from target_stitch_import.batches.batch import Batch
     from target_stitch_import.delivery.refusals import FindInvalid
-    from target_stitch_import.delivery.startup import Startup
     from target_stitch_import.delivery.workers import Client
 
 TEST_TIMEOUT = 30.0
@@ -43,6 +45,11 @@ def sealed_batch(number: int, table: str = "t", generation: int = 0, rows: int =
 def record_ids(body: bytes) -> list[int]:
     """Return the ids of the records in a body."""
     return [message["data"]["id"] for message in decode_exactly(body)["messages"]]
+
+
+def refuse(record: Batch, reason: str, _status: int | None) -> None:
+    """End the run at a refused record, as it does without a quarantine."""
+    raise RejectedError(f"{reason.rstrip('.')}.{describe_record(record)}")
 
 
 class FakeService:
@@ -155,7 +162,7 @@ class DeliveryRun:
         *,
         budget: float = TEST_TIMEOUT,
         timeout: float = TEST_TIMEOUT,
-        set_aside: Callable[[Batch, int, str, int | None], None] | None = None,
+        set_aside: Callable[[Batch, str, int | None], None] = refuse,
         check_status: bool = False,
         connect: Callable[[], Client] | None = None,
         metrics: Metrics | None = None,
@@ -167,7 +174,7 @@ class DeliveryRun:
         self.acknowledged: list[int] = []
         self.limit = BodyLimit(4_000_000)
         self.metrics = metrics or Metrics()
-        self.refusals = set_aside and Refusals(set_aside, find_invalid, validates=validates)
+        self.refusals = Refusals(set_aside, find_invalid, validates=validates)
         self.workers = WorkerPool(connect or self.service.connect)
         self.scheduler = DeliveryScheduler(
             self.workers,
@@ -180,7 +187,8 @@ class DeliveryRun:
             ),
             parallel=parallel,
             check_status=check_status,
-            startup=startup,
+            startup=startup or Startup(math.inf, "the service"),
+            before_post=lambda _: None,
         )
 
     def deliver(self, *batches: Batch) -> None:

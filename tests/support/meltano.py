@@ -17,6 +17,7 @@ KINDS = {
     "integer": "integer",
     "number": "integer",  # a decimal from the environment can't be written by Meltano 4.4
     "object": "object",
+    "array": "array",
     "string": "string",
 }
 
@@ -44,6 +45,8 @@ def about_target() -> dict[str, Any]:
 def as_meltano_setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     """What a definition should say of a setting of ``--about``."""
     (kind,) = {KINDS[each] for each in schema["type"] if each != "null"}
+    if isinstance(schema.get("default"), float):
+        kind = "string"  # which Meltano leaves as it is
     return {
         "name": name,
         "kind": "options" if "enum" in schema else kind,

@@ -198,7 +198,20 @@ def _versions() -> list[Case]:
     second["messages"].append(activation)
     unversioned = batch("unversioned", {}, activation)
     wrong = batch("versions", _VALUE, upsert({"id": 3}), table_version="3")
+    # As with skip_unchanged, where a table was loaded with versions before.
+    first_rows = (upsert({"id": 1, "v": "first"}), upsert({"id": 2, "v": "first"}))
+    before = batch("versions_before", _VALUE, *first_rows, activation, table_version=1)
+    second_rows = (upsert({"id": 1, "v": "second"}, 3), upsert({"id": 3, "v": "second"}, 3))
+    behind = batch("versions_before", _VALUE, *second_rows)
     return [
+        _case("Rows of a version and its activation are taken", BATCH, "seen", before, ACCEPTED),
+        _case(
+            "Rows without a version are taken, behind the activation of one",
+            BATCH,
+            "this project's",
+            behind,
+            ACCEPTED,
+        ),
         _case("table_version is taken", BATCH, "seen", first, ACCEPTED),
         _case("An activation behind a record is taken", BATCH, "seen", second, ACCEPTED),
         _case(

@@ -32,6 +32,13 @@ CASES: Final = (
         "the row with id 2, and none with id 1",
     ),
     _case(
+        "Rows without a version are visible beside the version that was activated before them",
+        BATCH,
+        "this project's",
+        "versions_before",
+        "the rows with id 1 and 3 have v = second, that with id 2 has v = first",
+    ),
+    _case(
         "time_extracted becomes _sdc_extracted_at",
         BATCH,
         "documentation",
