@@ -15,7 +15,6 @@ from target_stitch_import.batches.body_formats import body_format
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.json_codec import encode_exactly, json_excerpt
 from target_stitch_import.limits import MAX_BATCH_BYTES
-from target_stitch_import.records.editor import EditOptions
 from target_stitch_import.records.validator import RecordValidator
 from target_stitch_import.schemas.posted import (
     DECIMAL,
@@ -95,10 +94,8 @@ class StitchSink(Sink):
             self.key_properties,
             validate=self.validate_schema,
             posted=self._posted,
-            options=EditOptions(
-                normalize=self.config["normalize_datetimes"],
-                invalid_as_null=self.config["on_invalid_datetime"] == "null",
-            ),
+            normalize=self.config["normalize_datetimes"],
+            invalid_as_null=self.config["on_invalid_datetime"] == "null",
         )
 
     def get_validator(self) -> None:
@@ -135,11 +132,8 @@ class StitchSink(Sink):
     ) -> tuple[PreparedBlock, InvalidRecordError | None]:
         """Return records ready to be loaded, up to the first invalid one, and what is wrong there.
 
-        Args:
-            version: Of all the records.
-            records: Each as JSON.
-            times: For each, its ``time_extracted`` as the tap wrote it.
-            positions: For each, where in the input it stands.
+        The ``records`` of one ``version`` come as JSON. ``times`` has the ``time_extracted`` of each as
+        the tap wrote it, ``positions`` where in the input it stands.
         """
         checked, error = self._record_validator.check(records)
         encoded, unwritable = self._encode(checked)
