@@ -25,7 +25,7 @@ from target_stitch_import.delivery.pipeline import Terminated
 from target_stitch_import.destinations.facts import ANY, DESTINATIONS
 from target_stitch_import.factory import create_client
 from target_stitch_import.preview import result
-from target_stitch_import.preview.tables import Preview
+from target_stitch_import.preview.reader import Preview
 from target_stitch_import.reporting import log_format
 from target_stitch_import.reporting.metrics import Metrics
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from target_stitch_import.batches.batch import Batch
     from target_stitch_import.delivery.dry_run import DryRun
     from target_stitch_import.delivery.workers import Client
-    from target_stitch_import.preview.tables import Preview
+    from target_stitch_import.preview.reader import Preview
     from target_stitch_import.reporting.metrics import Metrics
     from target_stitch_import.unchanged.rows import UnchangedRows
 

@@ -179,7 +179,7 @@ class TargetStitchImport(CommandTarget):
             raise RejectedError(reason)
         self._quarantine.add(*message, reason, line_number(position))
         if self._pipeline.unchanged is not None:
-            self._pipeline.unchanged.set_aside(record, position)
+            self._pipeline.unchanged.set_aside(record)
 
     def _refuse(
         self,

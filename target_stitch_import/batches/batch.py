@@ -147,17 +147,8 @@ class OpenBatch:
         if self._tail == BATCH_TAIL:
             contents = {table: (records, len(body)) for table, (records, _) in contents.items()}
         name = ", ".join(self._schemas)
-        return Batch(
-            number,
-            name,
-            generation,
-            body,
-            self.positions,
-            self._originals,
-            self._schemas,
-            contents,
-            self._entries,
-        )
+        more = (self._originals, self._schemas, contents, self._entries)
+        return Batch(number, name, generation, body, self.positions, *more)
 
     def _how_many_fit(self, block: PreparedBlock, body_format: BodyFormat) -> int:
         records = block.records

@@ -13,6 +13,8 @@ from target_stitch_import.json_codec import encode_exactly
 from target_stitch_import.sequences.timestamps import TimestampReader, format_timestamp
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from target_stitch_import.schemas.places import Place
 
 _MAP: Final = "^ "
@@ -30,16 +32,16 @@ def encode_transit(value: Any, place: Place | None = None) -> bytes:
     return encode_exactly(_encode(value, place, TimestampReader()))
 
 
-def decode_transit(value: Any) -> Any:
-    """Return the JSON value that ``encode_transit`` has encoded; instants are strings."""
+def decode_transit(value: Any, instant: Callable[[str], Any] = str) -> Any:
+    """Return the JSON value that ``encode_transit`` has encoded, with an ``instant`` of each instant."""
     if isinstance(value, str):
-        return _decode_string(value)
+        return _decode_string(value, instant)
     if not isinstance(value, list):
         return value
     if value[:1] == [_MAP]:
         pairs = zip(value[1::2], value[2::2], strict=True)
-        return {_decode_string(name): decode_transit(part) for name, part in pairs}
-    return [decode_transit(part) for part in value]
+        return {_decode_string(name, str): decode_transit(part, instant) for name, part in pairs}
+    return [decode_transit(part, instant) for part in value]
 
 
 def _encode(value: Any, place: Place | None, times: TimestampReader) -> Any:
@@ -70,14 +72,14 @@ def _encode_instant(text: str, times: TimestampReader) -> str:
     return "~t" + (format_timestamp(time_ns) if time_ns % 1_000 else written[:26].decode() + "Z")
 
 
-def _decode_string(text: str) -> Any:
+def _decode_string(text: str, instant: Callable[[str], Any]) -> Any:
     if not text.startswith("~"):
         return text
     tag, rest = text[1:2], text[2:]
     if tag in _ESCAPED:
         return text[1:]
     if tag == "t":
-        return rest
+        return instant(rest)
     return Decimal(rest) if tag == "f" else int(rest)
 
 

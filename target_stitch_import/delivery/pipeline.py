@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from target_stitch_import.delivery.refusals import Refusals
     from target_stitch_import.delivery.retry import Retry, Startup
-    from target_stitch_import.preview.tables import Preview
+    from target_stitch_import.preview.reader import Preview
     from target_stitch_import.reporting.metrics import Metrics
     from target_stitch_import.unchanged.rows import UnchangedRows
 
@@ -80,6 +80,7 @@ class Pipeline:
         ``DeliveryScheduler``. ``unchanged`` remembers rows.
         """
         self.metrics = metrics
+        self.preview = preview
         self.unchanged = unchanged
         self.checkpoint = Checkpoint(write_state)
         limit = BodyLimit(max_bytes)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from target_stitch_import.delivery.refusals import Refusals
     from target_stitch_import.delivery.retry import Retry
     from target_stitch_import.delivery.workers import WorkerPool
-    from target_stitch_import.preview.tables import Preview
+    from target_stitch_import.preview.reader import Preview
     from target_stitch_import.reporting.metrics import Metrics
 
 logger = logging.getLogger("target-stitch-import")

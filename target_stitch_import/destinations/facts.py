@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +36,15 @@ class ColumnType:
     digits: int | None = None
     """The most digits of a number."""
 
+    @cached_property
+    def integers(self) -> range | None:
+        """The integers within its range; None if it has none."""
+        if self.digits is not None:
+            return range(1 - 10**self.digits, 10**self.digits)
+        if self.low is None or self.high is None:
+            return None
+        return range(math.ceil(self.low), math.floor(self.high) + 1)
+
     def holds(self, value: Decimal) -> bool:
         """Return True if a number, or a date-time in seconds, is within its range."""
         if self.digits is not None:
@@ -58,6 +69,7 @@ class Destination:
     max_table_name: int | None = None
     max_column_name: int | None = None
     max_columns: int | None = None
+    max_record_bytes: int | None = None
     types: Mapping[str, Sequence[ColumnType]] = field(default_factory=dict)
     """By kind of value; of several types a column has the first that holds its values."""
     renames_first: bool = False
@@ -118,7 +130,7 @@ def _read(key: str, facts: Mapping[str, Any]) -> Destination:
         ignores_case=facts["case"] == "insensitive",
         types=types,
         renames_first=facts["rename_original_in_split"],
-        **{name: facts[name] for name in ("max_table_name", "max_column_name", "max_columns")},
+        **{name: value for name, value in facts.items() if name.startswith("max_")},
     )
 
 

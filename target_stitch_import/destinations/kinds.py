@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
-from target_stitch_import.destinations.facts import to_decimal, to_number, to_seconds
+from target_stitch_import.destinations.facts import (
+    ColumnType,
+    Destination,
+    to_decimal,
+    to_number,
+    to_seconds,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+QuickCheck: TypeAlias = Literal[True] | Callable[[Any], Any]
+"""True for all values, or a function that returns what is true for those that it means."""
 
-    from target_stitch_import.destinations.facts import ColumnType, Destination
 
-_KINDS: Final = {bool: "boolean", dict: "object", list: "array"}
+class Instant(str):
+    """A date-time that is one without a schema, as in Transit."""
+
+    __slots__ = ()
+
+
+_KINDS: Final = {bool: "boolean", dict: "object", list: "array", Instant: "date-time"}
 _FORMATS: Final = {"date-time": "date-time", "singer.decimal": "decimal"}
+_ORDINARY: Final = {
+    "date-time": (
+        re.compile(
+            r"(?:19[1-9][0-9]|[2-8][0-9]{3})-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+            r"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+            r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
+            r"(?:Z|[+-][0-9]{2}:[0-9]{2})"
+        ),
+        ("1901-01-01T00:00:00Z", "9998-12-31T00:00:00Z"),
+    ),
+    "decimal": (
+        re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,6})?"),
+        (f"-{'9' * 18}.{'9' * 6}", f"{'9' * 18}.{'9' * 6}"),
+    ),
+}
+"""By kind, texts that are surely of it, and two that are beyond all of them."""
 
 
 class FieldSchema:
@@ -23,7 +52,7 @@ class FieldSchema:
     def __init__(self, *schemas: Any) -> None:
         """Combine all ``schemas`` of a field: none if the types come of the values alone."""
         self._schemas = list(_alternatives(schemas))
-        self._properties: dict[str, FieldSchema] = {}
+        self._properties: dict[str | None, FieldSchema] = {}
         self.kinds = list(dict.fromkeys(filter(None, map(_declared, self._types()))))
         """The kinds of values that the schema declares."""
         number = next((kind for kind in ("number", "integer") if kind in self.kinds), None)
@@ -34,19 +63,21 @@ class FieldSchema:
             str: None if {"date-time", "decimal"} & set(self.kinds) else "string",
         }
 
-    @property
-    def names(self) -> list[str]:
-        """The declared fields of its objects."""
-        return [name for each in self._schemas for name in _mapping(each.get("properties"))]
+    @cached_property
+    def names(self) -> dict[str, None]:
+        """The declared fields of its objects, in their order."""
+        found = [_mapping(each.get("properties")) for each in self._schemas]
+        return dict.fromkeys(name for each in found for name in each)
 
     def field(self, name: str) -> FieldSchema:
         """Return the schema of a field of its objects."""
-        if (schema := self._properties.get(name)) is None:
+        declared = name if name in self.names else None  # all others are alike
+        if (schema := self._properties.get(declared)) is None:
             found = [
                 _mapping(each.get("properties")).get(name, each.get("additionalProperties"))
                 for each in self._schemas
             ]
-            schema = self._properties[name] = FieldSchema(*found)
+            schema = self._properties[declared] = FieldSchema(*found)
         return schema
 
     @cached_property
@@ -65,6 +96,10 @@ class FieldSchema:
             return "date-time"
         return "decimal" if "decimal" in self.kinds and to_decimal(value) is not None else "string"
 
+    def is_certain(self, value: Any) -> bool:
+        """Return True if all values of the same type of Python have the same kind."""
+        return self._by_type[type(value)] is not None
+
     def _types(self) -> Iterator[tuple[Any, Any]]:
         for each in self._schemas:
             types = each.get("type")
@@ -77,6 +112,23 @@ def narrowest_type(types: Sequence[ColumnType], kind: str, value: Any) -> int | 
     if (number := to_number(kind, value)) is None:
         return 0
     return next((place for place, each in enumerate(types) if each.holds(number)), None)
+
+
+def quick_check(place: FieldSchema, kind: str, held: ColumnType, value: Any) -> QuickCheck | None:
+    """Return what is true for no value of the same type of Python but of its kind, and ``held``.
+
+    True if all are; None if nothing quick says so.
+    """
+    if kind in _ORDINARY and isinstance(value, str):
+        pattern, ends = _ORDINARY[kind]
+        return (
+            pattern.fullmatch
+            if all(narrowest_type([held], kind, end) == 0 for end in ends)
+            else None
+        )
+    if kind == "integer" and type(value) is int and held.integers is not None:
+        return held.integers.__contains__
+    return True if place.is_certain(value) and to_number(kind, value) is None else None
 
 
 def family(destination: Destination, kind: str) -> str:

@@ -18,7 +18,6 @@ ITEM: Final = "value"
 """The column of a subtable's items that are no objects."""
 COLLISION: Final = "Field collision on {}"
 TABLE_COLLISION: Final = "Table collision on {}"
-TOO_MANY_COLUMNS: Final = "too many columns for {}: more than {:,}"
 OUT_OF_RANGE: Final = "data on {} falls outside the range supported for {}"
 ONLY_NULL: Final = "a column that is only null is not created"
 
@@ -78,6 +77,28 @@ def reject_table(destination: Destination, name: str) -> str | None:
     if name and len(name) <= (destination.max_table_name or len(name)):
         return None
     return f"Table name {name} is too {'long' if name else 'short'} for {destination.label}"
+
+
+def count_columns(destination: Destination, columns: int) -> str | None:
+    """Return why all of a table with so many columns is rejected, or None."""
+    if columns <= (destination.max_columns or columns):
+        return None
+    return f"too many columns for {destination.label}: more than {destination.max_columns:,}"
+
+
+def stop_table(before: Sequence[str], keys: Sequence[str]) -> str | None:
+    """Return why no more of a table is loaded whose keys were others ``before``, or None."""
+    if set(before) == set(keys):
+        return None
+    old, new = (", ".join(each) or "none" for each in (before, keys))
+    return f"Primary key changed from {old} to {new}: Stitch stops processing the table"
+
+
+def reject_record(destination: Destination, size: int) -> str | None:
+    """Return why a record of a size in bytes is rejected, or None."""
+    if size <= (destination.max_record_bytes or size):
+        return None
+    return f"record is too large for {destination.label}: more than {destination.max_record_bytes:,} bytes"
 
 
 def reject_column(destination: Destination, *path: str) -> str | None:

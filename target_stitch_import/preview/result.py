@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from target_stitch_import.destinations import names
+from target_stitch_import.preview.tables import leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from target_stitch_import.destinations.facts import Destination
-    from target_stitch_import.destinations.kinds import FieldSchema
-    from target_stitch_import.preview.tables import Path, Preview, Rows, Table
+    from target_stitch_import.preview.reader import Preview
+    from target_stitch_import.preview.tables import Path, Rows, Table
 
 
 def to_json(preview: Preview) -> dict[str, Any]:
@@ -29,12 +28,8 @@ def is_rejected(preview: Preview) -> bool:
 
 
 def _table(destination: Destination, stream: str, table: Table) -> dict[str, Any]:
-    columns, rejected = _columns(destination, table.top), table.rejected
-    created = {each["name"] for each in columns if not each["rejected"]}
-    if destination.max_columns is not None and len(created) > destination.max_columns:
-        rejected = rejected or names.TOO_MANY_COLUMNS.format(
-            destination.label, destination.max_columns
-        )
+    columns = _columns(destination, table.top)
+    rejected = table.rejected or _too_many(destination, columns)
     has_keys = table.keys or table.unchanged_rows
     own = [] if has_keys else [_own(destination, None, names.PRIMARY_KEY, "string")]
     return {
@@ -45,7 +40,7 @@ def _table(destination: Destination, stream: str, table: Table) -> dict[str, Any
         "unchanged_rows": table.unchanged_rows,
         "columns": own + columns,
         "subtables": [_subtable(destination, table, each) for each in table.subtables.values()],
-        "rejected": rejected,
+        "rejected": rejected or table.stopped or table.too_large,
         "rejected_rows": table.top.rows if rejected else table.rejected_rows,
     }
 
@@ -58,7 +53,15 @@ def _subtable(destination: Destination, table: Table, rows: Rows) -> dict[str, A
         own.append(_own(destination, key, names.source_key(destination, key), kind, at))
     levels = (f"_sdc_level_{level}_id" for level in range(rows.depth))
     own += [_own(destination, None, level, "integer") for level in levels]
-    return {"name": rows.name, "rows": rows.rows, "columns": own + _columns(destination, rows)}
+    columns = _columns(destination, rows)
+    if (too_many := _too_many(destination, columns)) is not None:
+        columns = [{**each, "rejected": each["rejected"] or too_many} for each in columns]
+    return {"name": rows.name, "rows": rows.rows, "columns": own + columns}
+
+
+def _too_many(destination: Destination, columns: list[dict[str, Any]]) -> str | None:
+    created = {each["name"] for each in columns if not each["rejected"]}
+    return names.count_columns(destination, len(created))
 
 
 def _own(
@@ -78,7 +81,7 @@ def _columns(destination: Destination, rows: Rows) -> list[dict[str, Any]]:
         parts = zip(names.split_names(destination, column.name, types), types, strict=True)
         found += [(path, name, each.name, column.rejected) for name, each in parts]
     known = {path[:end] for path in rows.columns for end in range(1, len(path) + 1)}
-    for path, place in {**dict(_leaves(destination, rows.place)), **rows.nulls}.items():
+    for path, place in {**dict(leaves(destination, rows.place)), **rows.nulls}.items():
         nested = () if destination.nested else ("array", "object")
         kinds = [kind for kind in place.kinds if kind not in nested]
         if path in known or (place.kinds and not kinds):
@@ -89,15 +92,3 @@ def _columns(destination: Destination, rows: Rows) -> list[dict[str, Any]]:
         found.append((path, name, kind, reason or names.ONLY_NULL))
     keys = ("source", "name", "type", "rejected")
     return [dict(zip(keys, (".".join(path), *each), strict=True)) for path, *each in found]
-
-
-def _leaves(
-    destination: Destination, place: FieldSchema, path: Path = ()
-) -> Iterator[tuple[Path, FieldSchema]]:
-    """Yield the paths and places of the columns that a schema declares."""
-    for name in place.names:
-        at, here = place.field(name), (*path, name)
-        if not destination.nested and at.names:
-            yield from _leaves(destination, at, here)
-        else:
-            yield here, at

@@ -15,7 +15,7 @@ from target_stitch_import.preview.result import to_json
 from target_stitch_import.text import counted, printable
 
 if TYPE_CHECKING:
-    from target_stitch_import.preview.tables import Preview
+    from target_stitch_import.preview.reader import Preview
 
 _WIDTH: Final = 200
 """Columns of a line that goes to no terminal."""

@@ -224,20 +224,17 @@ class RecordValidator:
 
 
 def find_invalid(
-    schema: Mapping[str, Any],
-    key_properties: Sequence[str],
-    records: Mapping[int, bytes],
+    schema: Mapping[str, Any], key_properties: Sequence[str], records: Mapping[int, bytes]
 ) -> dict[int, str]:
     """Return what is wrong with each record that is invalid by a draft 4 ``schema``, by its index."""
     validator = RecordValidator(schema, key_properties, validate=True)
-    indices, waiting = [*records], [*records.values()]
     invalid: dict[int, str] = {}
-    start = 0
-    while start < len(waiting):
-        checked, error = validator.check(waiting[start:])
-        start += len(checked) + 1
+    waiting = [*records.items()]
+    while waiting:
+        checked, error = validator.check(record for _, record in waiting)
         if error is not None:
-            invalid[indices[start - 1]] = str(error)
+            invalid[waiting[len(checked)][0]] = str(error)
+        del waiting[: len(checked) + 1]
     return invalid
 
 

@@ -65,6 +65,8 @@ class StitchSink(Sink):
             posted, self.schema = without_checks(posted, keys), without_checks(self.schema, keys)
         self._posted = posted
         table.describe(keys, column_types(posted))
+        if pipeline.preview is not None:
+            pipeline.preview.declare(table.name, keys, posted)
         declared = (
             pipeline.unchanged.declared_schema(posted, keys) if pipeline.unchanged else posted
         )

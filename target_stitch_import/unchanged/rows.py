@@ -82,9 +82,10 @@ class UnchangedRows:
                 self._forget(row)
             self._store.acknowledge(post)
 
-    def set_aside(self, batch: Batch, position: int) -> None:
-        """Forget the version of a batch that stands at a position, which Stitch does not get."""
-        for row in batch.entries:
+    def set_aside(self, record: Batch) -> None:
+        """Forget the version of a row that a part of a batch is, which Stitch does not get."""
+        (position,) = record.positions
+        for row in record.entries:
             if row.position == position:
                 row.is_refused = True
                 self._forget(row)

@@ -6,9 +6,16 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from target_stitch_import.destinations.facts import DESTINATIONS, to_seconds
-from target_stitch_import.destinations.kinds import FieldSchema, family, narrowest_type
+from target_stitch_import.destinations.kinds import (
+    FieldSchema,
+    family,
+    narrowest_type,
+    quick_check,
+)
 
 INT, BIG = 2**31 - 1, 2**63 - 1
 AT = "2024-03-01T12:00:00Z"
@@ -110,3 +117,31 @@ def test_date_times_are_compared_in_utc() -> None:
 def test_kinds_of_one_suffix_share_a_column() -> None:
     assert family(DESTINATIONS["mysql"], "object") == family(DESTINATIONS["mysql"], "array")
     assert family(DESTINATIONS["mysql"], "object") != family(DESTINATIONS["mysql"], "string")
+
+
+DIGITS = st.text("0123456789", min_size=1, max_size=20)
+TIMES = st.builds(
+    "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{}".format,
+    st.sampled_from([0, 1, 999, 1000, 1899, 1900, 1910, 2024, 2025, 8999, 9999]),
+    *(st.integers(0, most) for most in (13, 32, 25, 61, 61)),
+    st.sampled_from(["Z", ".5Z", "+02:00", "-99:99", ""]),
+)
+DECIMALS = st.builds("{}{}.{}".format, st.sampled_from(["", "-"]), DIGITS, DIGITS)
+
+
+@pytest.mark.parametrize("key", list(DESTINATIONS))
+@pytest.mark.parametrize(
+    ("first", "value_format"), [("2024-02-28T12:00:00Z", "date-time"), ("1.5", "singer.decimal")]
+)
+@given(text=TIMES | DECIMALS | st.text())
+def test_a_quick_check_holds_for_no_text_of_another_kind_or_out_of_range(
+    key: str, first: str, value_format: str, text: str
+) -> None:
+    place = FieldSchema({"type": "string", "format": value_format})
+    kind = place.kind(first)
+    (held,) = DESTINATIONS[key].column_types(kind)
+    check = quick_check(place, kind, held, first)
+    assert callable(check)
+    assert check(first)
+    if check(text):
+        assert (place.kind(text), narrowest_type([held], kind, text)) == (kind, 0)

@@ -125,6 +125,51 @@ def test_a_run_warns_once_for_each_column_and_counts_billable_rows(tmp_path: Pat
     assert run.last_line.endswith("9 billable rows.")
 
 
+def test_a_run_warns_of_what_the_schema_shows_before_a_record_comes(tmp_path: Path) -> None:
+    # given a schema with a reserved name, and two that become one, in a subtable
+    item = {"type": "object", "properties": {"sku": {"type": "string"}, "SKU": {"type": "string"}}}
+    properties = {
+        **PROPERTIES,
+        "cost__it": {"type": ["null", "integer"]},
+        "lines": {"type": "array", "items": item},
+    }
+    lines = [schema(properties=properties, keys=["Id"])]
+    with running_emulator(tmp_path / "stitch.db", destination="redshift") as emulator:
+        config = {**REDSHIFT, "token": "t", "api_url": emulator.url}
+        # when no record comes, then each column is named once
+        before = piped(config, tmp_path, tap_output(*lines)).stderr
+        # and records do not repeat it
+        values = {"Id": 1, "lines": [{"sku": "a", "SKU": "b"}], "cost__it": 1}
+        after = piped(config, tmp_path, tap_output(*lines, record(values), GOOD)).stderr
+    for text in (before, after):
+        assert text.count("Field collision on sku") == 2
+        assert text.count("reserved datatype suffix on cost__it") == 1
+
+
+def test_a_run_warns_of_too_many_columns_when_the_schema_comes(tmp_path: Path) -> None:
+    wide = {f"c{number}": {"type": "integer"} for number in range(1_018)}
+    with running_emulator(tmp_path / "stitch.db") as emulator:
+        config = {"destination": "mysql", "token": "t", "api_url": emulator.url}
+        run = piped(config, tmp_path, tap_output(schema(properties={"Id": {}, **wide})))
+    assert run.stderr.count("too many columns for mysql: more than 1,017") == 1
+
+
+def test_an_instant_of_transit_is_a_date_time(tmp_path: Path) -> None:
+    # given a column of date-times
+    at = {"type": "string", "format": "date-time"}
+    lines = [
+        schema(properties={"Id": {"type": "integer"}, "at": at}, keys=["Id"]),
+        record({"Id": 1, "at": "2024-01-01T00:00:00Z"}),
+    ]
+    push = {**REDSHIFT, "client_id": 1, "endpoint": "push"}
+    # when it is pushed as Transit, then the value has a type of its own, unlike in JSON
+    for push_format, expected in {"transit": "TIMESTAMP", "json": "VARCHAR"}.items():
+        config = {**push, "push_format": push_format}
+        run = piped(config, tmp_path, tap_output(*lines), "--dry-run", "--format", "json")
+        (table,) = json.loads(run.stdout)["tables"]
+        assert table["columns"][1]["type"] == expected
+
+
 def test_a_destination_changes_nothing_of_what_is_sent(tmp_path: Path) -> None:
     bodies = []
     at = {"time_extracted": "2026-01-01T00:00:00.000001Z"}

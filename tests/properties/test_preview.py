@@ -16,6 +16,7 @@ from target_stitch_import.delivery.dry_run import DryRun
 from target_stitch_import.destinations.facts import DESTINATIONS
 from target_stitch_import.destinations.names import ONLY_NULL
 from target_stitch_import.emulator import list_tables, read_table, running_emulator
+from target_stitch_import.preview.reader import Preview
 from target_stitch_import.preview.result import to_json
 from target_stitch_import.target import TargetStitchImport
 from tests.support.destinations import destination_types
@@ -104,13 +105,13 @@ def shared(
 @given(
     drawn=st.lists(tables(), min_size=1, max_size=2),
     rows=st.sampled_from([1, 2, 1000]),
-    push=st.booleans(),
+    push=st.sampled_from([None, "json", "transit"]),
 )
 def test_the_emulator_has_what_the_preview_foretells(
     shared: tuple[Emulator, str, Iterator[int]],
     drawn: list[tuple[dict[str, Any], list[dict[str, Any]], list[str]]],
     rows: int,
-    push: bool,
+    push: str | None,
 ) -> None:
     # given any streams
     emulator, destination, count = shared
@@ -129,7 +130,7 @@ def test_the_emulator_has_what_the_preview_foretells(
         "max_parallel_requests": 1,
         "max_batch_age_seconds": 1000,
         "max_retry_seconds": 0,
-        **({"endpoint": "push", "client_id": 1} if push else {}),
+        **({"endpoint": "push", "client_id": 1, "push_format": push} if push else {}),
     }
     # when the preview foretells them, and they are loaded
     foretold = preview(config, tap_output(*lines))
@@ -162,7 +163,7 @@ def check_table(database: Path, table: dict[str, Any]) -> None:
     shared_names = Counter(each["name"] for each in table["subtables"])
     for rows in (table, *table["subtables"]):
         if shared_names[rows["name"]] > 1:
-            continue  # of two arrays whose names are one
+            continue  # of two arrays whose names are one, at different depths
         # two names that are one and never in one record share a column, which may have any type
         named = Counter(each["name"] for each in rows["columns"])
         created = {
@@ -243,3 +244,101 @@ def test_an_array_and_two_names_that_are_one(tmp_path: Path) -> None:
         (rejected,) = read_table(emulator.database, "_sdc_rejected")
         assert (rejected["table_name"], rejected["reason"]) == ("orders", "Field collision on id")
         assert json.loads(rejected["record"])["ID"] == 3
+
+
+@pytest.mark.parametrize(
+    ("destination", "lines", "expected"),
+    [
+        pytest.param(
+            "microsoft-azure",
+            [schema("t", {"id": {"type": "integer"}}, ["id"]),
+             record({"id": 1, "text": "x" * 1_000_000}, "t"), record({"id": 2}, "t")],
+            ("record is too large for Azure Synapse Analytics: more than 1,000,000 bytes", 1),
+            id="a record that is too large",
+        ),
+        pytest.param(
+            "redshift",
+            [schema("t", {"id": {"type": "integer"}}, ["id"]), record({"id": 1, "a": 1}, "t"),
+             schema("t", {"no": {"type": "integer"}}, ["no"]), record({"no": 1, "a": "x"}, "t"),
+             schema("t", {"id": {"type": "integer"}}, ["id"]), record({"id": 2, "a": "x"}, "t")],
+            ("Primary key changed from id to no: Stitch stops processing the table", 2),
+            id="another primary key",
+        ),
+    ],
+)  # fmt: skip
+def test_records_that_are_rejected_as_a_whole(
+    destination: str, lines: list[str], expected: tuple[str, int], tmp_path: Path
+) -> None:
+    with running_emulator(tmp_path / "stitch.db", destination=destination) as emulator:
+        config = {"destination": destination, "token": "t", "api_url": emulator.url}
+        # when records are foretold, and loaded
+        (table,) = preview(config, tap_output(*lines))["tables"]
+        loaded(config, tap_output(*lines))
+        # then those are rejected, and the others are there
+        assert (table["rejected"], table["rejected_rows"]) == expected
+        rejected = [row["reason"] for row in read_table(emulator.database, "_sdc_rejected")]
+        assert rejected == [expected[0]] * expected[1]
+        assert len(read_table(emulator.database, "t")) == table["rows"] - expected[1]
+
+
+def test_a_subtable_with_too_many_columns_is_left_out(tmp_path: Path) -> None:
+    # given a subtable that is loaded, before one record makes it too wide
+    wide = {f"c{number}": number for number in range(1_601)}
+    lines = [
+        schema("t", {"id": {"type": "integer"}}, ["id"]),
+        record({"id": 1, "lines": [{"c1": 1}]}, "t"),
+        record({"id": 2, "lines": [wide]}, "t"),
+        record({"id": 3, "lines": [{"c1": 1}]}, "t"),
+    ]
+    with running_emulator(tmp_path / "stitch.db", destination="redshift") as emulator:
+        config = {"destination": "redshift", "token": "t", "api_url": emulator.url,
+                  "batch_size_rows": 1}  # fmt: skip
+        # when it is foretold, and loaded
+        (table,) = preview(config, tap_output(*lines))["tables"]
+        loaded(config, tap_output(*lines))
+        # then its columns are rejected, and the records are there without it
+        (subtable,) = table["subtables"]
+        reasons = {each["rejected"] for each in subtable["columns"][2:]}
+        assert reasons == {"too many columns for redshift: more than 1,600"}
+        assert (table["rejected_rows"], table["billed_rows"]) == (0, 6)
+        assert len(read_table(emulator.database, "t")) == 3
+        assert read_table(emulator.database, "t__lines") == []
+        assert "t__lines" not in destination_types(emulator.database)
+
+
+def test_arrays_whose_names_are_one_share_a_subtable(tmp_path: Path) -> None:
+    # given two arrays that Redshift takes for one, never in one record, and times that are texts
+    time = {"type": "string", "format": "date-time"}
+    arrays = {
+        "Tags": {"type": "array", "items": {"type": "string"}},
+        "tags": {"type": "array", "items": time},
+    }
+    lines = [
+        schema("t", {"id": {"type": "integer"}, **arrays}, ["id"]),
+        *(record({"id": n, "Tags": ["2024-01-01T00:00:00Z"]}, "t") for n in (1, 2)),
+        *(record({"id": n, "tags": ["2024-01-01T00:00:00Z"]}, "t") for n in (3, 4)),
+        record({"id": 5, "Tags": ["x", "y"]}, "t"),
+    ]
+    with running_emulator(tmp_path / "stitch.db", destination="redshift") as emulator:
+        config = {"destination": "redshift", "token": "t", "api_url": emulator.url}
+        (table,) = preview(config, tap_output(*lines))["tables"]
+        loaded(config, tap_output(*lines))
+        # then it has the rows of both, and both types
+        (subtable,) = table["subtables"]
+        assert subtable["rows"] == len(read_table(emulator.database, "t__tags")) == 6
+        expected = {"value__st": "VARCHAR", "value__ti": "TIMESTAMP"}
+        assert {each["name"]: each["type"] for each in subtable["columns"][2:]} == expected
+        types = destination_types(emulator.database)["t__tags"]
+        assert expected.items() <= types.items()
+
+
+def test_names_that_are_data_take_no_more_memory() -> None:
+    # given objects whose fields have ever other names
+    preview = Preview(DESTINATIONS["redshift"])
+    for start in range(0, 60_000, 1_000):
+        data = {f"id{start + n}": {f"x{start + n}": None} for n in range(1_000)}
+        batch = {"table_name": "t", "schema": {}, "messages": [{"data": {"map": data}}]}
+        preview.add(json.dumps(batch).encode())
+    # then no more of them is kept than one record may have
+    rows = preview.tables["t"].top
+    assert max(len(rows.checks), len(rows.nulls), *map(len, rows.checks.values())) <= 10_000

@@ -39,12 +39,13 @@ class _RawRecord(msgspec.Struct):
 _RAW_DECODER: Final = msgspec.json.Decoder(list[_RawRecord])
 
 
-def parse_push(body: bytes, client_id: int | None) -> list[Load]:
+def parse_push(body: bytes, client_id: int | None, values: Any = None) -> list[Load]:
     """Return the loads that a push body asks for, one for each table.
 
     Args:
         body: the JSON text.
         client_id: the client ID that the token is associated with; None accepts any.
+        values: what the text says, where Transit says more of it.
 
     Raises:
         RefusedError: the body breaks a rule; nothing of it may be stored.
@@ -62,7 +63,7 @@ def parse_push(body: bytes, client_id: int | None) -> list[Load]:
     _check_client(records, client_id)
     for record in records:
         _check_record(record)
-    return _group_by_table(records, body)
+    return _group_by_table(records, body, values or records)
 
 
 def parse_transit_push(body: bytes, client_id: int | None) -> list[Load]:
@@ -72,10 +73,10 @@ def parse_transit_push(body: bytes, client_id: int | None) -> list[Load]:
         RefusedError: the body is not Transit, or breaks a rule.
     """
     try:
-        text = transit.transit_to_json(body)
+        values, text = transit.read_transit(body)
     except exact_json.MalformedError as error:
         raise RefusedError(responses.malformed(str(error))) from None
-    return parse_push(text, client_id)
+    return parse_push(text, client_id, values)
 
 
 def _check_client(records: Sequence[dict[str, Any]], client_id: int | None) -> None:
@@ -150,7 +151,9 @@ def _check_data(data: Any, keys: Sequence[str]) -> None:
         _refuse("data", f"data cannot have more than {MAX_DATA_POINTS} data points")
 
 
-def _group_by_table(records: Sequence[dict[str, Any]], body: bytes) -> list[Load]:
+def _group_by_table(
+    records: Sequence[dict[str, Any]], body: bytes, values: Sequence[dict[str, Any]]
+) -> list[Load]:
     groups: dict[tuple[str, tuple[str, ...]], list[int]] = {}
     for index, record in enumerate(records):
         group = record["table_name"], tuple(dict.fromkeys(record["key_names"]))
@@ -159,14 +162,15 @@ def _group_by_table(records: Sequence[dict[str, Any]], body: bytes) -> list[Load
     loads = []
     for (table, keys), indexes in groups.items():
         data = [records[index]["data"] for index in indexes]
-        sequences = [records[index]["sequence"] for index in indexes]
         loads.append(
             Load(
                 table=table,
                 column_types=_column_types(data),
                 keys=keys,
                 version=None,
-                messages=[Upsert(*each) for each in zip(sequences, data, strict=True)],
+                messages=[
+                    Upsert(records[index]["sequence"], values[index]["data"]) for index in indexes
+                ],
                 raw_fields=functools.partial(_select, raw_fields, indexes),
             )
         )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from target_stitch_import.destinations.kinds import Instant
 from target_stitch_import.emulator.storage import exact_json
 from target_stitch_import.emulator.storage.exact_json import TOO_DEEP, MalformedError
 
@@ -39,17 +40,18 @@ _INSTANT: Final = re.compile(
 )
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
-_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
-def transit_to_json(body: bytes) -> bytes:
-    """Return the JSON text of a Transit body.
+def read_transit(body: bytes) -> tuple[Any, bytes]:
+    """Return the value of a Transit body, with an ``Instant`` for each, and its JSON text.
 
     Raises:
         MalformedError: the body is not Transit, or has no equal in JSON; says why.
     """
     try:
-        return _ENCODER.encode(_Reader().value(exact_json.decode(body)))
+        value = _Reader().value(exact_json.decode(body))
+        return value, _ENCODER.encode(value)
     except RecursionError:
         raise MalformedError(TOO_DEEP) from None
 
@@ -190,24 +192,24 @@ def _decimal(text: str) -> Decimal:
         raise MalformedError("a number's exponent is out of range") from None
 
 
-def _instant(text: str) -> str:
+def _instant(text: str) -> Instant:
     match = _INSTANT.fullmatch(text)
     if match is None:
         raise MalformedError("the tag t is without a time of RFC 3339 with its zone")
     time, fraction, zone = match.groups()
     try:
         utc = dt.datetime.fromisoformat(time + ("+00:00" if zone == "Z" else zone))
-        return _format_time(utc.astimezone(dt.timezone.utc), fraction or "")
+        return Instant(_format_time(utc.astimezone(dt.timezone.utc), fraction or ""))
     except (OverflowError, ValueError):
         raise MalformedError("the tag t is with a time that there is not") from None
 
 
-def _milliseconds(text: str) -> str:
+def _milliseconds(text: str) -> Instant:
     if _INTEGER.fullmatch(text) is None:
         raise MalformedError("the tag m is without an integer")
     try:
         seconds, milliseconds = divmod(int(text), 1000)
-        return _format_time(_EPOCH + dt.timedelta(seconds=seconds), f"{milliseconds:03}")
+        return Instant(_format_time(_EPOCH + dt.timedelta(seconds=seconds), f"{milliseconds:03}"))
     except (OverflowError, ValueError):
         raise MalformedError("the tag m is with a time out of range") from None
 

@@ -35,7 +35,7 @@ Cell = tuple[Path, Any, FieldSchema]
 _REJECTED_AT: Final = "_sdc_rejected_at"
 _NO_VERSION: Final = -1
 """A version that no row has: to activate it deletes all."""
-_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
 @dataclasses.dataclass
@@ -82,18 +82,23 @@ class Loader:
             if isinstance(message, ActivateVersion):
                 records.append(message)
                 continue
+            if stream.rejected is not None:
+                rejected.append((message, stream.rejected))
+                continue
             rows, reasons = self._read_record(stream, message.data, place)
-            if stream.rejected is not None or reasons:
-                rejected.append((message, stream.rejected or reasons[0]))
+            if reasons:
+                rejected.append((message, reasons[0]))
             else:
                 records.append(_Record(message, rows))
         is_loaded = stream.rejected is None
-        if is_loaded and (reason := self._count_columns(stream)) is not None:
+        if is_loaded and (reason := self._count_columns(stream.sheets[0])) is not None:
             stream.rejected = reason
             rejected += [(each.message, reason) for each in records if isinstance(each, _Record)]
             rejected += [(Upsert(0, row), reason) for row in self._rows(stream.sheets[0].name)]
-            records = [ActivateVersion(0)]
-            load = dataclasses.replace(load, version=_NO_VERSION)
+            records = []
+        for sheet in stream.sheets:
+            if stream.sheets[0].is_omitted or self._count_columns(sheet) is not None:
+                sheet.is_omitted = True
         self._save(load.table, stream)
         loads = self._build(load, stream, records, before) if is_loaded else []
         return [*loads, *self._reject(stream.sheets[0].name, rejected)]
@@ -103,6 +108,8 @@ class Loader:
         for (state,) in self._connection.execute("SELECT state FROM _sdc_destination"):
             stream = msgspec.msgpack.decode(state, type=Stream)
             for sheet in stream.sheets:
+                if sheet.is_omitted:
+                    continue
                 types = stream.own_types(self.destination, sheet) | {
                     name: part.type_name(self.destination)
                     for name, part in sheet.parts(self.destination)
@@ -117,7 +124,7 @@ class Loader:
         ).fetchone()
         if found is not None:
             stream = msgspec.msgpack.decode(found[0], type=Stream)
-            stream.keys = list(load.keys)
+            stream.rejected = stream.rejected or names.stop_table(stream.keys, load.keys)
             return stream
         name = names.canonical_name(self.destination, load.table)
         compared = names.compared_name(self.destination, name)
@@ -131,14 +138,9 @@ class Loader:
         row = (table, stream.sheets[0].name, msgspec.msgpack.encode(stream))
         self._connection.execute("INSERT OR REPLACE INTO _sdc_destination VALUES (?, ?, ?)", row)
 
-    def _count_columns(self, stream: Stream) -> str | None:
-        maximum = self.destination.max_columns
-        if (
-            maximum is None
-            or len(set(stream.sheets[0].column_names(self.destination).values())) <= maximum
-        ):
-            return None
-        return names.TOO_MANY_COLUMNS.format(self.destination.label, maximum)
+    def _count_columns(self, sheet: Sheet) -> str | None:
+        created = set(sheet.column_names(self.destination).values())
+        return names.count_columns(self.destination, len(created))
 
     def _rows(self, table: str) -> list[dict[str, Any]]:
         found = tables.find_table(self._connection, table)
@@ -151,7 +153,8 @@ class Loader:
     ) -> tuple[list[_Row], list[str]]:
         """Return the rows of a record, and the reasons for which it is rejected."""
         rows: list[tuple[Sheet, tuple[int, ...], list[Cell]]] = []
-        reasons: list[str] = []
+        too_large = names.reject_record(self.destination, len(_ENCODER.encode(record)))
+        reasons = [too_large] if too_large is not None else []
         waiting: list[tuple[Sheet, tuple[int, ...], Any, FieldSchema]]
         waiting = [(stream.sheets[0], (), record, place)]
         for sheet, levels, item, at in waiting:  # which grows
@@ -204,10 +207,11 @@ class Loader:
 
     def _find_sheet(self, stream: Stream, sheet: Sheet, path: Path) -> Sheet | None:
         whole = (*sheet.path, *path)
-        for each in stream.sheets:
-            if each.path == whole:
-                return each
         name = names.canonical_name(self.destination, *whole)
+        compared = names.compared_name(self.destination, name), sheet.depth + 1
+        for each in stream.sheets:
+            if (names.compared_name(self.destination, each.name), each.depth) == compared:
+                return None if each.is_omitted else each
         if names.reject_table(self.destination, name) is not None:
             return None
         stream.sheets.append(Sheet(whole, name, sheet.depth + 1))
@@ -262,7 +266,18 @@ class Loader:
                 messages[row.sheet.path].append(
                     Upsert(message.sequence, data, message.time_extracted)
                 )
-        return [self._load(load, stream, sheet, messages[sheet.path]) for sheet in stream.sheets]
+        return [
+            self._load(load, stream, sheet, messages[sheet.path])
+            for sheet in stream.sheets
+            if not sheet.is_omitted
+        ] + list(self._empty(stream))
+
+    def _empty(self, stream: Stream) -> Iterator[Load]:
+        """Yield loads that delete all rows of the tables that have too many columns."""
+        for sheet in stream.sheets:
+            table = tables.find_table(self._connection, sheet.name) if sheet.is_omitted else None
+            if table is not None:
+                yield Load(sheet.name, {}, table.keys, _NO_VERSION, [ActivateVersion(0)], list)
 
     def _key_values(self, stream: Stream, record: _Record) -> dict[str, Any]:
         if not stream.keys:

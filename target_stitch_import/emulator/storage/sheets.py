@@ -47,6 +47,8 @@ class Sheet(msgspec.Struct):
     depth: int = 0
     columns: dict[Path, dict[str, Part]] = {}
     """By the path of the field, the parts of a column by suffix, the first one first."""
+    is_omitted: bool = False
+    """Whether it has too many columns, and nothing is loaded into it."""
 
     def note(self, path: Path, suffix: str, kind: str, narrowest: int) -> None:
         """Note a value."""

@@ -18,7 +18,7 @@ from transit.transit_types import Keyword
 from transit.writer import Writer
 
 from target_stitch_import.emulator import list_tables
-from target_stitch_import.emulator.rules.transit import transit_to_json
+from target_stitch_import.emulator.rules.transit import read_transit
 from target_stitch_import.emulator.storage.exact_json import MalformedError, decode
 from tests.emulator.client import ACCEPTED, Api, StatusAndBody, read_response
 
@@ -302,17 +302,14 @@ def test_more_names_than_the_cache_holds() -> None:
     first = ["^ ", *(part for name in names for part in (name, 1))]
 
     # when later objects refer to the last one, and to one that comes again
-    read = decode(
-        transit_to_json(
-            json.dumps([first, ["^ ", "^0", 2], ["^ ", "name0000", 3, "^1", 4]]).encode()
-        )
-    )
+    body = json.dumps([first, ["^ ", "^0", 2], ["^ ", "name0000", 3, "^1", 4]]).encode()
+    read = decode(read_transit(body)[1])
 
     # then each code stands for what the newer names say
     assert read[1:] == [{"name1936": 2}, {"name0000": 4}]
     # and without the last one, the greatest code is the one before it
     body = json.dumps([first[:-2], ["^ ", "^[[", 2]]).encode()
-    assert decode(transit_to_json(body))[1] == {"name1935": 2}
+    assert decode(read_transit(body)[1])[1] == {"name1935": 2}
 
 
 VALUES = st.recursive(
@@ -334,7 +331,7 @@ VALUES = st.recursive(
 def test_whatever_the_librarys_writer_writes_is_read(form: str, value: Any) -> None:
     # when any value is written by the library
     # then it is read as what it was, every digit and every type
-    read = decode(transit_to_json(write_transit([value], form)))
+    read = decode(read_transit(write_transit([value], form))[1])
     assert _typed(read) == _typed([value])
 
 
@@ -365,7 +362,7 @@ TRANSIT_LIKE = st.recursive(
 def test_anything_else_is_refused_or_read(value: Any) -> None:
     # when a body only looks like Transit
     try:
-        text = transit_to_json(json.dumps(value).encode())
+        _, text = read_transit(json.dumps(value).encode())
     except MalformedError:
         return
 
