@@ -43,14 +43,14 @@ def create_pipeline(
     metrics: Metrics,
     dry_run: DryRun | None = None,
     preview: Preview | None = None,
-    unchanged: UnchangedRows | None = None,
 ) -> Pipeline:
     """Return a pipeline to the service, or to ``dry_run`` if one is given.
 
     ``write_state`` gets the bytes of each STATE that may be written. ``set_aside`` gets a batch of
     a record alone that is refused, the reason and, if the service has refused it, the HTTP status; it
-    puts the record into the quarantine, or raises. ``agent`` is the user agent, ``metrics`` counts. ``preview`` reads
-    what is acknowledged.
+    puts the record into the quarantine, or raises. ``agent`` is the user agent, ``metrics`` counts.
+    ``preview`` reads what is acknowledged. Raise ``UnchangedFileError`` if the file of
+    ``skip_unchanged`` can't be used.
     """
     # A request is given up after five timeouts, even if bytes of an answer still arrive.
     max_seconds = 5 * float(config["request_timeout_seconds"])
@@ -70,16 +70,12 @@ def create_pipeline(
         startup=Startup(float(config["startup_timeout_seconds"]), base_url(config)),
         metrics=metrics,
         preview=preview,
-        unchanged=unchanged,
+        unchanged=_create_unchanged(config, changes=dry_run is None),
     )
 
 
-def create_unchanged(config: Mapping[str, Any], *, dry_run: bool) -> UnchangedRows | None:
-    """Return what is remembered of rows; None if that is not asked for. A dry run changes no file.
-
-    Raises:
-        UnchangedFileError: The file can't be used.
-    """
+def _create_unchanged(config: Mapping[str, Any], *, changes: bool) -> UnchangedRows | None:
+    """Return what is remembered of rows, and whether it ``changes``; None if that is not asked for."""
     path = config.get("skip_unchanged")
     if path is None or config["load_method"] == "append-only":
         return None
@@ -92,7 +88,7 @@ def create_unchanged(config: Mapping[str, Any], *, dry_run: bool) -> UnchangedRo
         "endpoint": config["endpoint"],
         "set of stream maps": sha256(encode_sorted(maps)).hexdigest(),
     }
-    return UnchangedRows(RowStore(path, made_for, changes=not dry_run), config)
+    return UnchangedRows(RowStore(path, made_for, changes=changes), config)
 
 
 def create_quarantine(config: Mapping[str, Any], source: IO[Any]) -> Quarantine | None:

@@ -18,7 +18,7 @@ from target_stitch_import.errors import (
     SetAsideError,
     TargetStitchImportError,
 )
-from target_stitch_import.factory import create_pipeline, create_quarantine, create_unchanged
+from target_stitch_import.factory import create_pipeline, create_quarantine
 from target_stitch_import.reporting.reporter import Reporter
 from target_stitch_import.singer.positions import line_number
 from target_stitch_import.singer.reader import MessageReader
@@ -67,7 +67,6 @@ class TargetStitchImport(CommandTarget):
             metrics=self.metrics,
             dry_run=self.dry_run,
             preview=self.preview,
-            unchanged=create_unchanged(self.config, dry_run=self.dry_run is not None),
         )
         self.message_reader.wait = pipeline.wait
         return pipeline
@@ -78,12 +77,8 @@ class TargetStitchImport(CommandTarget):
 
     @cached_property
     def _run_loader(self) -> RunLoader:
-        return RunLoader(
-            self._router,
-            self._remember_state,
-            self._refuse,
-            keep_originals=self._quarantine is not None,
-        )
+        keep = self._quarantine is not None
+        return RunLoader(self._router, self._remember_state, self._refuse, keep_originals=keep)
 
     @cached_property
     def _batch_files(self) -> BatchFiles:

@@ -39,7 +39,7 @@ class DatetimeCheck:
     def __init__(self, place: Place) -> None:
         """Judge the values that ``place`` has within a record."""
         self._columns = [*_find_columns(place, ())]
-        self._attributes: dict[type, dict[str, str]] = {}
+        self._attributes: dict[type[msgspec.Struct], dict[str, str]] = {}
 
     def accepts(self, records: Sequence[object]) -> bool:
         """Return True only if the service takes all date-times of the records."""
@@ -71,12 +71,11 @@ class DatetimeCheck:
             values = [*map(self._getter(type(values[0]), step), values)]
         return values
 
-    def _getter(self, struct: type, column: str) -> attrgetter[Any]:
-        if (attributes := self._attributes.get(struct)) is None:
-            fields = msgspec.structs.fields(struct)
-            attributes = {each.encode_name: each.name for each in fields}
-            self._attributes[struct] = attributes
-        return attrgetter(attributes[column])
+    def _getter(self, struct: type[msgspec.Struct], column: str) -> attrgetter[Any]:
+        if struct not in self._attributes:
+            names = zip(struct.__struct_encode_fields__, struct.__struct_fields__, strict=True)
+            self._attributes[struct] = dict(names)
+        return attrgetter(self._attributes[struct][column])
 
 
 def _find_columns(

@@ -6,13 +6,13 @@ All else of a record keeps its bytes.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from target_stitch_import.errors import InvalidRecordError
+from target_stitch_import.records.datetime_check import DatetimeCheck
 from target_stitch_import.records.datetimes import normalize_datetime
 
 if TYPE_CHECKING:
@@ -29,33 +29,23 @@ _decode_text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True)
-class EditOptions:
-    """What is done with date-times that the service would refuse."""
-
-    normalize: bool = True
-    """Whether one whose meaning is clear gets the form that the service takes."""
-    invalid_as_null: bool = False
-    """Whether one that can't be read becomes null, where the schema permits that."""
-
-
-DEFAULT_EDITS: Final = EditOptions()
-
-
-@dataclass
 class RecordEditor:
     """Edits the records of one stream."""
 
-    place: Place
-    """That of a whole record."""
-    options: EditOptions
-    normalized: Counter[str] = field(default_factory=Counter)
-    """The date-times that have got another form, by column."""
-    has_decimals: bool = field(init=False)
-    """Whether numbers become strings, too."""
+    def __init__(self, place: Place, *, normalize: bool, invalid_as_null: bool) -> None:
+        """Edit the values that ``place`` has within a record.
 
-    def __post_init__(self) -> None:
-        self.has_decimals = self.place.has_decimals()
+        With ``normalize``, a date-time whose meaning is clear gets the form that the service takes.
+        With ``invalid_as_null``, one that can't be read becomes null, where the schema permits that.
+        """
+        self.normalized: Counter[str] = Counter()
+        """The date-times that have got another form, by column."""
+        self.datetimes = DatetimeCheck(place)
+        self.has_decimals = place.has_decimals()
+        """Whether numbers become strings, too."""
+        self._place = place
+        self._normalize = normalize
+        self._invalid_as_null = invalid_as_null
 
     def edit(self, record: bytes) -> bytes:
         """Return a record as it may be posted; the same object if nothing is to be edited.
@@ -64,7 +54,7 @@ class RecordEditor:
             InvalidRecordError: It has a value that can't be read.
         """
         try:
-            edited = self._edit_object(record, self.place, ())
+            edited = self._edit_parts(record, self._place, ())
         except RecursionError:
             raise InvalidRecordError("is nested too deeply") from None
         return record if edited is None else edited
@@ -74,40 +64,32 @@ class RecordEditor:
         text = bytes(value)
         if text.startswith(b'"'):
             return self._edit_datetime(text, place, path) if place.is_datetime else None
-        if text.startswith(b"{"):
-            return self._edit_object(text, place, path)
-        if text.startswith(b"["):
-            return self._edit_list(text, place, path)
+        if text.startswith((b"{", b"[")):
+            return self._edit_parts(text, place, path)
         if place.is_decimal and text[0] in _NUMBER_STARTS:
             return _as_text(text, path)
         return None
 
-    def _edit_object(self, text: bytes, place: Place, path: Path) -> bytes | None:
-        if not place.columns and place.other_column is None:
-            return None
-        columns = _decode_object(text)
+    def _edit_parts(self, text: bytes, place: Place, path: Path) -> bytes | None:
+        """Return an object or a list as it may be posted; None if it stays as it is."""
+        values: Any
+        parts: list[tuple[Any, Place | None]]
+        if text.startswith(b"["):
+            values = _decode_list(text) if place.items else []
+            parts = [(index, place.item(index)) for index in range(len(values))]
+        elif place.other_column is None:
+            values = _decode_object(text) if place.columns else {}
+            parts = [(name, part) for name, part in place.columns.items() if name in values]
+        else:
+            values = _decode_object(text)
+            parts = [(name, place.column(name)) for name in values]
         is_edited = False
-        for name in place.columns if place.other_column is None else [*columns]:
-            column, value = place.column(name), columns.get(name)
-            if column is not None and value is not None:
-                edited = self._edit(value, column, (*path, name))
-                if edited is not None:
-                    columns[name] = msgspec.Raw(edited)
-                    is_edited = True
-        return _encode(columns) if is_edited else None
-
-    def _edit_list(self, text: bytes, place: Place, path: Path) -> bytes | None:
-        if not place.items:
-            return None
-        items = _decode_list(text)
-        is_edited = False
-        for index, item in enumerate(items):
-            if (item_place := place.item(index)) is not None:
-                edited = self._edit(item, item_place, (*path, index))
-                if edited is not None:
-                    items[index] = msgspec.Raw(edited)
-                    is_edited = True
-        return _encode(items) if is_edited else None
+        for key, part in parts:
+            edited = None if part is None else self._edit(values[key], part, (*path, key))
+            if edited is not None:
+                values[key] = msgspec.Raw(edited)
+                is_edited = True
+        return _encode(values) if is_edited else None
 
     def _edit_datetime(self, text: bytes, place: Place, path: Path) -> bytes | None:
         try:
@@ -117,8 +99,8 @@ class RecordEditor:
         read = normalize_datetime(written)
         if read == written:
             return None
-        if read is None or not self.options.normalize:
-            if self.options.invalid_as_null and place.permits_null:
+        if read is None or not self._normalize:
+            if self._invalid_as_null and place.permits_null:
                 return b"null"
             raise InvalidRecordError(
                 f"does not fit its schema: {_pointer(path)}: is not a valid date-time "

@@ -55,15 +55,9 @@ def create_struct(
 ) -> type[msgspec.Struct]:
     """Return the type of an object; ``field_0``, ... are its properties, in the schema's order.
 
-    Date-times keep their JSON text, and are not judged.
-
-    Args:
-        schema: The object's schema, with ``properties``.
-        with_unnamed: Whether properties that the schema permits and does not name are skipped.
-        as_text: The properties that keep their JSON text.
-
-    Raises:
-        NotExpressible: There is no such type.
+    Date-times, and the properties in ``as_text``, keep their JSON text, and are not judged. Properties
+    that the schema permits and does not name are skipped if ``with_unnamed``. Raise ``NotExpressible``
+    if there is no such type.
     """
     required = frozenset(schema.get("required", ()))
     properties = schema["properties"]
@@ -72,13 +66,16 @@ def create_struct(
     names = {f"field_{place}": name for place, name in enumerate(properties)}
     fields: list[Any] = []
     for field, name in names.items():
-        if name in as_text:
-            fields.append((field, msgspec.Raw, *([] if name in required else [msgspec.Raw()])))
-            continue
-        field_type = _to_type(properties[name], with_unnamed=with_unnamed)
-        fields.append(
-            (field, field_type) if name in required else _optional_field(field, field_type)
+        is_text = name in as_text
+        field_type = (
+            msgspec.Raw if is_text else _to_type(properties[name], with_unnamed=with_unnamed)
         )
+        if name in required:
+            fields.append((field, field_type))
+        elif field_type is msgspec.Raw:
+            fields.append((field, field_type, msgspec.Raw() if is_text else _NO_DATETIME))
+        else:
+            fields.append((field, field_type | msgspec.UnsetType, msgspec.UNSET))
     fields.sort(key=len)  # a struct needs fields that may be missing to come last
     is_closed = not (with_unnamed and _permits_unnamed(schema))
     return msgspec.defstruct(
@@ -183,10 +180,3 @@ def _bounded(plain: type, **bounds: Any) -> Any:
     if any(type(bound) is not int or bound not in _INT64 for bound in given.values()):
         raise NotExpressible
     return Annotated[plain, msgspec.Meta(**given)]
-
-
-def _optional_field(field: str, field_type: Any) -> tuple[str, Any, Any]:
-    """Return the definition of a field that a record need not have."""
-    if field_type is msgspec.Raw:
-        return field, field_type, _NO_DATETIME
-    return field, field_type | msgspec.UnsetType, msgspec.UNSET

@@ -18,8 +18,7 @@ import msgspec
 from target_stitch_import.errors import InvalidRecordError, MissingKeyError
 from target_stitch_import.json_codec import decode_exactly, encode_exactly, json_type
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, is_reserved
-from target_stitch_import.records.datetime_check import DatetimeCheck
-from target_stitch_import.records.editor import DEFAULT_EDITS, EditOptions, RecordEditor
+from target_stitch_import.records.editor import RecordEditor
 from target_stitch_import.records.exact_verdict import exact_verdict
 from target_stitch_import.records.reserved_columns import ReservedColumns, may_have_reserved
 from target_stitch_import.records.struct_decoder import InDoubtError, record_decoder
@@ -57,22 +56,25 @@ class RecordValidator:
         *,
         validate: bool,
         posted: Mapping[str, Any] | None = None,
-        options: EditOptions = DEFAULT_EDITS,
+        normalize: bool = True,
+        invalid_as_null: bool = False,
     ) -> None:
         """Judge by a draft 4 ``schema``; with ``validate`` off, only by what the service needs.
 
-        Values are edited to fit the ``posted`` schema, which is ``schema`` itself if none is given.
+        Values are edited to fit the ``posted`` schema, which is ``schema`` itself if none is given;
+        ``normalize`` and ``invalid_as_null`` are those of ``RecordEditor``.
         """
         self.reserved = ReservedColumns()
         place = find_places(schema if posted is None else posted, not_null=key_properties)
-        self.editor = None if place is None else RecordEditor(place, options)
+        self.editor: RecordEditor | None = None
         """Edits the records; None if the schema has nothing to edit."""
-        self._datetimes = None if place is None else DatetimeCheck(place)
+        if place is not None:
+            self.editor = RecordEditor(place, normalize=normalize, invalid_as_null=invalid_as_null)
         self._keys = tuple(key_properties)
         self._known = frozenset(schema["properties"])
         self._schema = schema
         self._validate = validate
-        self._quick_test = self._struct_test = self._create_struct_test()
+        self._quick_test = self._struct_test = self._create_struct_test() or _accept_nothing
 
     def check(self, records: Iterable[bytes]) -> tuple[list[bytes], InvalidRecordError | None]:
         """Return records up to the first invalid one, and what is wrong with that.
@@ -92,23 +94,19 @@ class RecordValidator:
                 del checked[at:]
                 break
             decoded.append(struct)
-        if self.editor is None or self._datetimes is None:
+        if self.editor is None:
             return checked, error
-        edited, unreadable = self._edit(self.editor, self._datetimes, checked, decoded)
+        edited, unreadable = self._edit(self.editor, checked, decoded)
         return edited, unreadable or error
 
     def _edit(
-        self,
-        editor: RecordEditor,
-        datetimes: DatetimeCheck,
-        checked: list[bytes],
-        decoded: list[object],
+        self, editor: RecordEditor, checked: list[bytes], decoded: list[object]
     ) -> tuple[list[bytes], InvalidRecordError | None]:
         """Edit records, up to the first one that has a value that can't be read.
 
         The quick tests, by which they are ``decoded``, have not judged date-times.
         """
-        structs = [*filter(None, decoded)]
+        datetimes, structs = editor.datetimes, [*filter(None, decoded)]
         if len(structs) == len(decoded) and not editor.has_decimals and datetimes.accepts(structs):
             return checked, None
         are_judged = datetimes.are_strings(structs)
@@ -132,34 +130,23 @@ class RecordValidator:
     @cached_property
     def _quick_tests(self) -> list[QuickTest]:
         """The quickest comes first. They take long to create: most streams need but that."""
-        tests = [self._struct_test, self._create_open_struct_test(), self._create_decoded_test()]
-        return [test for test in tests if test is not None]
+        rest = [self._create_struct_test(with_unnamed=True), self._create_decoded_test()]
+        return [self._struct_test, *(test for test in rest if test is not None)]
 
-    def _create_struct_test(self) -> QuickTest:
-        decode = record_decoder(self._schema, self._keys)
-        if decode is None:
-            return _accept_nothing
-        if not _may_hold_too_many(self._schema):
+    def _create_struct_test(self, *, with_unnamed: bool = False) -> QuickTest | None:
+        """Return a test by a type that is made from the schema.
+
+        It accepts records with columns that the schema permits and does not name if ``with_unnamed``.
+        """
+        decode = record_decoder(self._schema, self._keys, with_unnamed=with_unnamed)
+        if decode is None or not (with_unnamed or _may_hold_too_many(self._schema)):
             return decode
 
         def accept(record: bytes) -> object:
             struct = decode(record)
-            if is_large(record):
-                raise InDoubtError
-            return struct
-
-        return accept
-
-    def _create_open_struct_test(self) -> QuickTest | None:
-        """Return a test for records with columns that the schema permits and does not name."""
-        decode = record_decoder(self._schema, self._keys, with_unnamed=True)
-        if decode is None:
-            return None
-
-        def accept(record: bytes) -> object:
-            struct = decode(record)
-            _decode_any(record)  # what the other one skips
-            if may_have_reserved(record) or is_large(record):
+            if with_unnamed:
+                _decode_any(record)  # what the decoder skips
+            if is_large(record) or (with_unnamed and may_have_reserved(record)):
                 raise InDoubtError
             return struct
 
@@ -237,20 +224,17 @@ class RecordValidator:
 
 
 def find_invalid(
-    schema: Mapping[str, Any],
-    key_properties: Sequence[str],
-    records: Mapping[int, bytes],
+    schema: Mapping[str, Any], key_properties: Sequence[str], records: Mapping[int, bytes]
 ) -> dict[int, str]:
     """Return what is wrong with each record that is invalid by a draft 4 ``schema``, by its index."""
     validator = RecordValidator(schema, key_properties, validate=True)
-    indices, waiting = [*records], [*records.values()]
     invalid: dict[int, str] = {}
-    start = 0
-    while start < len(waiting):
-        checked, error = validator.check(waiting[start:])
-        start += len(checked) + 1
+    waiting = [*records.items()]
+    while waiting:
+        checked, error = validator.check(record for _, record in waiting)
         if error is not None:
-            invalid[indices[start - 1]] = str(error)
+            invalid[waiting[len(checked)][0]] = str(error)
+        del waiting[: len(checked) + 1]
     return invalid
 
 

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from target_stitch_import.batches.body_formats import body_format
 from target_stitch_import.errors import InvalidSchemaError, RecordBeforeSchemaError
-from target_stitch_import.records.editor import EditOptions
-from target_stitch_import.schemas.posted import (
-    DECIMAL,
-    column_types,
-    posted_schema,
-    without_checks,
-)
-from target_stitch_import.sequences.sequencer import BookmarkSequencer, Sequencer
+from target_stitch_import.sequences.sequencer import Sequencer
 from target_stitch_import.sequences.timestamps import TimestampReader
 from target_stitch_import.streams.sink import StitchSink
 from target_stitch_import.streams.stream_maps import Stream, create_routes, define_stream
@@ -60,7 +52,7 @@ class Router:
         recent = self._recent.setdefault(message.stream, deque(maxlen=RECENT))
         stream = next((each for each in recent if message == each.message), None)
         if stream is None:
-            routes = create_routes(define_stream(message), self._target.mapper, self._create_sink)
+            routes = create_routes(define_stream(message), self._target.mapper, self._find_sink)
             stream = Stream(message, routes)
             recent.append(stream)
         for route in stream.routes:
@@ -105,58 +97,17 @@ class Router:
                     "perhaps no field is selected in the catalog"
                 )
 
-    def _create_sink(self, stream: StreamDefinition) -> StitchSink:
-        """Return the table's sink; a new one where the schema has changed."""
+    def _find_sink(self, stream: StreamDefinition) -> StitchSink:
+        """Return the sink of a table; a new one where what a SCHEMA says has changed."""
         config, name = self._target.config, stream.name
-        keys = [] if config["load_method"] == "append-only" else stream.key_properties
-        bookmarks = stream.bookmark_properties
+        if config["load_method"] == "append-only":
+            stream = replace(stream, key_properties=[])
         sink = self._sinks.get(name)
-        if isinstance(sink, StitchSink) and sink.matches(stream.schema, keys, bookmarks):
+        if isinstance(sink, StitchSink) and sink.matches(stream):
             return sink
-        decimals = config["endpoint"] == "batch" and config["decimals"] == DECIMAL
-        posted = posted_schema(stream.schema, keys, decimals=decimals)
-        judged = stream.schema
-        if config["schema_checks"] == "types":
-            posted, judged = without_checks(posted, keys), without_checks(judged, keys)
-        table = self._table(name)
-        table.describe(self._target.logger, keys, column_types(posted))
-        if self._pipeline.preview is not None:
-            self._pipeline.preview.declare(name, keys, posted)
-        unchanged = self._pipeline.unchanged
-        declared = unchanged.declared_schema(posted, keys) if unchanged else posted
-        return StitchSink(
-            self._target,
-            name,
-            stream.schema,
-            keys,
-            bookmark_properties=bookmarks,
-            table=table,
-            pipeline=self._pipeline,
-            body_format=body_format(config, name, declared, keys, bookmarks),
-            judged=judged,
-            posted=posted,
-            edits=EditOptions(
-                normalize=config["normalize_datetimes"],
-                invalid_as_null=config["on_invalid_datetime"] == "null",
-            ),
-            timestamps=self._timestamps,
-            by_bookmark=self._bookmark_sequencer(stream, table),
-        )
-
-    def _table(self, name: str) -> Table:
         if name not in self._tables:
-            by_arrival = self._target.config["sequence_source"] == "received_at"
-            self._tables[name] = Table(name, Sequencer(by_arrival=by_arrival))
-        return self._tables[name]
-
-    def _bookmark_sequencer(
-        self, stream: StreamDefinition, table: Table
-    ) -> BookmarkSequencer | None:
-        """Return what gives records their sequences, where their bookmark property is to do it."""
-        if self._target.config["sequence_source"] != "replication_key":
-            return None
-        if stream.bookmark_properties:
-            return BookmarkSequencer(stream.bookmark_properties[0], table.sequencer)
-        text = "have no bookmark property; their sequences come from time_extracted."
-        table.log_once(self._target.logger, text, logging.INFO)
-        return None
+            sequencer = Sequencer(by_arrival=config["sequence_source"] == "received_at")
+            self._tables[name] = Table(name, self._target.logger, sequencer)
+        return StitchSink(
+            self._target, stream, self._tables[name], self._pipeline, self._timestamps
+        )

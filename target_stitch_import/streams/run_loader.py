@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from heapq import heappop, heappush
+from heapq import merge
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from target_stitch_import.errors import InputError, InvalidRecordError, RecordBeforeSchemaError
 from target_stitch_import.singer.positions import line_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from target_stitch_import.batches.batch import PreparedBlock
     from target_stitch_import.singer.messages import RecordMessage
@@ -31,15 +32,12 @@ class RunLoader:
         *,
         keep_originals: bool,
     ) -> None:
-        """Load runs.
+        """Load into the tables that ``router`` has.
 
-        Args:
-            router: Has the streams whose SCHEMA has come, and their tables.
-            remember_state: Called with the newest STATE of a run, behind all of its records.
-            refuse: Called with each invalid record, its position, and the name of the table, in the
-                order of the input; sets the record aside, or raises.
-            keep_originals: Whether a batch is to have what the tap wrote for the records that are
-                not posted as it wrote them.
+        ``remember_state`` gets the newest STATE of a run, behind all of its records. ``refuse`` gets
+        each invalid record, its position, and the name of the table, in the order of the input; it
+        sets the record aside, or raises. With ``keep_originals``, a batch has what the tap wrote for
+        the records that are not posted as it wrote them.
         """
         self._router = router
         self._remember_state = remember_state
@@ -86,25 +84,20 @@ class RunLoader:
             for stream in [self._router.stream(block.stream, "RECORD")]
             for route in stream.routes
         ]
-        invalid: list[tuple[int, int, InvalidRecordError]] = []
-        for place, preparation in enumerate(preparations):
-            _advance(preparation, place, invalid)
         refused: set[int] = set()
-        while invalid:
-            position, place, error = heappop(invalid)
-            preparation = preparations[place]
-            if position not in refused:
-                record = preparation.block.message(preparation.invalid)
-                table_name = preparation.route.sink.stream_name
-                try:
-                    self._refuse(preparation.stream, record, error, position, table_name)
-                except Exception as failure:
-                    self._finish(run, preparations, refused, before=position)
-                    if isinstance(failure, InputError):
-                        failure.line = line_number(position)
-                    raise
-                refused.add(position)
-            _advance(preparation, place, invalid)
+        invalid = merge(*(each.prepare() for each in preparations), key=itemgetter(0))
+        for position, preparation, record, error in invalid:
+            if position in refused:
+                continue
+            table_name = preparation.route.sink.stream_name
+            try:
+                self._refuse(preparation.stream, record, error, position, table_name)
+            except Exception as failure:
+                self._finish(run, preparations, refused, before=position)
+                if isinstance(failure, InputError):
+                    failure.line = line_number(position)
+                raise
+            refused.add(position)
         self._finish(run, preparations, refused)
 
     def _finish(
@@ -128,22 +121,26 @@ class _Preparation:
     def __init__(self, stream: Stream, route: Route, block: Block, *, keep_originals: bool) -> None:
         self.stream = stream
         self.route = route
-        self.block = block
         self.prepared: list[PreparedBlock] = []
-        self.invalid = -1
-        """Index of the newest invalid record."""
+        self._block = block
         self._keep_originals = keep_originals
 
-    def advance(self) -> InvalidRecordError | None:
-        """Prepare the records behind ``invalid``, up to the next invalid one; return its error."""
-        start = self.invalid + 1
-        block = self.block[start:] if start else self.block
+    def prepare(self) -> Iterator[tuple[int, _Preparation, RecordMessage, InvalidRecordError]]:
+        """Prepare all records; yield each invalid one with its position before those behind it."""
+        block, start = self._block, 0
+        while (invalid := self._prepare(block[start:] if start else block)) is not None:
+            index = start + invalid[0]
+            yield block.positions[index], self, block.message(index), invalid[1]
+            start = index + 1
+
+    def _prepare(self, block: Block) -> tuple[int, InvalidRecordError] | None:
+        """Prepare records up to the first invalid one; return its index, and what is wrong."""
         indices: Sequence[int] = range(len(block.records))
         records = list(map(bytes, block.records))
         times, positions = block.times, block.positions
-        unmapped = None
+        invalid = None
         if (transform := self.route.transform) is not None:
-            indices, records, unmapped = _map(transform, records)
+            indices, records, invalid = _map(transform, records)
             times = [times[index] for index in indices]
             positions = [positions[index] for index in indices]
         prepared, error = self.route.sink.prepare(block.version, records, times, positions)
@@ -154,11 +151,7 @@ class _Preparation:
                 if transform is not None or record is not records[place]
             }
         self.prepared.append(prepared)
-        if error is not None:
-            self.invalid = start + indices[len(prepared.records)]
-        elif unmapped is not None:
-            error, self.invalid = unmapped[1], start + unmapped[0]
-        return error
+        return invalid if error is None else (indices[len(prepared.records)], error)
 
 
 def _map(
@@ -166,9 +159,8 @@ def _map(
 ) -> tuple[list[int], list[bytes], tuple[int, InvalidRecordError] | None]:
     """Apply a stream map to records, up to one to which it can't be applied.
 
-    Returns:
-        The indices of the records that it keeps, these as it changes them, and the index and the
-        error of the one to which it can't be applied.
+    Return the indices of those that it keeps, these as it changes them, and the index and the error
+    of the one to which it can't be applied.
     """
     indices: list[int] = []
     mapped: list[bytes] = []
@@ -181,15 +173,6 @@ def _map(
             indices.append(index)
             mapped.append(made)
     return indices, mapped, None
-
-
-def _advance(
-    preparation: _Preparation, place: int, invalid: list[tuple[int, int, InvalidRecordError]]
-) -> None:
-    """Prepare what follows, and note the record that ends it, if one does."""
-    if (error := preparation.advance()) is not None:
-        position = preparation.block.positions[preparation.invalid]
-        heappush(invalid, (position, place, error))
 
 
 def _without(block: PreparedBlock, refused: set[int], before: int | None) -> PreparedBlock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,13 @@ from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.json_codec import encode_exactly, json_excerpt
 from target_stitch_import.limits import MAX_BATCH_BYTES
 from target_stitch_import.records.validator import RecordValidator
+from target_stitch_import.schemas.posted import (
+    DECIMAL,
+    column_types,
+    posted_schema,
+    without_checks,
+)
+from target_stitch_import.sequences.sequencer import BookmarkSequencer
 from target_stitch_import.singer.messages import SchemaMessage
 
 if TYPE_CHECKING:
@@ -23,11 +31,9 @@ if TYPE_CHECKING:
     from singer_sdk.metrics import Counter
     from singer_sdk.target_base import Target
 
-    from target_stitch_import.batches.body_formats import BodyFormat
     from target_stitch_import.delivery.pipeline import Pipeline
-    from target_stitch_import.records.editor import EditOptions
-    from target_stitch_import.sequences.sequencer import BookmarkSequencer
     from target_stitch_import.sequences.timestamps import TimestampReader
+    from target_stitch_import.streams.stream_maps import StreamDefinition
     from target_stitch_import.streams.table import Table
     from target_stitch_import.unchanged.rows import TableRows
 
@@ -38,36 +44,42 @@ class StitchSink(Sink):
     def __init__(
         self,
         target: Target,
-        stream_name: str,
-        schema: dict[str, Any],
-        key_properties: Sequence[str],
-        *,
-        bookmark_properties: Sequence[str],
+        stream: StreamDefinition,
         table: Table,
         pipeline: Pipeline,
-        body_format: BodyFormat,
-        judged: dict[str, Any],
-        posted: Mapping[str, Any],
-        edits: EditOptions,
         timestamps: TimestampReader,
-        by_bookmark: BookmarkSequencer | None = None,
     ) -> None:
-        """Load ``table`` with records of a draft 4 ``schema``, written in a ``body_format``.
-
-        What of it is ``judged`` has to hold for them. They are edited to fit the ``posted`` schema,
-        as ``edits`` says. ``by_bookmark`` gives them their sequences, where their times do not.
-        """
-        copied = {**schema, "properties": {**schema["properties"]}}
-        super().__init__(target, stream_name, copied, key_properties)
-        self.schema = judged  # the SDK has removed _sdc_deleted_at from the copy
-        self.bookmark_properties = bookmark_properties
+        """Load ``table`` with the records of ``stream``."""
+        # The SDK changes the schema that it gets.
+        super().__init__(target, stream.name, {"properties": {}}, stream.key_properties)
         self.table = table
+        self._stream = stream
         self._pipeline = pipeline
-        self._body_format = body_format
         self._timestamps = timestamps
-        self._by_bookmark = by_bookmark
+        config, keys = self.config, stream.key_properties
+        decimals = config["endpoint"] == "batch" and config["decimals"] == DECIMAL
+        posted = posted_schema(stream.schema, keys, decimals=decimals)
+        self.schema = stream.schema
+        """What records are judged by. They are edited to fit the posted one."""
+        if config["schema_checks"] == "types":
+            posted, self.schema = without_checks(posted, keys), without_checks(self.schema, keys)
         self._posted = posted
-        self._edits = edits
+        table.describe(keys, column_types(posted))
+        if pipeline.preview is not None:
+            pipeline.preview.declare(table.name, keys, posted)
+        declared = (
+            pipeline.unchanged.declared_schema(posted, keys) if pipeline.unchanged else posted
+        )
+        bookmarks = stream.bookmark_properties
+        self._body_format = body_format(config, table.name, declared, keys, bookmarks)
+        self._by_bookmark: BookmarkSequencer | None = None
+        """Gives records their sequences, where their times do not."""
+        if config["sequence_source"] == "replication_key":
+            if bookmarks:
+                self._by_bookmark = BookmarkSequencer(bookmarks[0], table.sequencer)
+            else:
+                text = "have no bookmark property; their sequences come from time_extracted."
+                table.log_once(text, logging.INFO)
 
     @property
     def record_counter_metric(self) -> Counter:
@@ -84,16 +96,16 @@ class StitchSink(Sink):
             self.key_properties,
             validate=self.validate_schema,
             posted=self._posted,
-            options=self._edits,
+            normalize=self.config["normalize_datetimes"],
+            invalid_as_null=self.config["on_invalid_datetime"] == "null",
         )
 
     def get_validator(self) -> None:
         """Return none: ``RecordValidator`` judges records as bytes."""
 
-    def matches(self, schema: object, keys: Sequence[str], bookmarks: Sequence[str]) -> bool:
-        """Return True if a SCHEMA with these changes nothing."""
-        own = [self.original_schema, self.key_properties, self.bookmark_properties]
-        return encode_exactly(own) == encode_exactly([schema, keys, bookmarks])
+    def matches(self, stream: StreamDefinition) -> bool:
+        """Return True if a SCHEMA that says this changes nothing."""
+        return encode_exactly(self._stream) == encode_exactly(stream)
 
     @cached_property
     def described(self) -> SchemaMessage:
@@ -102,7 +114,7 @@ class StitchSink(Sink):
             self.table.name,
             Raw(encode_exactly(self.schema)),
             list(self.key_properties),
-            list(self.bookmark_properties),
+            list(self._stream.bookmark_properties),
         )
 
     @cached_property
@@ -122,11 +134,8 @@ class StitchSink(Sink):
     ) -> tuple[PreparedBlock, InvalidRecordError | None]:
         """Return records ready to be loaded, up to the first invalid one, and what is wrong there.
 
-        Args:
-            version: Of all the records.
-            records: Each as JSON.
-            times: For each, its ``time_extracted`` as the tap wrote it.
-            positions: For each, where in the input it stands.
+        The ``records`` of one ``version`` come as JSON. ``times`` has the ``time_extracted`` of each as
+        the tap wrote it, ``positions`` where in the input it stands.
         """
         checked, error = self._record_validator.check(records)
         encoded, unwritable = self._encode(checked)
@@ -165,7 +174,7 @@ class StitchSink(Sink):
             self._pipeline.metrics.add_normalized(table.name, editor.normalized)
             editor.normalized.clear()
         omitted = self._record_validator.reserved.omitted
-        table.warn(self.logger, omitted=omitted, by_bookmark=self._by_bookmark)
+        table.warn(omitted, self._by_bookmark)
 
     def activate_version(self, new_version: int, position: int = 0) -> None:
         """Make a version the only one visible, behind all that came before and before all else.
@@ -180,12 +189,12 @@ class StitchSink(Sink):
         """
         if self.rows is not None:
             if text := self.rows.find_problem(new_version):
-                self.table.log_once(self.logger, text)
+                self.table.log_once(text)
             self._end_load(self.rows, new_version, position)
             return
         if self._body_format.is_shared:
             text = "have versions, which push does not know: ACTIVATE_VERSION does nothing."
-            self.table.log_once(self.logger, text)
+            self.table.log_once(text)
             return
         table, builder = self.table, self._pipeline.builder
         sequence = table.sequencer.next_activation()
@@ -221,7 +230,7 @@ class StitchSink(Sink):
             self._deliver()
         else:
             text = "were set aside in a load that ended: no row that is gone is deleted."
-            self.table.log_once(self.logger, text)
+            self.table.log_once(text)
         rows.end_load(version)
 
     def _deliver(self) -> None:

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from target_stitch_import.json_codec import json_excerpt
-from target_stitch_import.sequences.sequencer import Sequencer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from singer_sdk.metrics import Counter
 
-    from target_stitch_import.sequences.sequencer import BookmarkSequencer
+    from target_stitch_import.sequences.sequencer import BookmarkSequencer, Sequencer
 
 
 @dataclass
@@ -22,7 +21,8 @@ class Table:
     """What the sinks that load one table share."""
 
     name: str
-    sequencer: Sequencer = field(default_factory=Sequencer)
+    logger: logging.Logger
+    sequencer: Sequencer
     generation: int = 0
     """Goes up where a batch must wait until all before it are acknowledged."""
     counter: Counter | None = None
@@ -33,17 +33,14 @@ class Table:
     _omitted: set[str] = field(default_factory=set)
     """The columns that a warning has named already."""
 
-    def log_once(self, logger: logging.Logger, text: str, level: int = logging.WARNING) -> None:
+    def log_once(self, text: str, level: int = logging.WARNING) -> None:
         """Log what its records have, the first time that this is so."""
         if text not in self._logged:
             self._logged.add(text)
-            logger.log(level, "Records of stream %r %s", self.name, text)
+            self.logger.log(level, "Records of stream %r %s", self.name, text)
 
     def describe(
-        self,
-        logger: logging.Logger,
-        key_properties: Sequence[str],
-        column_types: Mapping[str, frozenset[str]],
+        self, key_properties: Sequence[str], column_types: Mapping[str, frozenset[str]]
     ) -> None:
         """Warn if its key properties, or types of its columns, are others than before in this run.
 
@@ -51,30 +48,22 @@ class Table:
         """
         before = self._key_properties
         if before is not None and {*before} != {*key_properties}:
-            text = (
+            self.log_once(
                 f"have key properties {json_excerpt([*key_properties])} now, and had "
                 f"{json_excerpt([*before])}. Stitch stops loading a table whose primary key changes."
             )
-            self.log_once(logger, text)
         self._key_properties = key_properties
         for name, types in column_types.items():
             known = self._column_types.get(name)
             if known and types and known != types:
-                text = (
+                self.log_once(
                     f"have {' or '.join(sorted(types))} in column {name!r} now, and had "
                     f"{' or '.join(sorted(known))}. Stitch splits a column whose type changes."
                 )
-                self.log_once(logger, text)
             if types:
                 self._column_types[name] = types
 
-    def warn(
-        self,
-        logger: logging.Logger,
-        *,
-        omitted: Sequence[str],
-        by_bookmark: BookmarkSequencer | None,
-    ) -> None:
+    def warn(self, omitted: Sequence[str], by_bookmark: BookmarkSequencer | None) -> None:
         """Log once what is wrong with its records, and each column once that is left out.
 
         ``omitted`` names the columns left out so far, ``by_bookmark`` has given the records sequences.
@@ -82,21 +71,18 @@ class Table:
         name = by_bookmark and by_bookmark.name
         if self.sequencer.clamped:
             time = "time_extracted" if name is None else f"value of bookmark property {name!r}"
-            text = (
+            self.log_once(
                 f"have a {time} more than five minutes ahead of this machine's clock; their "
                 "sequences are held to the clock. Check both clocks."
             )
-            self.log_once(logger, text)
         if new := [name for name in omitted if name not in self._omitted]:
             self._omitted.update(new)
-            text = (
+            self.log_once(
                 f"have columns that Stitch itself writes: {json_excerpt(new)}. They are left out; "
                 "to keep one, give it another name with a stream map."
             )
-            self.log_once(logger, text)
         if by_bookmark is not None and by_bookmark.has_missing:
-            text = (
+            self.log_once(
                 f"have no timestamp and no integer in bookmark property {name!r} that can be a "
                 "sequence; they take the one behind the record before them."
             )
-            self.log_once(logger, text)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.records.datetimes import normalize_datetime
-from target_stitch_import.records.editor import EditOptions
 from target_stitch_import.records.validator import RecordValidator
 from target_stitch_import.schemas.posted import posted_schema
 from target_stitch_import.schemas.translate import to_draft4
@@ -29,14 +28,21 @@ def editing(
     keys: tuple[str, ...] = (),
     validate: bool = True,
     decimals: bool = False,
-    options: EditOptions | None = None,
+    normalize: bool = True,
+    invalid_as_null: bool = False,
     **more: Any,
 ) -> SingleValidator:
     """Return a validator for what a tap declares."""
     schema = to_draft4({"properties": properties, **more})
     posted = posted_schema(schema, keys, decimals=decimals)
-    options = options or EditOptions()
-    return SingleValidator(schema, keys, validate=validate, posted=posted, options=options)
+    return SingleValidator(
+        schema,
+        keys,
+        validate=validate,
+        posted=posted,
+        normalize=normalize,
+        invalid_as_null=invalid_as_null,
+    )
 
 
 @BOTH
@@ -100,17 +106,14 @@ def test_what_cant_be_read_is_invalid_or_null(text: str, validate: bool) -> None
     with pytest.raises(InvalidRecordError, match=r"#/d: is not a valid date-time|surrogate"):
         editing({"d": TIME_OR_NULL}, validate=validate)(record)
     if "ud800" not in text:
-        as_null = EditOptions(invalid_as_null=True)
-        assert editing({"d": TIME_OR_NULL}, validate=validate, options=as_null)(record) == (
-            b'{"d":null,"n":1}'
-        )
+        as_null = editing({"d": TIME_OR_NULL}, validate=validate, invalid_as_null=True)
+        assert as_null(record) == b'{"d":null,"n":1}'
 
 
 @BOTH
 def test_null_is_sent_only_where_the_schema_permits_it(validate: bool) -> None:
-    as_null = EditOptions(invalid_as_null=True)
     properties = {"d": TIME, "k": TIME_OR_NULL}
-    edit = editing(properties, keys=("k",), validate=validate, options=as_null)
+    edit = editing(properties, keys=("k",), validate=validate, invalid_as_null=True)
     for record in (b'{"d": "x", "k": "2024-03-01"}', b'{"k": "x"}'):
         with pytest.raises(InvalidRecordError, match="is not a valid date-time"):
             edit(record)
@@ -127,7 +130,7 @@ def test_a_key_that_is_a_date_time_has_to_be_there(validate: bool) -> None:
 
 @BOTH
 def test_without_normalizing_only_right_ones_are_valid(validate: bool) -> None:
-    edit = editing({"d": TIME}, validate=validate, options=EditOptions(normalize=False))
+    edit = editing({"d": TIME}, validate=validate, normalize=False)
     assert edit(b'{"d": "2024-03-01T00:00:00Z"}') == b'{"d": "2024-03-01T00:00:00Z"}'
     with pytest.raises(InvalidRecordError, match="#/d: is not a valid date-time"):
         edit(b'{"d": "2024-03-01"}')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from target_stitch_import.sequences.sequencer import Sequencer
 from target_stitch_import.streams.table import Table
 
 if TYPE_CHECKING:
@@ -19,12 +20,12 @@ def test_other_key_properties_than_before_are_warned_of(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     # given a table with a key
-    table = Table("orders")
-    table.describe(logger, ["id"], {"id": INTEGER})
+    table = Table("orders", logger, Sequencer())
+    table.describe(["id"], {"id": INTEGER})
     assert not caplog.messages
     # when its key changes
-    table.describe(logger, ["id", "shop"], {"id": INTEGER})
-    table.describe(logger, ["shop", "id"], {"id": INTEGER})
+    table.describe(["id", "shop"], {"id": INTEGER})
+    table.describe(["shop", "id"], {"id": INTEGER})
     # then that is said once, with what Stitch does
     assert caplog.messages == [
         (
@@ -36,10 +37,10 @@ def test_other_key_properties_than_before_are_warned_of(
 
 def test_other_types_than_before_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     # given a table with a column of one type
-    table = Table("orders")
-    table.describe(logger, ["id"], {"id": INTEGER, "x": INTEGER, "y": frozenset()})
+    table = Table("orders", logger, Sequencer())
+    table.describe(["id"], {"id": INTEGER, "x": INTEGER, "y": frozenset()})
     # when another type comes, and columns that are new, or had no type
-    table.describe(logger, ["id"], {"id": INTEGER, "x": NUMBER, "y": INTEGER, "z": INTEGER})
+    table.describe(["id"], {"id": INTEGER, "x": NUMBER, "y": INTEGER, "z": INTEGER})
     # then the column is named, with what Stitch does
     assert caplog.messages == [
         (
@@ -52,7 +53,7 @@ def test_other_types_than_before_are_warned_of(caplog: pytest.LogCaptureFixture)
 def test_a_column_that_is_not_named_for_a_while_keeps_its_type(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    table = Table("orders")
+    table = Table("orders", logger, Sequencer())
     for types in (INTEGER, None, frozenset(), INTEGER):
-        table.describe(logger, ["id"], {} if types is None else {"x": types})
+        table.describe(["id"], {} if types is None else {"x": types})
     assert not caplog.messages
