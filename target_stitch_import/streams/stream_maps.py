@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from functools import partial
+from decimal import Decimal
 from inspect import getclosurevars
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import simplejson
+import msgspec
 from singer_sdk.mapper import CustomStreamMap, RemoveRecordTransform, SameRecordTransform
 
 from target_stitch_import.errors import InputError, InvalidRecordError, InvalidSchemaError
 from target_stitch_import.json_codec import decode_exactly, encode_exactly
 from target_stitch_import.limits import RESERVED_TABLE, is_reserved
 from target_stitch_import.schemas.translate import SchemaTranslationError, to_draft4
+from target_stitch_import.streams.expressions import (
+    WHOLE_RECORD,
+    compile_expression,
+    names_in,
+    use_exact_json,
+)
+from target_stitch_import.streams.flattening import Flattener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +29,11 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import PluginMapper, StreamMap
 
     from target_stitch_import.singer.messages import SchemaMessage
+    from target_stitch_import.streams.expressions import Evaluate
     from target_stitch_import.streams.sink import StitchSink
+
+_decode_columns = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_value = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class StreamDefinition:
 class Route:
     """A table that a stream loads."""
 
-    transform: Callable[[bytes], bytes | None] | None
+    transform: RecordTransform | None
     """None where records go through as the bytes that the tap wrote."""
     sink: StitchSink
 
@@ -52,6 +62,142 @@ class Stream:
 
     message: SchemaMessage
     routes: Sequence[Route]
+
+
+class RecordTransform:
+    """Applies a stream map, and flattening where it is switched on, to records of one stream.
+
+    Columns that the map does not use keep the bytes that the tap wrote.
+    """
+
+    def __init__(self, stream_map: StreamMap, stream_name: str) -> None:
+        """Apply ``stream_map`` to records of the stream that the tap calls ``stream_name``.
+
+        Raises:
+            InputError: Something in the map is not an expression.
+        """
+        self._stream_name = stream_name
+        self._alias = stream_map.stream_alias
+        self._filter: Evaluate | None = None
+        self._computed: dict[str, Evaluate] = {}
+        self._removed: list[str] = []
+        self._kept: list[str] | None = None
+        """The columns that stay; None if all do that are not removed."""
+        self._names: set[str] | None = set()
+        """What the expressions use, columns among it; None if whole records."""
+        self._flatten: Flattener | None = None
+        self._is_custom = isinstance(stream_map, CustomStreamMap)
+        if isinstance(stream_map, CustomStreamMap):
+            self._compile(stream_map)
+        if stream_map.flattening_enabled and stream_map.flattening_options:
+            self._flatten = Flattener(stream_map.flattening_options, stream_map.transformed_schema)
+            self._names = None
+
+    def _compile(self, stream_map: CustomStreamMap) -> None:
+        use_exact_json(stream_map)
+        # The SDK keeps what it has parsed in two functions: tests/streams/test_stream_maps.py sees
+        # when that changes.
+        parsed = {
+            **getclosurevars(stream_map._filter_fn).nonlocals,  # noqa: SLF001
+            **getclosurevars(stream_map._transform_fn).nonlocals,  # noqa: SLF001
+        }
+        if not parsed["include_by_default"]:
+            self._kept = list(stream_map.transformed_key_properties or [])
+        names: set[str] = set()
+        if "filter_rule" in parsed:
+            tree = parsed["filter_rule_parsed"]
+            self._filter = compile_expression(stream_map, parsed["filter_rule"], tree, None)
+            names |= names_in(tree)
+        for name, expression, tree in parsed["stream_map_parsed"]:
+            if tree is None:
+                self._removed.append(name)
+                continue
+            if not isinstance(tree, ast.Expr):
+                raise InputError(
+                    f"the stream map can't be applied to {self._stream_name!r}: "
+                    f"{expression!r} is not an expression"
+                )
+            self._computed[name] = compile_expression(stream_map, expression, tree, name)
+            names |= names_in(tree)
+            if "self" in names:
+                names.add(name)
+        self._names = names if names.isdisjoint(WHOLE_RECORD) else None
+
+    def __call__(self, data: bytes) -> bytes | None:
+        """Return what the map makes of a record, as JSON with exact numbers.
+
+        None if the map filters the record out.
+
+        Raises:
+            InvalidRecordError: The record is not an object, or the map can't be applied to it.
+        """
+        record, columns = self._decode_used(data) or self._decode(data)
+        try:
+            result = self._transform(record, columns) if self._is_custom else columns
+            if result is not None and self._flatten is not None:
+                result = self._flatten(result)
+        except Exception as error:
+            # Most errors quote the record; the message of a MapExpressionError does not.
+            reason = f"{error}" if error.__cause__ is not None else type(error).__name__
+            raise InvalidRecordError(
+                f"the stream map of {self._stream_name!r} can't be applied to a record: {reason}"
+            ) from error
+        if result is None:
+            return None
+        try:
+            return encode_exactly(result)
+        except Exception as error:  # noqa: BLE001 - an expression may make anything
+            raise InvalidRecordError(
+                f"what the stream map makes of a record of {self._alias!r} can't be written: "
+                f"{type(error).__name__}"
+            ) from None
+
+    def _decode_used(self, data: bytes) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Return the columns that expressions use, decoded, and all of them, most as bytes.
+
+        None if all are to be decoded, or if one can't be.
+        """
+        if self._names is None:
+            return None
+        record: dict[str, Any] = {}
+        try:
+            columns: dict[str, Any] = _decode_columns(data)
+            for name in self._names:
+                if name in columns:
+                    record[name] = value = _decode_value(columns[name])
+                    if type(value) is dict or type(value) is list:
+                        columns[name] = value  # an expression may change it
+        except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError):
+            return None  # to be decoded as a whole, where the errors are exact
+        return record, columns
+
+    def _decode(self, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+        try:
+            record = decode_exactly(data)
+        except ValueError as error:
+            raise InvalidRecordError(
+                f"a record of stream {self._stream_name!r} can't be read: {error}"
+            ) from None
+        if not isinstance(record, dict):
+            raise InvalidRecordError(
+                f"a record of stream {self._stream_name!r} is not a JSON object"
+            )
+        return record, record.copy()
+
+    def _transform(self, record: dict[str, Any], columns: dict[str, Any]) -> dict[str, Any] | None:
+        """Return what the map makes of a record; None if it filters it out, or nothing is left.
+
+        ``record`` has what the expressions see. ``columns`` has all columns, and is changed.
+        """
+        if self._filter is not None and not self._filter(record):
+            return None
+        if self._kept is not None:
+            columns = {name: columns[name] for name in self._kept if name in columns}
+        for name in self._removed:
+            columns.pop(name, None)
+        for name, evaluate in self._computed.items():
+            columns[name] = evaluate(record)
+        return columns or None
 
 
 def define_stream(message: SchemaMessage) -> StreamDefinition:
@@ -97,7 +243,7 @@ def create_routes(
                 stream_map.transformed_key_properties or [],
                 [name for name in stream.bookmark_properties if name in schema["properties"]],
             )
-            transform = create_transform(stream_map, stream.name)
+            transform = RecordTransform(stream_map, stream.name)
         if definition.name == RESERVED_TABLE:
             raise InvalidSchemaError(
                 f"stream {stream.name!r} would load the table {RESERVED_TABLE!r}, which Stitch itself "
@@ -131,53 +277,3 @@ def _define(
     schema = {**schema, "properties": {**schema["properties"], **unnamed}}
     bookmarks = [name for name in bookmark_properties if not is_reserved(name)]
     return StreamDefinition(name, schema, list(dict.fromkeys(key_properties)), bookmarks)
-
-
-def create_transform(stream_map: StreamMap, stream_name: str) -> Callable[[bytes], bytes | None]:
-    """Return what applies a stream map, and flattening where it is switched on, to a record.
-
-    That takes JSON and returns JSON, with exact numbers; None if the map filters the record out. It
-    raises ``InvalidRecordError`` if the map can't be applied.
-
-    Raises:
-        InputError: Something in the map is not an expression.
-    """
-    if isinstance(stream_map, CustomStreamMap):
-        # The SDK refuses a statement only with the first record, and keeps what it has parsed here.
-        parsed = getclosurevars(stream_map._transform_fn).nonlocals  # noqa: SLF001
-        for _, text, tree in parsed["stream_map_parsed"]:
-            if tree is not None and not isinstance(tree, ast.Expr):
-                raise InputError(
-                    f"the stream map can't be applied to {stream_name!r}: {text!r} is not an expression"
-                )
-        # Numbers of a record are decimals, which ``json.dumps`` can't write.
-        stream_map.expr_evaluator.functions["json"] = SimpleNamespace(
-            dumps=simplejson.dumps, loads=partial(simplejson.loads, use_decimal=True)
-        )
-    return partial(_transform, stream_map, stream_name)
-
-
-def _transform(stream_map: StreamMap, stream_name: str, data: bytes) -> bytes | None:
-    try:
-        record = decode_exactly(data)
-    except ValueError as error:
-        raise InvalidRecordError(
-            f"a record of stream {stream_name!r} can't be read: {error}"
-        ) from None
-    if not isinstance(record, dict):
-        raise InvalidRecordError(f"a record of stream {stream_name!r} is not a JSON object")
-    try:
-        result = stream_map.transform(record)
-    except Exception as error:
-        # Most errors quote the record; the message of a MapExpressionError does not.
-        reason = f"{error}" if error.__cause__ is not None else type(error).__name__
-        raise InvalidRecordError(
-            f"the stream map of {stream_name!r} can't be applied to a record: {reason}"
-        ) from error
-    try:
-        return None if result is None else encode_exactly(result)
-    except Exception as error:  # noqa: BLE001 - an expression may make anything
-        raise InvalidRecordError(
-            f"what the stream map makes of a record of {stream_map.stream_alias!r} can't be written: "
-            f"{type(error).__name__}"
-        ) from None
