@@ -14,7 +14,7 @@ from target_stitch_import.singer.positions import line_number
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from target_stitch_import.batches.batch import PreparedBlock
+    from target_stitch_import.batches.batch import Originals, PreparedBlock
     from target_stitch_import.singer.messages import RecordMessage
     from target_stitch_import.singer.runs import Block, Run
     from target_stitch_import.streams.router import Router
@@ -127,52 +127,67 @@ class _Preparation:
 
     def prepare(self) -> Iterator[tuple[int, _Preparation, RecordMessage, InvalidRecordError]]:
         """Prepare all records; yield each invalid one with its position before those behind it."""
-        block, start = self._block, 0
-        while (invalid := self._prepare(block[start:] if start else block)) is not None:
-            index = start + invalid[0]
-            yield block.positions[index], self, block.message(index), invalid[1]
-            start = index + 1
-
-    def _prepare(self, block: Block) -> tuple[int, InvalidRecordError] | None:
-        """Prepare records up to the first invalid one; return its index, and what is wrong."""
-        indices: Sequence[int] = range(len(block.records))
+        block, transform = self._block, self.route.transform
         records = list(map(bytes, block.records))
         times, positions = block.times, block.positions
-        invalid = None
-        if (transform := self.route.transform) is not None:
-            indices, records, invalid = _map(transform, records)
-            times = [times[index] for index in indices]
-            positions = [positions[index] for index in indices]
-        prepared, error = self.route.sink.prepare(block.version, records, times, positions)
-        if self._keep_originals:
-            prepared.originals = {
-                positions[place]: (self.stream.message, block.message(indices[place]))
-                for place, record in enumerate(prepared.records)
-                if transform is not None or record is not records[place]
-            }
-        self.prepared.append(prepared)
-        return invalid if error is None else (indices[len(prepared.records)], error)
+        places: Sequence[int] = range(len(records))
+        unmapped: dict[int, InvalidRecordError] = {}
+        if transform is not None:
+            places, records, unmapped = _map(transform, records)
+            times = [times[place] for place in places]
+            positions = [positions[place] for place in places]
+        start = 0
+        for stop in (*unmapped, len(block.records)):
+            end = bisect_left(places, stop)
+            while start < end:
+                prepared, error = self.route.sink.prepare(
+                    block.version, records[start:end], times[start:end], positions[start:end]
+                )
+                if self._keep_originals:
+                    prepared.originals = self._originals(
+                        prepared, records[start:end], places[start:]
+                    )
+                self.prepared.append(prepared)
+                start += len(prepared.records)
+                if error is not None:
+                    yield positions[start], self, block.message(places[start]), error
+                    start += 1
+            if stop in unmapped:
+                yield block.positions[stop], self, block.message(stop), unmapped[stop]
+
+    def _originals(
+        self, prepared: PreparedBlock, records: Sequence[bytes], places: Sequence[int]
+    ) -> Originals:
+        """Return what the tap wrote for the records that are not posted as it wrote them."""
+        each = zip(prepared.positions, prepared.records, records, places, strict=False)
+        return {
+            position: (self.stream.message, self._block.message(place))
+            for position, made, record, place in each
+            if self.route.transform is not None or made is not record
+        }
 
 
 def _map(
     transform: Callable[[bytes], bytes | None], records: list[bytes]
-) -> tuple[list[int], list[bytes], tuple[int, InvalidRecordError] | None]:
-    """Apply a stream map to records, up to one to which it can't be applied.
+) -> tuple[list[int], list[bytes], dict[int, InvalidRecordError]]:
+    """Apply a stream map to records.
 
-    Return the indices of those that it keeps, these as it changes them, and the index and the error
-    of the one to which it can't be applied.
+    Return the places of those that it keeps, these as it changes them, and by place the errors of
+    those to which it can't be applied.
     """
-    indices: list[int] = []
+    places: list[int] = []
     mapped: list[bytes] = []
-    for index, record in enumerate(records):
+    unmapped: dict[int, InvalidRecordError] = {}
+    for place, record in enumerate(records):
         try:
             made = transform(record)
         except InvalidRecordError as error:
-            return indices, mapped, (index, error)
+            unmapped[place] = error
+            continue
         if made is not None:
-            indices.append(index)
+            places.append(place)
             mapped.append(made)
-    return indices, mapped, None
+    return places, mapped, unmapped
 
 
 def _without(block: PreparedBlock, refused: set[int], before: int | None) -> PreparedBlock:

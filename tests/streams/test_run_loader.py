@@ -370,3 +370,25 @@ def test_what_is_no_record_is_refused_as_one(quarantine: bool) -> None:
         with pytest.raises(InputError, match=r"^Line 2 .* is not a JSON object but array"):
             loading.load(record(1), broken, record(3))
     assert loading.records == {"a": [1, 3] if quarantine else [1]}
+
+
+def test_a_stream_map_is_applied_once_to_each_record() -> None:
+    # given a stream with a map, of which we count how often it is applied
+    loading = Loading(quarantine=True, stream_maps={"a": {"y": "id"}})
+    loading.declare("a")
+    (route,) = loading._target._router.stream("a", "RECORD").routes
+    transform, applied = route.transform, []
+    assert transform is not None
+
+    def counting(data: bytes) -> bytes | None:
+        applied.append(data)
+        return transform(data)
+
+    object.__setattr__(route, "transform", counting)
+    # when records of a run are invalid, or can't be mapped
+    unmapped = RecordMessage("a", msgspec.Raw(b'{"x":"id is missing"}'))
+    loading.load(record(1), bad(2), record(3), unmapped, bad(5), record(6))
+    # then each is mapped once, and they are refused in the order of the input
+    assert len(applied) == 6
+    assert loading.refused == [(2, "a"), (4, "a"), (5, "a")]
+    assert loading.records == {"a": [1, 3, 6]}
