@@ -6,7 +6,7 @@ from bisect import bisect_left
 from heapq import merge
 from itertools import pairwise
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.errors import InputError, InvalidRecordError, RecordBeforeSchemaError
 from target_stitch_import.singer.positions import line_number
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from target_stitch_import.singer.runs import Block, Run
     from target_stitch_import.streams.router import Router
     from target_stitch_import.streams.stream_maps import Route, Stream
+
+
+_FEW: Final = 16
+"""Records that are prepared at once behind an invalid one, and twice as many each time while none is.
+
+What stands behind an invalid record is prepared again with the next ones.
+"""
 
 
 class RunLoader:
@@ -136,10 +143,11 @@ class _Preparation:
             places, records, unmapped = _map(transform, records)
             times = [times[place] for place in places]
             positions = [positions[place] for place in places]
-        start = 0
+        start, most = 0, len(records)
         for stop in (*unmapped, len(block.records)):
-            end = bisect_left(places, stop)
-            while start < end:
+            behind = bisect_left(places, stop)
+            while start < behind:
+                end = min(behind, start + most)
                 prepared, error = self.route.sink.prepare(
                     block.version, records[start:end], times[start:end], positions[start:end]
                 )
@@ -149,9 +157,10 @@ class _Preparation:
                     )
                 self.prepared.append(prepared)
                 start += len(prepared.records)
+                most *= 2
                 if error is not None:
                     yield positions[start], self, block.message(places[start]), error
-                    start += 1
+                    start, most = start + 1, _FEW
             if stop in unmapped:
                 yield block.positions[stop], self, block.message(stop), unmapped[stop]
 

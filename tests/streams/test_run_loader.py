@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import msgspec
 import pytest
@@ -392,3 +394,23 @@ def test_a_stream_map_is_applied_once_to_each_record() -> None:
     assert len(applied) == 6
     assert loading.refused == [(2, "a"), (4, "a"), (5, "a")]
     assert loading.records == {"a": [1, 3, 6]}
+
+
+def test_a_record_is_prepared_a_few_times_however_many_are_invalid() -> None:
+    # given a table of which we count how many records are prepared
+    loading = Loading(quarantine=True, most=2_000)
+    loading.declare("a")
+    (route,) = loading._target._router.stream("a", "RECORD").routes
+    prepare, prepared = route.sink.prepare, Counter[str]()
+
+    def counting(version: int | None, records: list[bytes], *rest: Any) -> Any:
+        prepared["records"] += len(records)
+        return prepare(version, records, *rest)
+
+    # when a thousand records of a run are invalid, and then a thousand are right
+    with mock.patch.object(route.sink, "prepare", counting):
+        loading.load(*map(bad, range(1_000)), *map(record, range(1_000, 2_000)))
+    # then the work does not grow with their square
+    assert len(loading.refused) == 1_000
+    assert loading.records == {"a": [*range(1_000, 2_000)]}
+    assert prepared["records"] <= 20_000
