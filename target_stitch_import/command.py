@@ -7,14 +7,15 @@ import copy
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import click
 from dotenv import find_dotenv, load_dotenv
 from singer_sdk.exceptions import ConfigValidationError
-from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
-from singer_sdk.plugin_base import JSONSchemaValidator
+from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities, TargetCapabilities
+from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
 from singer_sdk.target_base import Target
 
 from target_stitch_import import console
@@ -27,12 +28,6 @@ from target_stitch_import.preview import result
 from target_stitch_import.preview.reader import Preview
 from target_stitch_import.reporting import log_format
 from target_stitch_import.reporting.metrics import Metrics
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from singer_sdk.helpers.capabilities import CapabilitiesEnum
-    from singer_sdk.plugin_base import _ConfigInput
 
 
 class CommandTarget(Target, abc.ABC):

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
 from typing import IO, TYPE_CHECKING, Any
 
 from target_stitch_import.api.client import BATCH, PUSH, PUSH_TRANSIT, ImportClient
+from target_stitch_import.batches.batch import Batch
 from target_stitch_import.config.urls import base_url
+from target_stitch_import.delivery.dry_run import DryRun
 from target_stitch_import.delivery.pipeline import Pipeline
 from target_stitch_import.delivery.quarantine import Quarantine
 from target_stitch_import.delivery.refusals import Refusals
 from target_stitch_import.delivery.retry import Retry, RetryLog, Startup
+from target_stitch_import.delivery.workers import Client
 from target_stitch_import.json_codec import encode_sorted
+from target_stitch_import.preview.reader import Preview
 from target_stitch_import.records.validator import find_invalid
+from target_stitch_import.reporting.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from target_stitch_import.batches.batch import Batch
-    from target_stitch_import.delivery.dry_run import DryRun
-    from target_stitch_import.delivery.workers import Client
-    from target_stitch_import.preview.reader import Preview
-    from target_stitch_import.reporting.metrics import Metrics
     from target_stitch_import.unchanged.rows import UnchangedRows
 
 

@@ -6,42 +6,43 @@ import signal
 import sys
 from contextlib import ExitStack
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any
+from types import FrameType
+from typing import IO, Any
 
 from target_stitch_import.batch_files.loader import BatchFiles
+from target_stitch_import.batches.batch import Batch
 from target_stitch_import.batches.splitting import as_singer, describe_record
 from target_stitch_import.command import CommandTarget
-from target_stitch_import.delivery.pipeline import StateWriter, Terminated, restore_signal_handlers
+from target_stitch_import.delivery.dry_run import DryRun
+from target_stitch_import.delivery.pipeline import (
+    Pipeline,
+    StateWriter,
+    Terminated,
+    restore_signal_handlers,
+)
+from target_stitch_import.delivery.quarantine import Quarantine
 from target_stitch_import.errors import (
     DeliveryError,
+    InvalidRecordError,
     RejectedError,
     SetAsideError,
     TargetStitchImportError,
 )
 from target_stitch_import.factory import create_pipeline, create_quarantine
 from target_stitch_import.reporting.reporter import Reporter
+from target_stitch_import.singer.messages import (
+    ActivateVersionMessage,
+    BatchMessage,
+    RecordMessage,
+)
 from target_stitch_import.singer.positions import line_number
 from target_stitch_import.singer.reader import MessageReader
+from target_stitch_import.singer.runs import Run
 from target_stitch_import.streams.router import Router
 from target_stitch_import.streams.run_loader import RunLoader
 from target_stitch_import.streams.sink import StitchSink
+from target_stitch_import.streams.stream_maps import Stream
 from target_stitch_import.text import counted
-
-if TYPE_CHECKING:
-    from types import FrameType
-
-    from target_stitch_import.batches.batch import Batch
-    from target_stitch_import.delivery.dry_run import DryRun
-    from target_stitch_import.delivery.pipeline import Pipeline
-    from target_stitch_import.delivery.quarantine import Quarantine
-    from target_stitch_import.errors import InvalidRecordError
-    from target_stitch_import.singer.messages import (
-        ActivateVersionMessage,
-        BatchMessage,
-        RecordMessage,
-    )
-    from target_stitch_import.singer.runs import Run
-    from target_stitch_import.streams.stream_maps import Stream
 
 
 class TargetStitchImport(CommandTarget):

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
 from target_stitch_import import errors
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _MAX_PAGE: Final = 20_000  # characters of an HTML page that are parsed
 _MAX_MESSAGE: Final = 300  # characters of a response that a message quotes

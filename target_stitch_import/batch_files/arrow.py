@@ -6,17 +6,15 @@ Types that JSON does not have are written as text; types without a usual text ar
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import pyarrow as pa
 from pyarrow import types
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Convert: TypeAlias = Callable[[Any], Any]
+Convert: TypeAlias = Callable[[Any], Any]
 
 _STRINGS: Final = (types.is_string, types.is_large_string, types.is_string_view)
 _BINARIES: Final = (

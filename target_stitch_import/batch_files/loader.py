@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,13 +14,9 @@ from target_stitch_import.batch_files.prefetch import read_ahead
 from target_stitch_import.batch_files.rows import COMPRESSIONS, FileReadError, read_rows
 from target_stitch_import.errors import InputError
 from target_stitch_import.singer.lines import DECODE_ERRORS, decode_lines
+from target_stitch_import.singer.messages import BatchMessage
 from target_stitch_import.singer.positions import Files, line_number, make_position
 from target_stitch_import.singer.runs import Block, Run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from target_stitch_import.singer.messages import BatchMessage
 
 logger = logging.getLogger("target-stitch-import")
 

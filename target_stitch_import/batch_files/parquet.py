@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 import msgspec
 from pyarrow import parquet
@@ -15,9 +16,6 @@ from pyarrow import parquet
 from target_stitch_import.batch_files.arrow import column_converter
 from target_stitch_import.limits import MAX_DATA_POINTS
 from target_stitch_import.text import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 # The most that is in memory as Python values, unless one row has more.
 MAX_ROWS: Final = 1_000

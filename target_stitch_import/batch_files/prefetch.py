@@ -9,10 +9,8 @@ import contextlib
 import os
 import queue
 import threading
-from typing import TYPE_CHECKING, Final, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from typing import Final, TypeVar
 
 MAX_WAITING: Final = 2  # the most items that wait in the queue; the thread has one more
 

@@ -10,16 +10,14 @@ import io
 import os
 import re
 import zlib
-from typing import TYPE_CHECKING, Final, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, TypeAlias
 from urllib.parse import unquote
 
 from target_stitch_import.singer.lines import BYTE_ORDER_MARK, LineTooLongError, split_lines
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    NumberedRecords: TypeAlias = tuple[Sequence[int], list[bytes]]
-    """The number of each record's line or row in the file, from 1, and the records as JSON."""
+NumberedRecords: TypeAlias = tuple[Sequence[int], list[bytes]]
+"""The number of each record's line or row in the file, from 1, and the records as JSON."""
 
 COMPRESSIONS: Final = {
     "jsonl": frozenset({"none", "gzip"}),

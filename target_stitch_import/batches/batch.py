@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from target_stitch_import.batches.body_formats import BATCH_TAIL
+from target_stitch_import.batches.body_formats import BATCH_TAIL, BodyFormat
+from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
 from target_stitch_import.singer.positions import described
 from target_stitch_import.text import counted
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from target_stitch_import.batches.body_formats import BodyFormat
-    from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
-
-    Originals = dict[int, tuple[SchemaMessage, RecordMessage]]
+Originals = dict[int, tuple[SchemaMessage, RecordMessage]]
 
 
 @dataclass

@@ -5,17 +5,15 @@ See the Import API reference, sections The batch body and The push and validate 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from target_stitch_import.batches.transit import encode_transit
 from target_stitch_import.errors import InvalidRecordError, InvalidSchemaError
 from target_stitch_import.json_codec import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_SEQUENCE
 from target_stitch_import.schemas.places import find_places
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
 
 BATCH_TAIL: Final = b"]}"
 PUSH_HEAD: Final = b"["

@@ -8,10 +8,9 @@ that lowers it doubles that number, so that a small limit is tested less and les
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from target_stitch_import.batches.batch import Batch
+from target_stitch_import.batches.batch import Batch
 
 LONE_RECORD_FLOOR: Final = 1_000_000
 """Bytes below which a single record does not lower the limit: proxies rarely have a smaller one."""

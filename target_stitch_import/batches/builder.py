@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from target_stitch_import.batches.batch import OpenBatch
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from target_stitch_import.batches.batch import Batch, PreparedBlock
-    from target_stitch_import.batches.body_formats import BodyFormat
-    from target_stitch_import.batches.body_limit import BodyLimit
-    from target_stitch_import.singer.messages import SchemaMessage
+from target_stitch_import.batches.batch import Batch, OpenBatch, PreparedBlock
+from target_stitch_import.batches.body_formats import BodyFormat
+from target_stitch_import.batches.body_limit import BodyLimit
+from target_stitch_import.singer.messages import SchemaMessage
 
 MAX_OPEN_BYTES: Final = 64_000_000
 """Bytes of all open batches together, so that thousands of streams fit into the memory."""

@@ -6,23 +6,20 @@ That is rare, so batches keep no second copy of their messages, and the body is 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from target_stitch_import.batches.batch import Batch
 from target_stitch_import.batches.body_formats import BATCH_TAIL, PUSH_HEAD, PUSH_TAIL
 from target_stitch_import.batches.transit import decode_transit
 from target_stitch_import.json_codec import decode_exactly, encode_exactly, json_excerpt
 from target_stitch_import.sequences.timestamps import format_timestamp
 from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
 from target_stitch_import.singer.positions import described, line_number
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-
-    from target_stitch_import.batches.batch import Batch
 
 
 class _Body(msgspec.Struct):

@@ -6,16 +6,13 @@ library offers that. See transit-format 0.8.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from target_stitch_import.json_codec import encode_exactly
+from target_stitch_import.schemas.places import Place
 from target_stitch_import.sequences.timestamps import TimestampReader, format_timestamp
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from target_stitch_import.schemas.places import Place
 
 _MAP: Final = "^ "
 _ESCAPED: Final = ("~", "^", "`")

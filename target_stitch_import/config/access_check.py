@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from target_stitch_import.config.urls import base_url
@@ -14,8 +15,6 @@ from target_stitch_import.limits import REGIONS
 from target_stitch_import.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
     from target_stitch_import.api.client import ImportClient
 
 OK: Final = "ok"

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import math
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from jsonschema import ValidationError
 
 from target_stitch_import.config.urls import PRINTABLE_ASCII, find_url_error
-
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Mapping
-
-    from jsonschema import ValidationError
 
 _VENDOR_SETTINGS: Final = {
     "batch_size_preferences": "is not needed: every table goes to one endpoint",

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from target_stitch_import.limits import REGIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PRINTABLE_ASCII: Final = re.compile(r"[\x21-\x7e]*")  # what a URL, and a token, can be of
 

@@ -7,10 +7,7 @@ that is open when it comes. At most one STATE is kept for each unacknowledged ba
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
 
 class Checkpoint:

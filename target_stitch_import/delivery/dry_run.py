@@ -9,16 +9,13 @@ import contextlib
 import os
 import stat
 from collections import Counter
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import IO, Any
 
 from target_stitch_import.errors import TargetStitchImportError
 from target_stitch_import.reporting.metrics import Metrics, StreamCounts
+from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
 from target_stitch_import.text import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
 
 
 class OutputError(TargetStitchImportError):

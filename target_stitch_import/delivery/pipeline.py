@@ -7,32 +7,30 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import select
 import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from target_stitch_import.batches.body_limit import BodyLimit
 from target_stitch_import.batches.builder import BatchBuilder
 from target_stitch_import.delivery.checkpoint import Checkpoint
+from target_stitch_import.delivery.refusals import Refusals
+from target_stitch_import.delivery.retry import Retry, Startup
 from target_stitch_import.delivery.scheduler import DeliveryScheduler
 from target_stitch_import.delivery.task import DeliveryOptions
 from target_stitch_import.delivery.workers import Client, WorkerPool
 from target_stitch_import.reporting.log_format import log_at_once
+from target_stitch_import.reporting.metrics import Metrics
 
 if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Mapping
-    from types import FrameType
-    from typing import TypeAlias
-
-    from target_stitch_import.delivery.refusals import Refusals
-    from target_stitch_import.delivery.retry import Retry, Startup
     from target_stitch_import.preview.reader import Preview
-    from target_stitch_import.reporting.metrics import Metrics
     from target_stitch_import.unchanged.rows import UnchangedRows
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None

@@ -10,16 +10,14 @@ import os
 from collections import Counter
 from pathlib import Path
 from time import time_ns
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from target_stitch_import.errors import QuarantineError
 from target_stitch_import.sequences.timestamps import format_timestamp
+from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
 from target_stitch_import.text import counted
-
-if TYPE_CHECKING:
-    from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
 
 logger = logging.getLogger("target-stitch-import")
 

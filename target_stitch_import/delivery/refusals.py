@@ -7,21 +7,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
 from target_stitch_import.batches import splitting
-from target_stitch_import.errors import RepeatedRefusalError
+from target_stitch_import.batches.batch import Batch
+from target_stitch_import.errors import RejectedRecordError, RepeatedRefusalError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-    from typing import TypeAlias
-
-    from target_stitch_import.batches.batch import Batch
-    from target_stitch_import.errors import RejectedRecordError
-
-    Records: TypeAlias = Mapping[int, bytes]
-    FindInvalid: TypeAlias = Callable[[Mapping[str, Any], Sequence[str], Records], dict[int, str]]
+Records: TypeAlias = Mapping[int, bytes]
+FindInvalid: TypeAlias = Callable[[Mapping[str, Any], Sequence[str], Records], dict[int, str]]
 
 logger = logging.getLogger("target-stitch-import")
 

@@ -10,16 +10,14 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import backoff
 
 from target_stitch_import.errors import DeliveryError, TransientError
 from target_stitch_import.text import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 logger = logging.getLogger("target-stitch-import")
 

@@ -9,19 +9,15 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
 from operator import methodcaller
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from target_stitch_import.delivery.task import DeliveryTask
+from target_stitch_import.batches.batch import Batch
+from target_stitch_import.delivery.retry import Retry, Startup
+from target_stitch_import.delivery.task import DeliveryOptions, DeliveryTask
+from target_stitch_import.delivery.workers import WorkerPool
 from target_stitch_import.errors import DeliveryError, TransientError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from target_stitch_import.batches.batch import Batch
-    from target_stitch_import.delivery.retry import Retry, Startup
-    from target_stitch_import.delivery.task import DeliveryOptions
-    from target_stitch_import.delivery.workers import WorkerPool
 
 logger = logging.getLogger("target-stitch-import")
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from operator import methodcaller
-from typing import TYPE_CHECKING
 
 from target_stitch_import import errors
 from target_stitch_import.batches import splitting
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from target_stitch_import.batches.batch import Batch
-    from target_stitch_import.batches.body_limit import BodyLimit
-    from target_stitch_import.delivery.refusals import Refusals
-    from target_stitch_import.delivery.retry import Retry
-    from target_stitch_import.delivery.workers import WorkerPool
-    from target_stitch_import.preview.reader import Preview
-    from target_stitch_import.reporting.metrics import Metrics
+from target_stitch_import.batches.batch import Batch
+from target_stitch_import.batches.body_limit import BodyLimit
+from target_stitch_import.delivery.refusals import Refusals
+from target_stitch_import.delivery.retry import Retry
+from target_stitch_import.delivery.workers import WorkerPool
+from target_stitch_import.preview.reader import Preview
+from target_stitch_import.reporting.metrics import Metrics
 
 logger = logging.getLogger("target-stitch-import")
 

@@ -10,13 +10,11 @@ import os
 import select
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from target_stitch_import.errors import DeliveryError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 
 class Client(Protocol):

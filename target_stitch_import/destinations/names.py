@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import Final
 
+from target_stitch_import.destinations.facts import ColumnType, Destination
 from target_stitch_import.limits import is_reserved
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from target_stitch_import.destinations.facts import ColumnType, Destination
 
 PRIMARY_KEY: Final = "__sdc_primary_key"
 """The column that a table without keys gets."""

@@ -12,15 +12,12 @@ import signal
 import sqlite3
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from target_stitch_import.destinations.facts import DESTINATIONS
 from target_stitch_import.emulator.faults.spec import Faults
 from target_stitch_import.limits import REGIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 
 MAX_PORT: Final = 65_535
 

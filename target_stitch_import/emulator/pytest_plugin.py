@@ -6,15 +6,13 @@ pytest finds it wherever the package is installed; the fixture needs the extra `
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from target_stitch_import import emulator
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 class StitchImportApi:

@@ -7,15 +7,18 @@ the 201, and What is billed.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from operator import not_
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from target_stitch_import.batches.transit import decode_transit
 from target_stitch_import.destinations import names
+from target_stitch_import.destinations.facts import Destination
 from target_stitch_import.destinations.kinds import (
     FieldSchema,
     Instant,
+    QuickCheck,
     family,
     narrowest_type,
     quick_check,
@@ -23,12 +26,6 @@ from target_stitch_import.destinations.kinds import (
 from target_stitch_import.json_codec import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_DATA_POINTS
 from target_stitch_import.preview.tables import Checks, Column, Path, Rows, Table, leaves
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from target_stitch_import.destinations.facts import Destination
-    from target_stitch_import.destinations.kinds import QuickCheck
 
 _MAX_COLUMNS: Final = 2 * MAX_DATA_POINTS
 """Columns of a table that are kept: more than any destination has."""

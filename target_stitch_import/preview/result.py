@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from target_stitch_import.destinations import names
-from target_stitch_import.preview.tables import leaves
-
-if TYPE_CHECKING:
-    from target_stitch_import.destinations.facts import Destination
-    from target_stitch_import.preview.reader import Preview
-    from target_stitch_import.preview.tables import Path, Rows, Table
+from target_stitch_import.destinations.facts import Destination
+from target_stitch_import.preview.reader import Preview
+from target_stitch_import.preview.tables import Path, Rows, Table, leaves
 
 
 def to_json(preview: Preview) -> dict[str, Any]:

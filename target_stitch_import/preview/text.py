@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
@@ -11,11 +11,9 @@ from rich.text import Text
 
 from target_stitch_import.destinations.names import ONLY_NULL
 from target_stitch_import.json_codec import encode_exactly
+from target_stitch_import.preview.reader import Preview
 from target_stitch_import.preview.result import to_json
 from target_stitch_import.text import counted, printable
-
-if TYPE_CHECKING:
-    from target_stitch_import.preview.reader import Preview
 
 _WIDTH: Final = 200
 """Columns of a line that goes to no terminal."""

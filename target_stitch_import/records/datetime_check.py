@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from target_stitch_import.schemas.places import Place
+from target_stitch_import.schemas.places import Place
 
 _STRUCT: Final = type(msgspec.Struct)  # isinstance is ten times as slow
 

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.records.datetime_check import DatetimeCheck
 from target_stitch_import.records.datetimes import normalize_datetime
+from target_stitch_import.schemas.places import Place
 
-if TYPE_CHECKING:
-    from target_stitch_import.schemas.places import Place
-
-    Path = tuple[str | int, ...]
+Path = tuple[str | int, ...]
 
 _MAX_DIGITS: Final = 1_000  # of a decimal that is written out
 _NUMBER_STARTS: Final = frozenset(b"-0123456789")

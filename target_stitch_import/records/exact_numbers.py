@@ -7,17 +7,15 @@ before it, which the JSON text of a number shows in a twentieth of the time that
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import msgspec
 
 from target_stitch_import.schemas.keywords import ANNOTATIONS, declared_types
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    import msgspec
-
-    NumberTest = Callable[[bytes | msgspec.Raw], object]
+NumberTest = Callable[[bytes | msgspec.Raw], object]
 
 _BOUNDS: Final = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
 _MAX_DIGITS: Final = 300

@@ -5,20 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from jsonschema import Draft4Validator, ValidationError
 from jsonschema.exceptions import best_match
+from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
 from target_stitch_import.json_codec import encode_exactly, json_type
 from target_stitch_import.patterns import QUICK_KEYWORDS, PatternTooSlowError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from jsonschema.protocols import Validator
 
 _SAFE_MESSAGES: Final = frozenset({"required", "additionalProperties", "dependencies"})
 """Keywords whose message names properties, and quotes no value of the record."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.limits import is_reserved
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _NAME: Final = re.compile(rb'_sdc[^"]*')
 

@@ -6,19 +6,17 @@ Only what most taps write is expressible: fields of plain types, enums, lists, o
 from __future__ import annotations
 
 import sys
+from collections.abc import Container, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import reduce
 from itertools import combinations
 from operator import or_
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 
 from target_stitch_import.schemas.keywords import ANNOTATIONS, declared_types
 from target_stitch_import.schemas.posted import DATE_TIME
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
 
 _INT64: Final = range(-(2**63), 2**63)
 

@@ -8,9 +8,10 @@ refuses one (Import API reference, section The batch body).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import jsonschema_rs
 import msgspec
@@ -26,14 +27,11 @@ from target_stitch_import.schemas.keywords import declared_types
 from target_stitch_import.schemas.places import find_places
 from target_stitch_import.schemas.translate import subschemas
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+QuickTest = Callable[[bytes], object]
+"""Returns for a record that is sure to be accepted; raises one of ``_IN_DOUBT`` for any other.
 
-    QuickTest = Callable[[bytes], object]
-    """Returns for a record that is sure to be accepted; raises one of ``_IN_DOUBT`` for any other.
-
-    It may return a struct, with the JSON text of the date-times, which the test does not judge.
-    """
+It may return a struct, with the JSON text of the date-times, which the test does not judge.
+"""
 
 _IN_DOUBT: Final = (InDoubtError, msgspec.MsgspecError, ValueError, RecursionError)
 

@@ -13,23 +13,17 @@ import io
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
 from target_stitch_import.reporting.log_format import write_at_once
-from target_stitch_import.reporting.metrics import top_streams
+from target_stitch_import.reporting.metrics import Metrics, StreamCounts, top_streams
 from target_stitch_import.text import counted, printable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rich.console import RenderableType
-
-    from target_stitch_import.reporting.metrics import Metrics, StreamCounts
 
 MAX_STREAMS: Final = 8  # in the table: those that changed last; the others share a line
 MAX_STREAMS_AT_END: Final = 100  # in the table that stays at the end

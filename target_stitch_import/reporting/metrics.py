@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 RATE_SECONDS: Final = 30.0  # that the rate is taken over: records are acknowledged in bursts
 MAX_COLUMNS: Final = 100  # columns of a stream that are counted by name: an object may have any

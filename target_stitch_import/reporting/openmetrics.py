@@ -5,19 +5,17 @@ The textfile collector of Prometheus' node exporter reads it, and so do agents l
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-if TYPE_CHECKING:
-    import logging
-
-    from target_stitch_import.reporting.metrics import Metrics
+from target_stitch_import.reporting.metrics import Metrics
 
 _PREFIX: Final = "target_stitch_import"
 _OF_STREAMS: Final = {

@@ -11,20 +11,18 @@ import logging
 import os
 import sys
 import threading
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.metrics import Metric, Point, Status, Tag, Timer, log
 
+from target_stitch_import.reporting.live_table import LiveTable
 from target_stitch_import.reporting.log_format import is_structured
-from target_stitch_import.reporting.metrics import top_streams
+from target_stitch_import.reporting.metrics import StreamCounts, top_streams
 from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from target_stitch_import.delivery.pipeline import Pipeline
-    from target_stitch_import.reporting.live_table import LiveTable
-    from target_stitch_import.reporting.metrics import StreamCounts
 
 LOG_SECONDS: Final = 30.0  # between two lines in the log
 DRAW_SECONDS: Final = 0.5  # between two drawings of the live table

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from referencing import Specification
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202012
 
 from target_stitch_import.patterns import is_valid_pattern
 from target_stitch_import.schemas.keywords import set_or_drop, translate_values
 
-if TYPE_CHECKING:
-    from referencing import Specification
-
-    Json = dict[str, Any]
+Json = dict[str, Any]
 
 MAX_SUBSCHEMAS: Final = 20_000  # nested references could fill the memory
 

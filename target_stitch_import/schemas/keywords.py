@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, TypeGuard
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any, Final, TypeGuard
 
 ANNOTATIONS: Final = frozenset({"default", "description", "format", "precision", "scale", "title"})
 """Keywords that no value can violate."""

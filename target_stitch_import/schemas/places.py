@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from target_stitch_import.schemas.keywords import declared_types
 from target_stitch_import.schemas.posted import DATE_TIME, DECIMAL
 from target_stitch_import.schemas.translate import subschemas
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    Schema = Mapping[str, Any]
-    Branch = Sequence[Schema]
-    """Schemas that all have to hold, of one of the choices that unions give."""
+Schema = Mapping[str, Any]
+Branch = Sequence[Schema]
+"""Schemas that all have to hold, of one of the choices that unions give."""
 
 _MAX_BRANCHES: Final = 1_000  # unions within unions multiply
 

@@ -6,14 +6,12 @@ Import API reference, section The batch body: of all formats, only ``date-time``
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from target_stitch_import.json_codec import json_type
 from target_stitch_import.schemas.keywords import declared_types, set_or_drop
 from target_stitch_import.schemas.translate import map_subschemas
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 DATE_TIME: Final = "date-time"
 DECIMAL: Final = "singer.decimal"

@@ -6,7 +6,8 @@ less. The exception is ``1.0``, which is not an integer in draft 4.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 import jsonschema_rs
 from jsonschema import Draft4Validator, SchemaError
@@ -17,9 +18,6 @@ from target_stitch_import.json_codec import encode_exactly
 from target_stitch_import.limits import is_reserved
 from target_stitch_import.schemas.draft4 import UNKNOWN_KEYWORDS, SchemaTranslationError, Translator
 from target_stitch_import.schemas.keywords import declared_types, set_or_drop
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["SchemaTranslationError", "map_subschemas", "subschemas", "to_draft4"]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -11,9 +12,6 @@ from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.json_codec import decode_exactly
 from target_stitch_import.limits import MAX_SEQUENCE
 from target_stitch_import.sequences.timestamps import SECOND_NS, TimestampReader
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
 
 MAX_AHEAD_NS: Final = 5 * 60 * SECOND_NS
 """A time further ahead of this machine's clock is replaced by the clock's."""

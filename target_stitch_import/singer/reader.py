@@ -11,7 +11,8 @@ import select
 import sys
 import time
 from collections import Counter
-from typing import IO, TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any, Final
 
 import msgspec
 from singer_sdk.singerlib.encoding.base import GenericSingerReader
@@ -32,9 +33,6 @@ from target_stitch_import.singer.lines import (
 from target_stitch_import.singer.messages import Message, RecordMessage
 from target_stitch_import.singer.runs import Run, split_into_runs
 from target_stitch_import.text import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
 
 logger = logging.getLogger("target-stitch-import")
 

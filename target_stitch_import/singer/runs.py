@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import msgspec
 
 from target_stitch_import.errors import InputError
-from target_stitch_import.singer.messages import RecordMessage, StateMessage
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    import msgspec
-
-    from target_stitch_import.singer.messages import Message
+from target_stitch_import.singer.messages import Message, RecordMessage, StateMessage
 
 
 @dataclass

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import ast
 import operator
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import simpleeval
 import simplejson
 from singer_sdk.exceptions import MapExpressionError
+from singer_sdk.mapper import CustomStreamMap
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from singer_sdk.mapper import CustomStreamMap
-
-    Evaluate = Callable[[dict[str, Any]], Any]
-    """Evaluates an expression, or a part of it, with the columns of a record."""
+Evaluate = Callable[[dict[str, Any]], Any]
+"""Evaluates an expression, or a part of it, with the columns of a record."""
 
 WHOLE_RECORD = frozenset({"record", "_"})
 """The names by which an expression asks for all columns."""

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from json.encoder import encode_basestring_ascii
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from singer_sdk.helpers._flattening import _should_jsondump_value, flatten_key
+from singer_sdk.helpers._flattening import FlatteningOptions, _should_jsondump_value, flatten_key
 from singer_sdk.singerlib.json import serialize_json
 
 from target_stitch_import.json_codec import encode_exactly
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from singer_sdk.helpers._flattening import FlatteningOptions
 
 _MAX_NAMES: Final = 100_000  # are remembered, as each record may have keys of its own
 _NOT_ASCII: Final = re.compile("[^ -~]+")

@@ -6,20 +6,24 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from singer_sdk.sinks import Sink
+from singer_sdk.target_base import Target
+
 from target_stitch_import.errors import InvalidSchemaError, RecordBeforeSchemaError
 from target_stitch_import.sequences.sequencer import Sequencer
 from target_stitch_import.sequences.timestamps import TimestampReader
+from target_stitch_import.singer.messages import SchemaMessage
 from target_stitch_import.streams.sink import StitchSink
-from target_stitch_import.streams.stream_maps import Stream, create_routes, define_stream
+from target_stitch_import.streams.stream_maps import (
+    Stream,
+    StreamDefinition,
+    create_routes,
+    define_stream,
+)
 from target_stitch_import.streams.table import Table
 
 if TYPE_CHECKING:
-    from singer_sdk.sinks import Sink
-    from singer_sdk.target_base import Target
-
     from target_stitch_import.delivery.pipeline import Pipeline
-    from target_stitch_import.singer.messages import SchemaMessage
-    from target_stitch_import.streams.stream_maps import StreamDefinition
 
 RECENT: Final = 4  # schemas of a stream that are remembered
 

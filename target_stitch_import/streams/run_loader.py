@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
 from itertools import pairwise
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from target_stitch_import.batches.batch import Originals, PreparedBlock
 from target_stitch_import.errors import InputError, InvalidRecordError, RecordBeforeSchemaError
+from target_stitch_import.singer.messages import RecordMessage
 from target_stitch_import.singer.positions import line_number
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from target_stitch_import.batches.batch import Originals, PreparedBlock
-    from target_stitch_import.singer.messages import RecordMessage
-    from target_stitch_import.singer.runs import Block, Run
-    from target_stitch_import.streams.router import Router
-    from target_stitch_import.streams.stream_maps import Route, Stream
-
+from target_stitch_import.singer.runs import Block, Run
+from target_stitch_import.streams.router import Router
+from target_stitch_import.streams.stream_maps import Route, Stream
 
 _FEW: Final = 16
 """Records that are prepared at once behind an invalid one, and twice as many each time while none is.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Raw
+from singer_sdk.metrics import Counter
 from singer_sdk.sinks import Sink
+from singer_sdk.target_base import Target
 
 from target_stitch_import.batches.batch import PreparedBlock
 from target_stitch_import.batches.body_formats import body_format
@@ -23,18 +26,13 @@ from target_stitch_import.schemas.posted import (
     without_checks,
 )
 from target_stitch_import.sequences.sequencer import BookmarkSequencer
+from target_stitch_import.sequences.timestamps import TimestampReader
 from target_stitch_import.singer.messages import SchemaMessage
+from target_stitch_import.streams.stream_maps import StreamDefinition
+from target_stitch_import.streams.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from singer_sdk.metrics import Counter
-    from singer_sdk.target_base import Target
-
     from target_stitch_import.delivery.pipeline import Pipeline
-    from target_stitch_import.sequences.timestamps import TimestampReader
-    from target_stitch_import.streams.stream_maps import StreamDefinition
-    from target_stitch_import.streams.table import Table
     from target_stitch_import.unchanged.rows import TableRows
 
 

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from inspect import getclosurevars
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from singer_sdk.mapper import CustomStreamMap, RemoveRecordTransform, SameRecordTransform
+from singer_sdk.mapper import (
+    CustomStreamMap,
+    PluginMapper,
+    RemoveRecordTransform,
+    SameRecordTransform,
+    StreamMap,
+)
 
 from target_stitch_import.errors import InputError, InvalidRecordError, InvalidSchemaError
 from target_stitch_import.json_codec import decode_exactly, encode_exactly
 from target_stitch_import.limits import RESERVED_TABLE, is_reserved
 from target_stitch_import.schemas.translate import SchemaTranslationError, to_draft4
+from target_stitch_import.singer.messages import SchemaMessage
 from target_stitch_import.streams.expressions import (
     WHOLE_RECORD,
+    Evaluate,
     compile_expression,
     names_in,
     use_exact_json,
@@ -24,12 +33,6 @@ from target_stitch_import.streams.expressions import (
 from target_stitch_import.streams.flattening import Flattener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from singer_sdk.mapper import PluginMapper, StreamMap
-
-    from target_stitch_import.singer.messages import SchemaMessage
-    from target_stitch_import.streams.expressions import Evaluate
     from target_stitch_import.streams.sink import StitchSink
 
 _decode_columns = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

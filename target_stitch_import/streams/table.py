@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+from singer_sdk.metrics import Counter
 
 from target_stitch_import.json_codec import json_excerpt
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from singer_sdk.metrics import Counter
-
-    from target_stitch_import.sequences.sequencer import BookmarkSequencer, Sequencer
+from target_stitch_import.sequences.sequencer import BookmarkSequencer, Sequencer
 
 
 @dataclass

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 from hashlib import blake2b
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -14,9 +15,6 @@ from target_stitch_import.json_codec import decode_exactly, encode_exactly, enco
 from target_stitch_import.schemas.keywords import declared_types
 from target_stitch_import.schemas.posted import DATE_TIME
 from target_stitch_import.sequences.timestamps import TimestampReader, format_timestamp
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 DIGEST_SIZE: Final = 16  # bytes
 NO_DIGEST: Final = bytes(DIGEST_SIZE)

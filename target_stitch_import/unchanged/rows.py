@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from target_stitch_import.batches.batch import PreparedBlock
+from target_stitch_import.batches.batch import Batch, PreparedBlock
 from target_stitch_import.errors import InputError
 from target_stitch_import.json_codec import encode_exactly
 from target_stitch_import.schemas.keywords import declared_types
 from target_stitch_import.schemas.posted import DATE_TIME
-from target_stitch_import.unchanged.digests import NO_DIGEST, RecordDigests, decode_record
+from target_stitch_import.unchanged.digests import NO_DIGEST, Key, RecordDigests, decode_record
 from target_stitch_import.unchanged.store import DELETED, LIVE, RETURNED, RowStore, RowVersion
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from target_stitch_import.batches.batch import Batch
-    from target_stitch_import.unchanged.digests import Key
 
 DELETED_AT: Final = "_sdc_deleted_at"
 DELETED_AT_SCHEMA: Final = {"type": ["null", "string"], "format": DATE_TIME}

@@ -13,20 +13,16 @@ import math
 import os
 import sqlite3
 import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from target_stitch_import.errors import UnchangedFileError
 from target_stitch_import.json_codec import encode_exactly
-from target_stitch_import.unchanged.digests import DIGEST_SIZE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from target_stitch_import.unchanged.digests import Key
+from target_stitch_import.unchanged.digests import DIGEST_SIZE, Key
 
 FORMAT: Final = 1
 

@@ -6,6 +6,8 @@ import fcntl
 import json
 import logging
 import sqlite3
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -429,3 +431,20 @@ def test_forget_sends_a_table_again_or_all(
     # and without the setting there is nothing to forget
     run = piped(service.config(), tmp_path, b"", "--forget")
     assert "--forget needs the setting skip_unchanged" in run.stderr
+
+
+def test_without_it_nothing_of_it_is_imported(service: Service) -> None:
+    # given a target without the setting, in a process of its own
+    script = (
+        "import io, json, sys\n"
+        "from target_stitch_import.target import TargetStitchImport\n"
+        "lines = io.BytesIO(sys.argv[2].encode())\n"
+        "TargetStitchImport(config=json.loads(sys.argv[1])).load(lines)\n"
+        "print([name for name in sys.modules if 'sqlite3' in name or '.unchanged' in name])\n"
+    )
+    lines = tap_output(schema("orders", COLUMNS), record({"id": 1}))
+    # when it has loaded a record
+    command = [sys.executable, "-c", script, json.dumps(service.config()), lines.decode()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    # then neither the package nor SQLite is there
+    assert done.stdout == "[]\n"

@@ -9,11 +9,9 @@ import dataclasses
 import itertools
 import random
 import re
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 OK: Final = "ok"
 STALL: Final = "stall"

@@ -5,12 +5,10 @@ Each number is a text with all its digits: JavaScript would round it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from target_stitch_import.emulator.storage.columns import ColumnType
-
-if TYPE_CHECKING:
-    from target_stitch_import.emulator.storage.values import Stored
+from target_stitch_import.emulator.storage.values import Stored
 
 MAX_CHARS: Final = 200
 """Longest text that the page shows, in characters; a longer one is shortened."""

@@ -6,14 +6,11 @@ It is the outermost one, so it sees what a client sees, faults included.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from target_stitch_import.emulator.page.request_log import attach
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from target_stitch_import.emulator.page.request_log import LoggedRequest, RequestLog
+from target_stitch_import.emulator.page.request_log import LoggedRequest, RequestLog, attach
 
 PAGE: Final = "/"
 PREFIX: Final = "/_emulator/"

@@ -10,7 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, NoReturn
 
 import msgspec
 
@@ -25,9 +26,6 @@ from target_stitch_import.emulator.storage.loads import (
     Upsert,
 )
 from target_stitch_import.limits import MAX_BATCH_ROWS, MAX_SEQUENCE, RESERVED_TABLE
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 MAX_KEYS: Final = 50
 """Key columns of a table. The reference names no limit; SQLite's indexes have one."""

@@ -6,7 +6,8 @@ Import API reference, section The push and validate body.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NoReturn
 
 import msgspec
 
@@ -25,9 +26,6 @@ from target_stitch_import.limits import (
     RESERVED_TABLE,
     is_reserved,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
 
 _FIELDS: Final = ("client_id", "table_name", "sequence", "action", "key_names", "data")
 
