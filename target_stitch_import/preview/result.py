@@ -34,7 +34,7 @@ def _table(destination: Destination, stream: str, table: Table) -> dict[str, Any
         "name": table.top.name,
         "rows": table.top.rows,
         "billed_rows": table.top.rows + table.sub_rows,
-        "unchanged_rows": table.unchanged_rows,
+        **({"unchanged_rows": table.unchanged_rows} if table.unchanged_rows else {}),
         "columns": own + columns,
         "subtables": [_subtable(destination, table, each) for each in table.subtables.values()],
         "rejected": rejected or table.stopped or table.too_large,

@@ -33,7 +33,7 @@ def print_preview(preview: Preview, *, as_json: bool) -> None:
     for table in result["tables"]:
         keys = preview.tables[table["stream"]].keys
         rows, billed = counted(table["rows"], "row"), counted(table["billed_rows"], "billable row")
-        unchanged = f", {table['unchanged_rows']:,} unchanged" if table["unchanged_rows"] else ""
+        unchanged = f", {table['unchanged_rows']:,} unchanged" if "unchanged_rows" in table else ""
         _print_rows(console, table, f"{rows}, {billed}{unchanged}", keys)
         if table["rejected_rows"]:
             text = f"  {counted(table['rejected_rows'], 'row')} rejected"

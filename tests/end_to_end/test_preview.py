@@ -51,7 +51,7 @@ def test_it_is_one_json_object_on_stdout(tmp_path: Path) -> None:
     assert result["destination"] == "redshift"
     (table,) = result["tables"]
     assert list(table) == [
-        "stream", "name", "rows", "billed_rows", "unchanged_rows", "columns", "subtables",
+        "stream", "name", "rows", "billed_rows", "columns", "subtables",
         "rejected", "rejected_rows",
     ]  # fmt: skip
     assert (table["rows"], table["billed_rows"], table["rejected_rows"]) == (2, 5, 1)

@@ -214,7 +214,6 @@ def test_an_array_and_two_names_that_are_one(tmp_path: Path) -> None:
                     "name": "orders",
                     "rows": 3,
                     "billed_rows": 6,
-                    "unchanged_rows": 0,
                     "columns": [
                         {"source": "Id", "name": "id", "type": "BIGINT",
                          "rejected": "Field collision on id"},
