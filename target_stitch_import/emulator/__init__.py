@@ -8,14 +8,15 @@ what was loaded.
 from __future__ import annotations
 
 import importlib
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from target_stitch_import.emulator.faults.spec import Faults
-from target_stitch_import.emulator.http.access import Account
-from target_stitch_import.emulator.http.app import create_app
-from target_stitch_import.emulator.http.server import Emulator, running_emulator
-from target_stitch_import.emulator.storage.database import Database
-from target_stitch_import.emulator.storage.reading import list_tables, read_table
+if TYPE_CHECKING:
+    from target_stitch_import.emulator.faults.spec import Faults
+    from target_stitch_import.emulator.http.access import Account
+    from target_stitch_import.emulator.http.app import create_app
+    from target_stitch_import.emulator.http.server import Emulator, running_emulator
+    from target_stitch_import.emulator.storage.database import Database
+    from target_stitch_import.emulator.storage.reading import list_tables, read_table
 
 __all__ = [
     "Account",

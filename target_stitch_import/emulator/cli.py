@@ -12,12 +12,15 @@ import signal
 import sqlite3
 import sys
 import threading
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.destinations.facts import DESTINATIONS
 from target_stitch_import.emulator.faults.spec import Faults
 from target_stitch_import.limits import REGIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 MAX_PORT: Final = 65_535
 

@@ -6,13 +6,15 @@ pytest finds it wherever the package is installed; the fixture needs the extra `
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from target_stitch_import import emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 class StitchImportApi:

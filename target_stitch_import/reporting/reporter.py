@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from singer_sdk.metrics import Metric, Point, Status, Tag, Timer, log
 
-from target_stitch_import.reporting.live_table import LiveTable
 from target_stitch_import.reporting.log_format import is_structured
 from target_stitch_import.reporting.metrics import StreamCounts, top_streams
 from target_stitch_import.text import counted
 
 if TYPE_CHECKING:
     from target_stitch_import.delivery.pipeline import Pipeline
+    from target_stitch_import.reporting.live_table import LiveTable
 
 LOG_SECONDS: Final = 30.0  # between two lines in the log
 DRAW_SECONDS: Final = 0.5  # between two drawings of the live table

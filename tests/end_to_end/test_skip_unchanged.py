@@ -440,11 +440,11 @@ def test_without_it_nothing_of_it_is_imported(service: Service) -> None:
         "from target_stitch_import.target import TargetStitchImport\n"
         "lines = io.BytesIO(sys.argv[2].encode())\n"
         "TargetStitchImport(config=json.loads(sys.argv[1])).load(lines)\n"
-        "print([name for name in sys.modules if 'sqlite3' in name or '.unchanged' in name])\n"
+        "print([name for name in sys.modules if '.unchanged' in name])\n"
     )
     lines = tap_output(schema("orders", COLUMNS), record({"id": 1}))
     # when it has loaded a record
     command = [sys.executable, "-c", script, json.dumps(service.config()), lines.decode()]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    # then neither the package nor SQLite is there
+    # then the package, which imports SQLite, is not there
     assert done.stdout == "[]\n"

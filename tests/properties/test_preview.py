@@ -291,7 +291,7 @@ def test_a_subtable_with_too_many_columns_is_left_out(tmp_path: Path) -> None:
     ]
     with running_emulator(tmp_path / "stitch.db", destination="redshift") as emulator:
         config = {"destination": "redshift", "token": "t", "api_url": emulator.url,
-                  "batch_size_rows": 1}  # fmt: skip
+                  "batch_size_rows": 1, "max_parallel_requests": 1}  # fmt: skip
         # when it is foretold, and loaded
         (table,) = preview(config, tap_output(*lines))["tables"]
         loaded(config, tap_output(*lines))

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from target_stitch_import.emulator.faults import responses
 from target_stitch_import.emulator.faults.connections import (
@@ -20,6 +18,11 @@ from target_stitch_import.emulator.faults.connections import (
 )
 from target_stitch_import.emulator.faults.spec import OK, STALL, Faults
 from target_stitch_import.emulator.page.request_log import logged_request
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOGGER: Final = logging.getLogger("stitch-import-emulator")
 

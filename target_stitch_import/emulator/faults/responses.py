@@ -6,14 +6,16 @@ import email.utils
 import http
 import math
 import time
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from starlette.responses import Response
 
 from target_stitch_import.emulator.rules import responses as api_responses
 from target_stitch_import.emulator.rules.responses import ApiResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def _json_response(code: int, /, **content: Any) -> ApiResponse:

@@ -9,9 +9,11 @@ import dataclasses
 import itertools
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
 
 OK: Final = "ok"
 STALL: Final = "stall"

@@ -8,14 +8,16 @@ from __future__ import annotations
 import dataclasses
 import hmac
 import re
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from target_stitch_import.emulator.rules import responses
 from target_stitch_import.emulator.rules.responses import RefusedError
 from target_stitch_import.limits import REGIONS
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 _OWN_NAMES: Final = re.compile(rb"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]*)?", re.IGNORECASE)
 """What a ``Host`` header may have: the names of this machine, where the emulator listens."""

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -23,7 +23,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from target_stitch_import.emulator.faults.middleware import create_middleware
-from target_stitch_import.emulator.faults.spec import Faults
 from target_stitch_import.emulator.http.access import Account, HostCheck, authenticate
 from target_stitch_import.emulator.page.middleware import RequestLogMiddleware
 from target_stitch_import.emulator.page.request_log import LoggedRequest, RequestLog, logged_request
@@ -34,10 +33,13 @@ from target_stitch_import.emulator.rules.batches import parse_batch
 from target_stitch_import.emulator.rules.pushes import parse_push, parse_transit_push
 from target_stitch_import.emulator.rules.responses import Answers, ApiResponse, RefusedError
 from target_stitch_import.emulator.rules.schemas import SchemaCache
-from target_stitch_import.emulator.storage.database import Database
 from target_stitch_import.emulator.storage.exact_json import TOO_DEEP
 from target_stitch_import.emulator.storage.loads import Load
 from target_stitch_import.limits import MAX_BATCH_BYTES
+
+if TYPE_CHECKING:
+    from target_stitch_import.emulator.faults.spec import Faults
+    from target_stitch_import.emulator.storage.database import Database
 
 LOGGER: Final = logging.getLogger("stitch-import-emulator")
 

@@ -8,21 +8,25 @@ import functools
 import os
 import socket
 import threading
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 
 from target_stitch_import.destinations.facts import DESTINATIONS
 from target_stitch_import.emulator.faults.connections import RefusingServer, ResettableProtocol
 from target_stitch_import.emulator.faults.spec import Faults
 from target_stitch_import.emulator.http.access import Account
 from target_stitch_import.emulator.http.app import create_app
-from target_stitch_import.emulator.rules.responses import Answers
 from target_stitch_import.emulator.storage.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+
+    from target_stitch_import.emulator.rules.responses import Answers
 
 HOST = "127.0.0.1"
 GRACE_SECONDS = 1

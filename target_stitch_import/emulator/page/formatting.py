@@ -5,10 +5,12 @@ Each number is a text with all its digits: JavaScript would round it.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.emulator.storage.columns import ColumnType
-from target_stitch_import.emulator.storage.values import Stored
+
+if TYPE_CHECKING:
+    from target_stitch_import.emulator.storage.values import Stored
 
 MAX_CHARS: Final = 200
 """Longest text that the page shows, in characters; a longer one is shortened."""

@@ -6,11 +6,14 @@ It is the outermost one, so it sees what a client sees, faults included.
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from target_stitch_import.emulator.page.request_log import attach
 
-from target_stitch_import.emulator.page.request_log import LoggedRequest, RequestLog, attach
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from target_stitch_import.emulator.page.request_log import LoggedRequest, RequestLog
 
 PAGE: Final = "/"
 PREFIX: Final = "/_emulator/"

@@ -10,14 +10,19 @@ import collections
 import dataclasses
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from starlette.types import Scope
 
 from target_stitch_import.emulator.page.formatting import shorten
-from target_stitch_import.emulator.storage.loads import Load, Upsert
+from target_stitch_import.emulator.storage.loads import Upsert
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from starlette.types import Scope
+
+    from target_stitch_import.emulator.storage.loads import Load
 
 MAX_REQUESTS: Final = 500
 """Number of requests that the log keeps."""

@@ -10,20 +10,24 @@ import base64
 import hashlib
 import re
 import sqlite3
-from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from target_stitch_import.emulator.page.middleware import PAGE, PREFIX
-from target_stitch_import.emulator.page.request_log import RequestLog
-from target_stitch_import.emulator.page.tables import TableBrowser
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+    from target_stitch_import.emulator.page.request_log import RequestLog
+    from target_stitch_import.emulator.page.tables import TableBrowser
 
 _HEADERS: Final = {
     "cache-control": "no-store",

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import sqlite3
 import threading
 import time
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.emulator.page.formatting import TYPE_NAMES, Cell, format_cell, shorten
 from target_stitch_import.emulator.storage import tables
-from target_stitch_import.emulator.storage.columns import ColumnType
-from target_stitch_import.emulator.storage.database import Database
 from target_stitch_import.emulator.storage.destination import describe_tables
 from target_stitch_import.emulator.storage.loads import ActivateVersion, Load
 from target_stitch_import.emulator.storage.sql_names import join_sql, quote
 from target_stitch_import.emulator.storage.tables import BATCHED_AT, ROWID, SYSTEM_COLUMNS, Table
 from target_stitch_import.limits import RESERVED_TABLE
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from target_stitch_import.emulator.storage.columns import ColumnType
+    from target_stitch_import.emulator.storage.database import Database
 
 MAX_ROWS: Final = 50
 """Rows of a table that the page shows."""

@@ -6,8 +6,7 @@ Import API reference, section The batch body.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -16,10 +15,14 @@ from target_stitch_import.emulator.rules.data_points import MAX_DEPTH, measure
 from target_stitch_import.emulator.rules.envelopes import parse_envelope
 from target_stitch_import.emulator.rules.records import check_records
 from target_stitch_import.emulator.rules.responses import Answers, RefusedError, failed_validation
-from target_stitch_import.emulator.rules.schemas import Schema, SchemaCache
 from target_stitch_import.emulator.storage.exact_json import TOO_DEEP, type_name
 from target_stitch_import.emulator.storage.loads import Load
 from target_stitch_import.limits import is_reserved
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from target_stitch_import.emulator.rules.schemas import Schema, SchemaCache
 
 
 class _RawMessage(msgspec.Struct):

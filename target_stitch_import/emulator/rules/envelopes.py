@@ -10,8 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import re
-from collections.abc import Sequence
-from typing import Annotated, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import msgspec
 
@@ -26,6 +25,9 @@ from target_stitch_import.emulator.storage.loads import (
     Upsert,
 )
 from target_stitch_import.limits import MAX_BATCH_ROWS, MAX_SEQUENCE, RESERVED_TABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_KEYS: Final = 50
 """Key columns of a table. The reference names no limit; SQLite's indexes have one."""

@@ -7,18 +7,21 @@ numbers that no float can represent, the formats of the service, and errors that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import jsonschema
 from jsonschema import Draft4Validator, ValidationError
-from jsonschema.protocols import Validator
 from referencing import Registry
 
 from target_stitch_import.emulator.rules.formats import FORMATS
 from target_stitch_import.emulator.storage import exact_json
 from target_stitch_import.patterns import QUICK_KEYWORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from jsonschema.protocols import Validator
 
 
 def _is_number(_checker: Any, value: Any) -> bool:

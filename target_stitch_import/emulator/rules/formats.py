@@ -9,8 +9,10 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 # Time zones end at 18 hours. ``+0000`` is in an example of the reference, and no other zone
 # without a colon is.

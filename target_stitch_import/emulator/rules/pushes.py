@@ -6,8 +6,7 @@ Import API reference, section The push and validate body.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import msgspec
 
@@ -26,6 +25,9 @@ from target_stitch_import.limits import (
     RESERVED_TABLE,
     is_reserved,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 _FIELDS: Final = ("client_id", "table_name", "sequence", "action", "key_names", "data")
 

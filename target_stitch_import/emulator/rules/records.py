@@ -6,17 +6,20 @@ are checked one by one. Import API reference, section The batch body.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from target_stitch_import.emulator.rules import responses
 from target_stitch_import.emulator.rules.data_points import MAX_DEPTH, measure
 from target_stitch_import.emulator.rules.responses import Answers, RefusedError
-from target_stitch_import.emulator.rules.schemas import Schema
 from target_stitch_import.emulator.rules.violations import json_pointer
 from target_stitch_import.emulator.storage.exact_json import TOO_DEEP
 from target_stitch_import.emulator.storage.loads import ActivateVersion, Upsert
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, is_reserved
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from target_stitch_import.emulator.rules.schemas import Schema
 
 
 def check_records(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 from target_stitch_import.limits import MAX_SEQUENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 JSON: Final = "application/json"
 TRANSIT: Final = "application/transit+json"

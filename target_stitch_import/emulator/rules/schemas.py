@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import jsonschema_rs
 import regex
 from jsonschema.exceptions import UnknownType
-from jsonschema.protocols import Validator
 from referencing.exceptions import Unresolvable
 
 from target_stitch_import.emulator.rules import responses
@@ -23,6 +22,9 @@ from target_stitch_import.emulator.rules.responses import RefusedError
 from target_stitch_import.emulator.rules.violations import describe_record, describe_schema
 from target_stitch_import.emulator.storage import columns
 from target_stitch_import.patterns import PatternTooSlowError
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 _INVALID_REFERENCE: Final = (
     ArithmeticError,

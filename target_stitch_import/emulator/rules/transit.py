@@ -11,15 +11,17 @@ import datetime as dt
 import decimal
 import itertools
 import re
-from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from target_stitch_import.destinations.kinds import Instant
 from target_stitch_import.emulator.storage import exact_json
 from target_stitch_import.emulator.storage.exact_json import TOO_DEEP, MalformedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 _MAP: Final = "^ "
 """The first item of an object in the compact form."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
-
-from jsonschema import ValidationError
+from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.emulator.rules.formats import describe
 from target_stitch_import.emulator.storage.exact_json import is_integer, type_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from jsonschema import ValidationError
 
 _TYPE_NAMES: Final = {
     "array": "JSONArray",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.emulator.storage.exact_json import type_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class ColumnType(enum.Enum):

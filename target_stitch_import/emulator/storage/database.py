@@ -15,14 +15,11 @@ import operator
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from target_stitch_import.destinations.facts import Destination
 from target_stitch_import.emulator.storage import table_changes, tables, values
-from target_stitch_import.emulator.storage.columns import ColumnType
 from target_stitch_import.emulator.storage.destination import Loader
 from target_stitch_import.emulator.storage.loads import ActivateVersion, Load, Upsert
 from target_stitch_import.emulator.storage.sql_names import join_sql, quote
@@ -34,6 +31,12 @@ from target_stitch_import.emulator.storage.tables import (
     Table,
 )
 from target_stitch_import.limits import RESERVED_TABLE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from target_stitch_import.destinations.facts import Destination
+    from target_stitch_import.emulator.storage.columns import ColumnType
 
 LOGGER: Final = logging.getLogger("stitch-import-emulator")
 

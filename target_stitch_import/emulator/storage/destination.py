@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import sqlite3
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from target_stitch_import.destinations import names
-from target_stitch_import.destinations.facts import DESTINATIONS, Destination
+from target_stitch_import.destinations.facts import DESTINATIONS
 from target_stitch_import.destinations.kinds import FieldSchema, family, narrowest_type
 from target_stitch_import.emulator.storage import table_changes, tables
 from target_stitch_import.emulator.storage.columns import ColumnType
@@ -25,6 +23,12 @@ from target_stitch_import.emulator.storage.loads import ActivateVersion, Load, U
 from target_stitch_import.emulator.storage.reading import read_rows
 from target_stitch_import.emulator.storage.sheets import Path, Sheet, Stream
 from target_stitch_import.limits import RESERVED_TABLE
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from target_stitch_import.destinations.facts import Destination
 
 Cell = tuple[Path, Any, FieldSchema]
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from target_stitch_import.emulator.storage import exact_json, tables, values
 from target_stitch_import.emulator.storage.sql_names import join_sql, quote
 from target_stitch_import.emulator.storage.tables import MORE, SYSTEM_COLUMNS, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def list_tables(database: str | Path) -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from target_stitch_import.destinations import names
-from target_stitch_import.destinations.facts import Destination
 from target_stitch_import.emulator.storage.columns import ColumnType, merge_types
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from target_stitch_import.destinations.facts import Destination
 
 Path = tuple[str, ...]
 

@@ -6,8 +6,10 @@ letters, can't contain a NUL, and some are reserved.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 MAX_NAME: Final = 100
 """Longest name, in characters; a longer one is cut and made unique."""

@@ -6,9 +6,7 @@ All of it runs inside the caller's transaction, and no row is lost.
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from target_stitch_import.emulator.storage.columns import ColumnType, merge_types
 from target_stitch_import.emulator.storage.sql_names import (
@@ -28,6 +26,10 @@ from target_stitch_import.emulator.storage.tables import (
     Table,
     physical_names,
 )
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
 
 MAX_COLUMNS: Final = 1900
 """Columns of a table. SQLite's limit is 2,000; the API accepts records of 10,000 fields."""

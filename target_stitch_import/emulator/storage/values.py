@@ -11,12 +11,14 @@ from __future__ import annotations
 import decimal
 import json
 import re
-from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from target_stitch_import.emulator.storage.columns import ColumnType
 from target_stitch_import.emulator.storage.exact_json import decode, is_integer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 Stored = str | int | float | bytes | None
 
