@@ -97,13 +97,17 @@ def _check_additional_properties(
         yield error
 
 
+def distinct(values: list[Any]) -> list[Any]:
+    """Return the values without those that JSON Schema calls equal, which draft 4 does not permit."""
+    texts = [_TOKEN.sub(_canonical_token, _encode(value).decode()) for value in values]
+    return list(dict(zip(reversed(texts), reversed(values), strict=True)).values())[::-1]
+
+
 def _check_unique_items(
     validator: Any, unique: bool, instance: Any, _schema: Any
 ) -> Iterator[ValidationError]:
-    if unique and validator.is_type(instance, "array"):
-        texts = [_TOKEN.sub(_canonical_token, _encode(item).decode()) for item in instance]
-        if len({*texts}) < len(texts):
-            yield ValidationError("items are equal")
+    if unique and validator.is_type(instance, "array") and len(distinct(instance)) < len(instance):
+        yield ValidationError("items are equal")
 
 
 def _canonical_token(match: re.Match[str]) -> str:

@@ -30,7 +30,6 @@ from target_stitch_import.preview.tables import Checks, Column, Path, Rows, Tabl
 _MAX_COLUMNS: Final = 2 * MAX_DATA_POINTS
 """Columns of a table that are kept: more than any destination has."""
 
-
 Field = tuple[Path, "str | None", Any, FieldSchema]
 """Path, name or None for an item that is no object, value, and what the schema says of it."""
 
@@ -45,6 +44,7 @@ class Preview:
         self.destination = destination
         self.tables: dict[str, Table] = {}
         self._warn = warn
+        self._taken: set[str] = set()  # what is the same for names of tables that are one
 
     def declare(self, stream: str, keys: Sequence[str], schema: Any) -> None:
         """Warn of what a schema alone makes sure to be rejected."""
@@ -88,10 +88,11 @@ class Preview:
         destination = self.destination
         if (table := self.tables.get(stream)) is None:
             name = names.canonical_name(destination, stream)
-            taken = {names.compared_name(destination, t.top.name) for t in self.tables.values()}
+            compared = names.compared_name(destination, name)
             rejected = names.reject_table(destination, name)
-            if names.compared_name(destination, name) in taken:
+            if compared in self._taken:
                 rejected = names.TABLE_COLLISION.format(name)
+            self._taken.add(compared)
             top = Rows((stream,), name, FieldSchema())
             table = self.tables[stream] = Table(top, rejected, list(keys))
             self._report(table, rejected)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, TypeGuard
 
+from target_stitch_import.patterns import distinct
+
 ANNOTATIONS: Final = frozenset({"default", "description", "format", "precision", "scale", "title"})
 """Keywords that no value can violate."""
 
@@ -30,11 +32,6 @@ def set_or_drop(schema: dict[str, Any], keyword: str, value: Any) -> None:
     schema.pop(keyword, None)
     if value:
         schema[keyword] = value
-
-
-def distinct(values: list[Any]) -> list[Any]:
-    """Return the values without those that JSON Schema calls equal, which draft 4 does not permit."""
-    return list({_canonical(value): value for value in reversed(values)}.values())[::-1]
 
 
 def translate_values(schema: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -94,12 +91,3 @@ def _translate_choices(schema: dict[str, Any], result: dict[str, Any]) -> list[d
 
 def _is_number(value: Any) -> TypeGuard[int | Decimal]:
     return isinstance(value, (int, Decimal)) and not isinstance(value, bool)
-
-
-def _canonical(value: Any) -> Any:
-    """Return a hashable value that is the same for values that JSON Schema calls equal."""
-    if isinstance(value, dict):
-        return frozenset((name, _canonical(part)) for name, part in value.items())
-    if isinstance(value, list):
-        return tuple(_canonical(part) for part in value)
-    return isinstance(value, bool), value
