@@ -13,11 +13,10 @@ from typing import Final
 _MAX_OFFSET: Final = timedelta(hours=18)
 _MAX_FRACTION: Final = 10  # characters: a point and nine digits
 
-_USUAL: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:(Z|[+-](?:0\d|1[0-7]):[0-5]\d)|z?)",
-    re.ASCII,
-)
-"""As nearly all taps write them: with seconds, and a zone as the service takes it, or none."""
+_SECONDS: Final = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?"
+_WITHOUT_ZONE: Final = re.compile(_SECONDS, re.ASCII)
+_WITH_ZONE: Final = re.compile(_SECONDS + r"(?:Z|[+-](?:0\d|1[0-7]):[0-5]\d)", re.ASCII)
+"""Nearly all taps write one of these."""
 
 _READABLE: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)"
@@ -34,15 +33,17 @@ def normalize_datetime(text: str) -> str | None:
     One that has that form stays as it is. One without a zone is in UTC, one without a time is
     midnight.
     """
-    match = _USUAL.fullmatch(text)
-    if match is None:
+    if _WITHOUT_ZONE.fullmatch(text):
+        normalized = f"{text[:10]}T{text[11:]}Z"
+    elif _WITH_ZONE.fullmatch(text):
+        normalized = f"{text[:10]}T{text[11:]}"
+    else:
         return _normalize_unusual(text)
-    time = f"{text[:10]}T{text[11:19]}"
     try:
-        datetime.fromisoformat(time)
+        datetime.fromisoformat(text[:19])
     except ValueError:
         return _normalize_unusual(text)
-    return time + text[19:] if match[1] else f"{time}{text[19:].rstrip('z')}Z"
+    return normalized
 
 
 def _normalize_unusual(text: str) -> str | None:

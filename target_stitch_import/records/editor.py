@@ -6,6 +6,7 @@ All else of a record keeps its bytes.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -41,6 +42,8 @@ class RecordEditor:
         self.datetimes = DatetimeCheck(place)
         self.has_decimals = place.has_decimals()
         """Whether numbers become strings, too."""
+        self.is_flat = place.other_column is None and all(map(_is_plain, place.columns.values()))
+        """Whether all that is edited is date-times in columns, none within these."""
         self._place = place
         self._normalize = normalize
         self._invalid_as_null = invalid_as_null
@@ -56,6 +59,32 @@ class RecordEditor:
         except RecursionError:
             raise InvalidRecordError("is nested too deeply") from None
         return record if edited is None else edited
+
+    def edit_columns(self, record: bytes, values: Sequence[msgspec.Raw]) -> bytes:
+        """Do what ``edit`` does with a record of a flat place, of which the date-times are known.
+
+        The ``values`` are in the order of the place's columns. A record is decoded only where one of
+        them stands in it more often: that halves the time of taps that write no zones.
+        """
+        edits: dict[bytes, bytes] = {}
+        texts: list[bytes] = []
+        for (name, place), value in zip(self._place.columns.items(), values, strict=True):
+            text = bytes(value)
+            edited = None if text == b"null" else self._edit_datetime(text, place, (name,))
+            if edited is not None:
+                edits[text] = edited
+                texts.append(text)
+        replaced = record
+        for text, edited in edits.items():
+            pieces = replaced.split(text)
+            if len(pieces) - 1 != texts.count(text):
+                columns = _decode_object(record)
+                for name in self._place.columns.keys() & columns.keys():
+                    value = columns[name]
+                    columns[name] = msgspec.Raw(edits.get(bytes(value), bytes(value)))
+                return _encode(columns)
+            replaced = edited.join(pieces)
+        return replaced
 
     def _edit(self, value: msgspec.Raw, place: Place, path: Path) -> bytes | None:
         """Return a value as it may be posted; None if it stays as it is."""
@@ -106,6 +135,11 @@ class RecordEditor:
             )
         self.normalized[place.name] += 1
         return f'"{read}"'.encode()
+
+
+def _is_plain(place: Place) -> bool:
+    within = place.columns or place.items or place.other_column
+    return place.is_datetime and not place.is_decimal and not within
 
 
 def _as_text(number: bytes, path: Path) -> bytes:

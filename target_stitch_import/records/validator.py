@@ -110,6 +110,9 @@ class RecordValidator:
         are_judged = datetimes.are_strings(structs)
         edited: list[bytes] = []
         try:
+            if editor.is_flat and are_judged and len(structs) == len(decoded):
+                edited.extend(map(editor.edit_columns, checked, datetimes.rows(structs)))
+                return edited, None
             for record, struct in zip(checked, decoded, strict=True):
                 is_judged = are_judged or struct is None
                 edited.append(editor.edit(record if is_judged else self._judge_exactly(record)))

@@ -49,16 +49,25 @@ def editing(
 @pytest.mark.parametrize(
     ("record", "posted"),
     [
-        ('{"d": "2024-03-01 12:00:00"}', '{"d":"2024-03-01T12:00:00Z"}'),
+        ('{"d": "2024-03-01 12:00:00"}', '{"d": "2024-03-01T12:00:00Z"}'),
         (
             '{ "d":\t"2024-03-01", "n": 1.10, "t": "\\u00e9" }',
-            '{"d":"2024-03-01T00:00:00Z","n":1.10,"t":"\\u00e9"}',
+            '{ "d":\t"2024-03-01T00:00:00Z", "n": 1.10, "t": "\\u00e9" }',
         ),
         (
             '{"d":null,"e":"2024-03-01","n":[1, 2]}',
             '{"d":null,"e":"2024-03-01T00:00:00Z","n":[1, 2]}',
         ),
-        # another column has the same text
+        # two of them have the same text
+        (
+            '{"d": "2024-03-01", "e": "2024-03-01"}',
+            '{"d": "2024-03-01T00:00:00Z", "e": "2024-03-01T00:00:00Z"}',
+        ),
+        # another column, or a name, has the same text
+        (
+            '{"d": "2024-03-01", "n": {"2024-03-01": 1.10}}',
+            '{"d":"2024-03-01T00:00:00Z","n":{"2024-03-01": 1.10}}',
+        ),
         (
             '{"t":"2024-03-01","d":"2024-03-01"}',
             '{"t":"2024-03-01","d":"2024-03-01T00:00:00Z"}',
@@ -74,6 +83,22 @@ def test_a_date_time_gets_the_form_that_the_service_takes(
 ) -> None:
     edit = editing({"d": TIME_OR_NULL, "e": TIME_OR_NULL, "t": {}, "n": {}}, validate=validate)
     assert edit(record.encode()) == posted.encode()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["d", "e", "t", "2024-03-01"]),
+        st.sampled_from([None, "2024-03-01", "2024-03-01 00:00:00", "2024-03-01T00:00:00Z"]),
+    )
+)
+def test_no_other_value_changes_though_it_has_the_same_text(record: dict[str, Any]) -> None:
+    # given columns of which two are date-times, whose values stand elsewhere, too
+    edit = editing({"d": TIME_OR_NULL, "e": TIME_OR_NULL, "t": {}})
+    # when a record is edited
+    posted = edit(json.dumps(record).encode())
+    # then these have the form that the service takes, and all others are as they were
+    normalized = {name: record[name] and "2024-03-01T00:00:00Z" for name in record.keys() & "de"}
+    assert json.loads(posted) == record | normalized
 
 
 @BOTH
@@ -107,7 +132,7 @@ def test_what_cant_be_read_is_invalid_or_null(text: str, validate: bool) -> None
         editing({"d": TIME_OR_NULL}, validate=validate)(record)
     if "ud800" not in text:
         as_null = editing({"d": TIME_OR_NULL}, validate=validate, invalid_as_null=True)
-        assert as_null(record) == b'{"d":null,"n":1}'
+        assert as_null(record) == b'{"d": null, "n": 1}'
 
 
 @BOTH
@@ -117,7 +142,7 @@ def test_null_is_sent_only_where_the_schema_permits_it(validate: bool) -> None:
     for record in (b'{"d": "x", "k": "2024-03-01"}', b'{"k": "x"}'):
         with pytest.raises(InvalidRecordError, match="is not a valid date-time"):
             edit(record)
-    assert edit(b'{"k": "2024-03-01"}') == b'{"k":"2024-03-01T00:00:00Z"}'
+    assert edit(b'{"k": "2024-03-01"}') == b'{"k": "2024-03-01T00:00:00Z"}'
 
 
 @BOTH
