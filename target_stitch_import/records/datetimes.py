@@ -13,10 +13,15 @@ from typing import Final
 _MAX_OFFSET: Final = timedelta(hours=18)
 _MAX_FRACTION: Final = 10  # characters: a point and nine digits
 
-_SECONDS: Final = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?"
-_WITHOUT_ZONE: Final = re.compile(_SECONDS, re.ASCII)
-_WITH_ZONE: Final = re.compile(_SECONDS + r"(?:Z|[+-](?:0\d|1[0-7]):[0-5]\d)", re.ASCII)
-"""Nearly all taps write one of these."""
+_USUAL: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?"
+    r"(?:(Z|[+-](?:0\d|1[0-7]):[0-5]\d)|([+-](?:0\d|1[0-7])))?",
+    re.ASCII,
+)
+"""As nearly all taps write them: with a zone, with none, or with the hours of one."""
+
+_USUAL_ENDS: Final = {1: "", 2: ":00", None: "Z"}
+"""What is added, by the group that has matched last."""
 
 _READABLE: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)"
@@ -33,17 +38,14 @@ def normalize_datetime(text: str) -> str | None:
     One that has that form stays as it is. One without a zone is in UTC, one without a time is
     midnight.
     """
-    if _WITHOUT_ZONE.fullmatch(text):
-        normalized = f"{text[:10]}T{text[11:]}Z"
-    elif _WITH_ZONE.fullmatch(text):
-        normalized = f"{text[:10]}T{text[11:]}"
-    else:
+    match = _USUAL.fullmatch(text)
+    if match is None:
         return _normalize_unusual(text)
     try:
         datetime.fromisoformat(text[:19])
     except ValueError:
         return _normalize_unusual(text)
-    return normalized
+    return f"{text[:10]}T{text[11:]}{_USUAL_ENDS[match.lastindex]}"
 
 
 def _normalize_unusual(text: str) -> str | None:
