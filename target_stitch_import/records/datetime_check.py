@@ -46,8 +46,8 @@ class DatetimeCheck:
         values: dict[bool, list[bytes | msgspec.Raw]] = {False: [], True: []}
         for path, permits_null in self._columns:
             values[permits_null] += self._values(records, path)
-        return _are_right(values[False], _read_datetimes) and _are_right(
-            values[True], _read_datetimes_and_nulls
+        return _are_right(b",".join(values[False]), _read_datetimes) and _are_right(
+            b",".join(values[True]), _read_datetimes_and_nulls
         )
 
     def are_strings(self, records: Sequence[object]) -> bool:
@@ -58,9 +58,25 @@ class DatetimeCheck:
                 return False
         return True
 
-    def rows(self, records: Sequence[object]) -> Iterator[tuple[msgspec.Raw, ...]]:
-        """Yield the JSON text of the date-times of each record, if they all are columns."""
-        return zip(*(self._values(records, path) for path, _ in self._columns), strict=True)
+    def normalize(
+        self, records: Sequence[object]
+    ) -> list[tuple[str, list[bytes], list[bytes]]] | None:
+        """Return the columns with date-times that the service takes only in another form.
+
+        Each comes with its name, the texts that the records have, and those that the service takes.
+        None if a date-time is no column, or has a form that few taps write.
+        """
+        columns = []
+        for path, permits_null in self._columns:
+            texts = [*map(bytes, self._values(records, path))]
+            joined = b",".join(texts)
+            read = _read_datetimes_and_nulls if permits_null else _read_datetimes
+            right = next((each for each in _guesses(joined) if _are_right(each, read)), None)
+            if right is None or (right != joined and len(path) > 1):
+                return None
+            if right != joined:
+                columns.append((str(path[0]), texts, right.split(b",")))
+        return columns
 
     def _values(self, records: Sequence[Any], path: Sequence[str | int]) -> Sequence[Any]:
         values = records
@@ -95,11 +111,21 @@ def _find_columns(
             yield from _find_columns(item, (*path, _ITEMS))
 
 
-def _are_right(values: Sequence[bytes | msgspec.Raw], read: Any) -> bool:
+def _guesses(joined: bytes) -> Iterator[bytes]:
+    """Yield date-times as they are, and in the right form if all have one of those of most taps."""
+    yield joined
+    joined = joined.replace(b" ", b"T")
+    yield joined
+    joined += b","
+    yield joined.replace(b'",', b'Z",').replace(b'ZZ"', b'Z"')[:-1]  # no zone
+    yield joined.replace(b'+00",', b'+00:00",')[:-1]
+
+
+def _are_right(joined: bytes, read: Any) -> bool:
     """Return True if all are strings of a form that the service takes, and a calendar has them."""
-    if not values:
+    if not joined:
         return True
-    joined = b",".join(values).replace(b'+00:00"', b'Z"')
+    joined = joined.replace(b'+00:00"', b'Z"')
     forms = {*joined.translate(_ZEROS).split(b",")} - _FORMS
     if forms and (forms - _FORMS_WITH_OFFSET or not _has_right_offsets(joined)):
         return False

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
+from operator import ne
 from typing import Any, Final
 
 import msgspec
@@ -42,8 +44,6 @@ class RecordEditor:
         self.datetimes = DatetimeCheck(place)
         self.has_decimals = place.has_decimals()
         """Whether numbers become strings, too."""
-        self.is_flat = place.other_column is None and all(map(_is_plain, place.columns.values()))
-        """Whether all that is edited is date-times in columns, none within these."""
         self._place = place
         self._normalize = normalize
         self._invalid_as_null = invalid_as_null
@@ -60,31 +60,20 @@ class RecordEditor:
             raise InvalidRecordError("is nested too deeply") from None
         return record if edited is None else edited
 
-    def edit_columns(self, record: bytes, values: Sequence[msgspec.Raw]) -> bytes:
-        """Do what ``edit`` does with a record of a flat place, of which the date-times are known.
+    def edit_block(self, records: Sequence[bytes], structs: Sequence[object]) -> list[bytes] | None:
+        """Return records as ``edit`` would, in a third of the time; None if it would do more.
 
-        The ``values`` are in the order of the place's columns. A record is decoded only where one of
-        them stands in it more often: that halves the time of taps that write no zones.
+        That is, more than to normalize date-times of columns, which have the forms of most taps. The
+        ``structs`` are what the records are decoded as.
         """
-        edits: dict[bytes, bytes] = {}
-        texts: list[bytes] = []
-        for (name, place), value in zip(self._place.columns.items(), values, strict=True):
-            text = bytes(value)
-            edited = None if text == b"null" else self._edit_datetime(text, place, (name,))
-            if edited is not None:
-                edits[text] = edited
-                texts.append(text)
-        replaced = record
-        for text, edited in edits.items():
-            pieces = replaced.split(text)
-            if len(pieces) - 1 != texts.count(text):
-                columns = _decode_object(record)
-                for name in self._place.columns.keys() & columns.keys():
-                    value = columns[name]
-                    columns[name] = msgspec.Raw(edits.get(bytes(value), bytes(value)))
-                return _encode(columns)
-            replaced = edited.join(pieces)
-        return replaced
+        columns = self.datetimes.normalize(structs) if self._normalize else None
+        if columns is None:
+            return None
+        names, texts, normalized = zip(*columns, strict=True)
+        for name, before, after in columns:
+            self.normalized[name] += sum(map(ne, before, after))
+        replace = partial(_replace, names)
+        return [*map(replace, records, zip(*texts, strict=True), zip(*normalized, strict=True))]
 
     def _edit(self, value: msgspec.Raw, place: Place, path: Path) -> bytes | None:
         """Return a value as it may be posted; None if it stays as it is."""
@@ -137,9 +126,20 @@ class RecordEditor:
         return f'"{read}"'.encode()
 
 
-def _is_plain(place: Place) -> bool:
-    within = place.columns or place.items or place.other_column
-    return place.is_datetime and not place.is_decimal and not within
+def _replace(
+    names: Sequence[str], record: bytes, texts: Sequence[bytes], normalized: Sequence[bytes]
+) -> bytes:
+    """Return a record in which the date-times of some columns are replaced."""
+    replaced = record
+    edits = {old: new for old, new in zip(texts, normalized, strict=True) if old != new}
+    for old, new in edits.items():
+        pieces = replaced.split(old)
+        if len(pieces) - 1 != texts.count(old):  # the same text stands elsewhere, too
+            values = _decode_object(record)
+            columns = zip(names, map(msgspec.Raw, normalized), strict=True)
+            return _encode(values | {name: value for name, value in columns if name in values})
+        replaced = new.join(pieces)
+    return replaced
 
 
 def _as_text(number: bytes, path: Path) -> bytes:

@@ -104,15 +104,15 @@ class RecordValidator:
 
         The quick tests, by which they are ``decoded``, have not judged date-times.
         """
-        datetimes, structs = editor.datetimes, [*filter(None, decoded)]
-        if len(structs) == len(decoded) and not editor.has_decimals and datetimes.accepts(structs):
-            return checked, None
-        are_judged = datetimes.are_strings(structs)
-        edited: list[bytes] = []
-        try:
-            if editor.is_flat and are_judged and len(structs) == len(decoded):
-                edited.extend(map(editor.edit_columns, checked, datetimes.rows(structs)))
+        structs = [*filter(None, decoded)]
+        if len(structs) == len(decoded) and not editor.has_decimals:
+            if editor.datetimes.accepts(structs):
+                return checked, None
+            if (edited := editor.edit_block(checked, structs)) is not None:
                 return edited, None
+        are_judged = editor.datetimes.are_strings(structs)
+        edited = []
+        try:
             for record, struct in zip(checked, decoded, strict=True):
                 is_judged = are_judged or struct is None
                 edited.append(editor.edit(record if is_judged else self._judge_exactly(record)))
