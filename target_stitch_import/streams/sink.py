@@ -107,10 +107,12 @@ class StitchSink(Sink):
 
     @cached_property
     def described(self) -> SchemaMessage:
-        """The SCHEMA of its records, by the name of the table."""
+        """The SCHEMA of its records, by the name of the table, as a quarantine has it."""
+        # A push posts no schema: its records are judged by this one, also once they are refused.
+        schema = self.schema if self._body_format.is_shared else self._stream.schema
         return SchemaMessage(
             self.table.name,
-            Raw(encode_exactly(self.schema)),
+            Raw(encode_exactly(schema)),
             list(self.key_properties),
             list(self._stream.bookmark_properties),
         )
