@@ -9,7 +9,12 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202012
 
 from target_stitch_import.patterns import is_valid_pattern
-from target_stitch_import.schemas.keywords import set_or_drop, translate_values
+from target_stitch_import.schemas.keywords import (
+    exclude_each_other,
+    set_or_drop,
+    subschemas,
+    translate_values,
+)
 
 Json = dict[str, Any]
 
@@ -172,8 +177,13 @@ class Translator:
         if "oneOf" in schema:
             before = self._omissions
             choices = self._translate_list(schema["oneOf"], resolver)
-            if self._omissions == before:
+            parts = (part for choice in choices for part in subschemas(choice))
+            # Where formats tell the branches apart, a text may fit more than one in Stitch.
+            is_exact = exclude_each_other(choices) or not any("format" in part for part in parts)
+            if self._omissions == before and is_exact:
                 result["oneOf"] = choices
+            elif "anyOf" not in result:
+                result["anyOf"] = choices
             else:
                 extra.append({"anyOf": choices})
         contains = {} if "minContains" in schema else schema

@@ -1,9 +1,10 @@
-"""Translates the keywords that contain values, not schemas, into draft 4."""
+"""What keywords mean, and those that contain values, not schemas, in draft 4."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import combinations
 from typing import Any, Final, TypeGuard
 
 from target_stitch_import.patterns import distinct
@@ -11,6 +12,10 @@ from target_stitch_import.patterns import distinct
 ANNOTATIONS: Final = frozenset({"default", "description", "format", "precision", "scale", "title"})
 """Keywords that no value can violate."""
 
+_SCHEMA_KEYWORDS: Final = (
+    "additionalItems", "additionalProperties", "allOf", "anyOf", "items", "not", "oneOf",
+)  # fmt: skip
+_NAMED_SCHEMAS: Final = ("dependencies", "patternProperties", "properties")
 _COUNTS: Final = (
     "maxItems", "maxLength", "maxProperties", "minItems", "minLength", "minProperties",
 )  # fmt: skip
@@ -25,6 +30,47 @@ def declared_types(schema: Mapping[str, Any], *default: str) -> tuple[str, ...]:
     """Return the types that a schema declares; ``default`` if it declares none."""
     types = schema.get("type", default)
     return (types,) if isinstance(types, str) else tuple(types)
+
+
+def exclude_each_other(schemas: Sequence[Mapping[str, Any]]) -> bool:
+    """Return True if no value can fit two of the schemas, by their types."""
+    types = [{*declared_types(schema)} for schema in schemas]
+    types = [each | ({"integer"} if "number" in each else set()) for each in types]
+    return all(types) and all(one.isdisjoint(other) for one, other in combinations(types, 2))
+
+
+def subschemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield a draft 4 schema and every schema within it."""
+    waiting: list[Any] = [schema]
+    while waiting:
+        part = waiting.pop()
+        if not isinstance(part, dict):
+            continue
+        yield part
+        for keyword in _SCHEMA_KEYWORDS:
+            inner = part.get(keyword)
+            waiting.extend(inner if isinstance(inner, list) else [inner])
+        for keyword in _NAMED_SCHEMAS:
+            waiting.extend(part.get(keyword, {}).values())
+
+
+def map_subschemas(
+    schema: Mapping[str, Any], change: Callable[[Mapping[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a draft 4 schema with each of the schemas right within it changed."""
+    changed = dict(schema)
+    for keyword in _SCHEMA_KEYWORDS:
+        if isinstance(part := schema.get(keyword), dict):
+            changed[keyword] = change(part)
+        elif isinstance(part, list):
+            changed[keyword] = [change(each) for each in part]
+    for keyword in _NAMED_SCHEMAS:
+        if keyword in schema:
+            changed[keyword] = {
+                name: change(part) if isinstance(part, dict) else part
+                for name, part in schema[keyword].items()
+            }
+    return changed
 
 
 def set_or_drop(schema: dict[str, Any], keyword: str, value: Any) -> None:

@@ -9,9 +9,8 @@ from functools import partial
 from itertools import product
 from typing import Any, Final
 
-from target_stitch_import.schemas.keywords import declared_types
+from target_stitch_import.schemas.keywords import declared_types, subschemas
 from target_stitch_import.schemas.posted import DATE_TIME, DECIMAL
-from target_stitch_import.schemas.translate import subschemas
 
 Schema = Mapping[str, Any]
 Branch = Sequence[Schema]

@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from target_stitch_import.json_codec import json_type
-from target_stitch_import.schemas.keywords import declared_types, set_or_drop
-from target_stitch_import.schemas.translate import map_subschemas
+from target_stitch_import.schemas.keywords import declared_types, map_subschemas, set_or_drop
 
 DATE_TIME: Final = "date-time"
 DECIMAL: Final = "singer.decimal"

@@ -6,7 +6,6 @@ less. The exception is ``1.0``, which is not an integer in draft 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import jsonschema_rs
@@ -19,12 +18,8 @@ from target_stitch_import.limits import is_reserved
 from target_stitch_import.schemas.draft4 import UNKNOWN_KEYWORDS, SchemaTranslationError, Translator
 from target_stitch_import.schemas.keywords import declared_types, set_or_drop
 
-__all__ = ["SchemaTranslationError", "map_subschemas", "subschemas", "to_draft4"]
+__all__ = ["SchemaTranslationError", "to_draft4"]
 
-_SCHEMA_KEYWORDS: Final = (
-    "additionalItems", "additionalProperties", "allOf", "anyOf", "items", "not", "oneOf",
-)  # fmt: skip
-_NAMED_SCHEMAS: Final = ("dependencies", "patternProperties", "properties")
 _META: Final = jsonschema_rs.Draft4Validator(
     Draft4Validator.META_SCHEMA, validate_formats=False, offline=True
 )
@@ -67,40 +62,6 @@ def _is_quickly_valid(schema: dict[str, Any]) -> bool:
         return _META.is_valid(schema)
     except ValueError:  # a number that the fast one can't read
         return False
-
-
-def subschemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield a draft 4 schema and every schema within it."""
-    waiting: list[Any] = [schema]
-    while waiting:
-        part = waiting.pop()
-        if not isinstance(part, dict):
-            continue
-        yield part
-        for keyword in _SCHEMA_KEYWORDS:
-            inner = part.get(keyword)
-            waiting.extend(inner if isinstance(inner, list) else [inner])
-        for keyword in _NAMED_SCHEMAS:
-            waiting.extend(part.get(keyword, {}).values())
-
-
-def map_subschemas(
-    schema: Mapping[str, Any], change: Callable[[Mapping[str, Any]], dict[str, Any]]
-) -> dict[str, Any]:
-    """Return a draft 4 schema with each of the schemas right within it changed."""
-    changed = dict(schema)
-    for keyword in _SCHEMA_KEYWORDS:
-        if isinstance(part := schema.get(keyword), dict):
-            changed[keyword] = change(part)
-        elif isinstance(part, list):
-            changed[keyword] = [change(each) for each in part]
-    for keyword in _NAMED_SCHEMAS:
-        if keyword in schema:
-            changed[keyword] = {
-                name: change(part) if isinstance(part, dict) else part
-                for name, part in schema[keyword].items()
-            }
-    return changed
 
 
 def _dialect(schema: dict[str, Any]) -> tuple[Specification[Any], frozenset[str]]:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator, Draft7Validator, Draft202012Validator
 
-from target_stitch_import.schemas.translate import SchemaTranslationError, subschemas, to_draft4
+from target_stitch_import.schemas.keywords import subschemas
+from target_stitch_import.schemas.translate import SchemaTranslationError, to_draft4
 
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
