@@ -26,13 +26,10 @@ class ColumnType:
     """A type of a destination's columns."""
 
     name: str | None
-    suffix: str
-    """Of the name of a column that is split by type."""
-    low: Decimal | None = None
-    """The smallest value; of date-times, in seconds."""
+    suffix: str  # of the name of a column that is split by type
+    low: Decimal | None = None  # of date-times, in seconds
     high: Decimal | None = None
-    digits: int | None = None
-    """The most digits of a number."""
+    digits: int | None = None  # the most that a number has
 
     @cached_property
     def integers(self) -> range | None:
@@ -58,20 +55,16 @@ class Destination:
 
     key: str | None = None
     label: str = "any destination"
-    nested: bool = True
-    """Whether it keeps objects and arrays; otherwise they become columns and subtables."""
-    name_rules: Sequence[str] = ()
-    """Applied to a name in their order."""
-    ignores_case: bool = False
-    """Whether two names that differ only in case are one."""
+    nested: bool = True  # it keeps objects and arrays; others make columns and subtables of them
+    name_rules: Sequence[str] = ()  # in the order in which they are applied
+    ignores_case: bool = False  # two names that differ only in case are one
     max_table_name: int | None = None
     max_column_name: int | None = None
     max_columns: int | None = None
     max_record_bytes: int | None = None
     types: Mapping[str, Sequence[ColumnType]] = field(default_factory=dict)
     """By kind of value; of several types a column has the first that holds its values."""
-    renames_first: bool = False
-    """Whether the first part of a column that is split by type gets a suffix, too."""
+    renames_first: bool = False  # the first part of a column that is split gets a suffix, too
 
     def column_types(self, kind: str) -> Sequence[ColumnType]:
         """Return the types of a kind of values, the narrowest first."""

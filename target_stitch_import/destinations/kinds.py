@@ -8,13 +8,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 
-from target_stitch_import.destinations.facts import (
-    ColumnType,
-    Destination,
-    to_decimal,
-    to_number,
-    to_seconds,
-)
+from target_stitch_import.destinations import facts
+from target_stitch_import.destinations.facts import ColumnType, Destination, to_number
 
 QuickCheck: TypeAlias = Literal[True] | Callable[[Any], Any]
 """True for all values, or a function that returns what is true for those that it means."""
@@ -53,7 +48,7 @@ class FieldSchema:
         """Combine all ``schemas`` of a field: none if the types come of the values alone."""
         self._schemas = list(_alternatives(schemas))
         self._properties: dict[str | None, FieldSchema] = {}
-        self.kinds = list(dict.fromkeys(filter(None, map(_declared, self._types()))))
+        self.kinds = list(dict.fromkeys(self._declared_kinds()))
         """The kinds of values that the schema declares."""
         number = next((kind for kind in ("number", "integer") if kind in self.kinds), None)
         self._by_type = {
@@ -92,19 +87,36 @@ class FieldSchema:
         """Return the kind of a value that is not null."""
         if (kind := self._by_type[type(value)]) is not None:
             return kind
-        if "date-time" in self.kinds and to_seconds(value) is not None:
+        if "date-time" in self.kinds and facts.to_seconds(value) is not None:
             return "date-time"
-        return "decimal" if "decimal" in self.kinds and to_decimal(value) is not None else "string"
+        return (
+            "decimal"
+            if "decimal" in self.kinds and facts.to_decimal(value) is not None
+            else "string"
+        )
 
-    def is_certain(self, value: Any) -> bool:
-        """Return True if all values of the same type of Python have the same kind."""
-        return self._by_type[type(value)] is not None
+    def quick_check(self, kind: str, held: ColumnType, value: Any) -> QuickCheck | None:
+        """Return what is true for no value of the same type of Python but of its kind, and ``held``.
 
-    def _types(self) -> Iterator[tuple[Any, Any]]:
-        for each in self._schemas:
-            types = each.get("type")
+        True if all are; None if nothing quick says so.
+        """
+        if kind in _ORDINARY and isinstance(value, str):
+            pattern, ends = _ORDINARY[kind]
+            holds_all = all(narrowest_type([held], kind, end) == 0 for end in ends)
+            return pattern.fullmatch if holds_all else None
+        if kind == "integer" and type(value) is int and held.integers is not None:
+            return held.integers.__contains__
+        is_certain = self._by_type[type(value)] is not None
+        return True if is_certain and to_number(kind, value) is None else None
+
+    def _declared_kinds(self) -> Iterator[str]:
+        for schema in self._schemas:
+            types = schema.get("type")
             for name in types if isinstance(types, list) else [types]:
-                yield name, each.get("format")
+                if isinstance(name, str) and name != "null":
+                    yield (
+                        _FORMATS.get(str(schema.get("format")), name) if name == "string" else name
+                    )
 
 
 def narrowest_type(types: Sequence[ColumnType], kind: str, value: Any) -> int | None:
@@ -114,33 +126,9 @@ def narrowest_type(types: Sequence[ColumnType], kind: str, value: Any) -> int | 
     return next((place for place, each in enumerate(types) if each.holds(number)), None)
 
 
-def quick_check(place: FieldSchema, kind: str, held: ColumnType, value: Any) -> QuickCheck | None:
-    """Return what is true for no value of the same type of Python but of its kind, and ``held``.
-
-    True if all are; None if nothing quick says so.
-    """
-    if kind in _ORDINARY and isinstance(value, str):
-        pattern, ends = _ORDINARY[kind]
-        return (
-            pattern.fullmatch
-            if all(narrowest_type([held], kind, end) == 0 for end in ends)
-            else None
-        )
-    if kind == "integer" and type(value) is int and held.integers is not None:
-        return held.integers.__contains__
-    return True if place.is_certain(value) and to_number(kind, value) is None else None
-
-
 def family(destination: Destination, kind: str) -> str:
     """Return what is the same for kinds of values that share a column."""
     return destination.column_types(kind)[0].suffix
-
-
-def _declared(declared: tuple[Any, Any]) -> str | None:
-    name, value_format = declared
-    if name == "string" and value_format in _FORMATS:
-        return _FORMATS[value_format]
-    return name if isinstance(name, str) and name != "null" else None
 
 
 def _alternatives(schemas: Any) -> Iterator[dict[str, Any]]:

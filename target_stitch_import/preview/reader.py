@@ -13,16 +13,9 @@ from operator import not_
 from typing import Any, Final
 
 from target_stitch_import.batches.transit import decode_transit
-from target_stitch_import.destinations import names
+from target_stitch_import.destinations import kinds, names
 from target_stitch_import.destinations.facts import Destination
-from target_stitch_import.destinations.kinds import (
-    FieldSchema,
-    Instant,
-    QuickCheck,
-    family,
-    narrowest_type,
-    quick_check,
-)
+from target_stitch_import.destinations.kinds import FieldSchema, Instant, QuickCheck
 from target_stitch_import.json_codec import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_DATA_POINTS
 from target_stitch_import.preview.tables import Checks, Column, Path, Rows, Table, leaves
@@ -172,14 +165,14 @@ class Preview:
         _, _, value, at = cell
         kind = at.kind(value)
         types = self.destination.column_types(kind)
-        narrowest = narrowest_type(types, kind, value)
+        narrowest = kinds.narrowest_type(types, kind, value)
         place = len(types) - 1 if narrowest is None else narrowest
         if narrowest is None:
             self._reject(table, column, names.OUT_OF_RANGE.format(column.name, types[place].name))
-        suffix = family(self.destination, kind)
+        suffix = kinds.family(self.destination, kind)
         first, before = column.kinds.get(suffix, (kind, place))
         column.kinds[suffix] = first, max(before, place)
-        return narrowest is not None, quick_check(at, kind, types[max(before, place)], value)
+        return narrowest is not None, at.quick_check(kind, types[max(before, place)], value)
 
     def _fields(
         self, table: Table, rows: Rows, item: Any, place: FieldSchema

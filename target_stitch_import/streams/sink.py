@@ -19,12 +19,7 @@ from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.json_codec import encode_exactly, json_excerpt
 from target_stitch_import.limits import MAX_BATCH_BYTES
 from target_stitch_import.records.validator import RecordValidator
-from target_stitch_import.schemas.posted import (
-    DECIMAL,
-    column_types,
-    posted_schema,
-    without_checks,
-)
+from target_stitch_import.schemas.posted import DECIMAL, posted_schema, without_checks
 from target_stitch_import.sequences.sequencer import BookmarkSequencer
 from target_stitch_import.sequences.timestamps import TimestampReader
 from target_stitch_import.singer.messages import SchemaMessage
@@ -62,7 +57,7 @@ class StitchSink(Sink):
         if config["schema_checks"] == "types":
             posted, self.schema = without_checks(posted, keys), without_checks(self.schema, keys)
         self._posted = posted
-        table.describe(keys, column_types(posted))
+        table.describe(keys, posted["properties"])
         if pipeline.preview is not None:
             pipeline.preview.declare(table.name, keys, posted)
         declared = (
