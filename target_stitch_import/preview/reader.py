@@ -1,7 +1,6 @@
 """Reads request bodies, and foretells the tables that a destination makes of them.
 
-It keeps the columns of each table, and no record. Import API reference, sections What happens after
-the 201, and What is billed.
+Import API reference, sections What happens after the 201, and What is billed.
 """
 
 from __future__ import annotations
@@ -18,13 +17,9 @@ from target_stitch_import.destinations.facts import Destination
 from target_stitch_import.destinations.kinds import FieldSchema, Instant, QuickCheck
 from target_stitch_import.json_codec import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_DATA_POINTS
-from target_stitch_import.preview.tables import Checks, Column, Path, Rows, Table, leaves
+from target_stitch_import.preview.tables import Checks, Column, Field, Path, Rows, Table, leaves
 
-_MAX_COLUMNS: Final = 2 * MAX_DATA_POINTS
-"""Columns of a table that are kept: more than any destination has."""
-
-Field = tuple[Path, "str | None", Any, FieldSchema]
-"""Path, name or None for an item that is no object, value, and what the schema says of it."""
+_MAX_COLUMNS: Final = 2 * MAX_DATA_POINTS  # of a table: more than any destination has
 
 
 class Preview:
@@ -50,8 +45,7 @@ class Preview:
         decoded = decode_exactly(body)
         if isinstance(decoded, list) and isinstance(decoded[0], list):
             decoded = decode_transit(decoded, Instant)
-        limit = self.destination.max_record_bytes
-        may_be_too_large = limit is not None and len(body) > limit
+        may_be_too_large = names.reject_record(self.destination, len(body)) is not None
         sub_rows: Counter[str] = Counter()
         for batch in [decoded] if isinstance(decoded, dict) else decoded:
             records = [each["data"] for each in batch.get("messages", [batch]) if "data" in each]
@@ -62,7 +56,11 @@ class Preview:
             if table.stopped is None and (stopped := names.stop_table(table.keys, keys)):
                 table.stopped = stopped
                 self._report(table, stopped)
-            self._use_schema(table, batch.get("schema"))
+            schema = batch.get("schema")
+            if schema is not table.schema and schema != table.schema:
+                table.schema, table.top.place = schema, FieldSchema(schema)
+                for rows in (table.top, *table.subtables.values()):
+                    rows.checks.clear()
             before = table.sub_rows
             for record in records:
                 is_rejected = self._add(table, record)
@@ -91,14 +89,7 @@ class Preview:
             self._report(table, rejected)
         return table
 
-    def _use_schema(self, table: Table, schema: Any) -> None:
-        if schema is not table.schema and schema != table.schema:
-            table.schema, table.top.place = schema, FieldSchema(schema)
-            for rows in (table.top, *table.subtables.values()):
-                rows.checks.clear()
-
     def _declare(self, table: Table, rows: Rows, place: FieldSchema) -> None:
-        """Add the columns that a schema declares."""
         for path, at in leaves(self.destination, place):
             is_array = "array" in at.kinds and not self.destination.nested
             kind = "array" if is_array else next(iter(at.kinds), "string")
@@ -113,9 +104,9 @@ class Preview:
 
     def _is_too_large(self, table: Table, record: dict[str, Any]) -> bool:
         reason = names.reject_record(self.destination, len(encode_exactly(record)))
-        if reason is not None and table.too_large is None:
-            table.too_large = reason
+        if table.too_large is None:
             self._report(table, reason)
+            table.too_large = reason
         return reason is not None
 
     def _add(self, table: Table, record: dict[str, Any]) -> bool:
@@ -138,23 +129,22 @@ class Preview:
         for rows, item, place in waiting:  # which grows
             rows.rows += 1
             fields, colliding = self._fields(table, rows, item, place)
-            for column, each in fields:
-                path, _, value, at = each
+            for column, cell in fields:
                 if column.is_rejecting or column.compared in colliding:
                     is_rejected = True
                 elif column.is_omitted:
-                    _settle(rows, column, each, True)
-                elif self.destination.nested or not isinstance(value, list):
-                    loaded.append((rows, column, each))
-                elif (below := self._subtable(table, rows, path, column, at)) is None:
-                    _settle(rows, column, each, True)
+                    rows.settle(cell, True, column)
+                elif self.destination.nested or not isinstance(cell.value, list):
+                    loaded.append((rows, column, cell))
+                elif (below := self._subtable(table, rows, cell.path, column, cell.place)) is None:
+                    rows.settle(cell, True, column)
                 else:
-                    waiting += [(below, part, at.item) for part in value]
-                    _settle(rows, column, each, partial(_are_settled, below))
-        for rows, column, each in loaded:
-            is_held, check = self._note(table, column, each)
+                    waiting += [(below, part, cell.place.item) for part in cell.value]
+                    rows.settle(cell, partial(_are_settled, below), column)
+        for rows, column, cell in loaded:
+            is_held, check = self._note(table, column, cell)
             is_rejected |= not is_held
-            _settle(rows, column, each, check)
+            rows.settle(cell, check, column)
         return is_rejected
 
     def _note(self, table: Table, column: Column, cell: Field) -> tuple[bool, QuickCheck | None]:
@@ -162,17 +152,18 @@ class Preview:
 
         Return whether its record is not rejected for that, and a check of the values that are alike.
         """
-        _, _, value, at = cell
-        kind = at.kind(value)
+        kind = cell.place.kind(cell.value)
         types = self.destination.column_types(kind)
-        narrowest = kinds.narrowest_type(types, kind, value)
+        narrowest = kinds.narrowest_type(types, kind, cell.value)
         place = len(types) - 1 if narrowest is None else narrowest
         if narrowest is None:
             self._reject(table, column, names.OUT_OF_RANGE.format(column.name, types[place].name))
         suffix = kinds.family(self.destination, kind)
         first, before = column.kinds.get(suffix, (kind, place))
         column.kinds[suffix] = first, max(before, place)
-        return narrowest is not None, at.quick_check(kind, types[max(before, place)], value)
+        return narrowest is not None, cell.place.quick_check(
+            kind, types[max(before, place)], cell.value
+        )
 
     def _fields(
         self, table: Table, rows: Rows, item: Any, place: FieldSchema
@@ -181,11 +172,11 @@ class Preview:
         fields: list[tuple[Column, Field]] = []
         by_name: dict[str, Column] = {}
         colliding: set[str] = set()
-        for each in self._flatten(rows, item, place):
-            path, _, value, at = each
-            if (column := self._column(table, rows, path, at.kind(value))) is None:
+        for cell in self._flatten(rows, item, place):
+            kind = cell.place.kind(cell.value)
+            if (column := self._column(table, rows, cell.path, kind)) is None:
                 continue
-            fields.append((column, each))
+            fields.append((column, cell))
             if by_name.setdefault(column.compared, column) is not column:
                 colliding.add(column.compared)
         for column, _ in fields if colliding else ():
@@ -199,17 +190,18 @@ class Preview:
         for name, value in _fields_of(item):
             at = place if name is None else place.field(name)
             path = (*above, names.ITEM if name is None else name)
+            cell = Field(path, name, value, at)
             if value is None:
                 if len(rows.nulls) < MAX_DATA_POINTS:
                     rows.nulls.setdefault(path, at)
-                    rows.settle(path, name, value, True)
+                    rows.settle(cell, True)
             elif isinstance(value, dict) and not self.destination.nested:
                 yield from self._flatten(rows, value, at, path)
-                rows.settle(path, name, value, partial(_is_settled, rows.checks_in(path)))
+                rows.settle(cell, partial(_is_settled, rows.checks_in(path)))
             elif value != [] or self.destination.nested:
-                yield path, name, value, at
+                yield cell
             else:
-                rows.settle(path, name, value, not_)
+                rows.settle(cell, not_)
 
     def _column(self, table: Table, rows: Rows, path: Path, kind: str) -> Column | None:
         """Return a column, whose first value has a ``kind``; None if there are too many of them."""
@@ -265,14 +257,7 @@ class Preview:
 
 
 def _fields_of(item: Any) -> Iterable[tuple[str | None, Any]]:
-    """Return the names and values of a row; one that is no object has no name."""
     return item.items() if isinstance(item, dict) else ((None, item),)
-
-
-def _settle(rows: Rows, column: Column, cell: Field, check: QuickCheck | None) -> None:
-    path, name, value, _ = cell
-    if rows.names[column.compared] == 1:  # or each row may have a collision
-        rows.settle(path, name, value, check)
 
 
 def _is_settled(checks: Checks, item: Any) -> bool:

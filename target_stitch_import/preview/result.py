@@ -72,7 +72,7 @@ def _own(
 def _columns(destination: Destination, rows: Rows) -> list[dict[str, Any]]:
     found: list[tuple[Path, str, str | None, str | None]] = []
     for path, column in rows.columns.items():
-        types = column.types(destination)
+        types = [destination.column_types(kind)[at] for kind, at in column.kinds.values()]
         if column.rejected and not types:  # otherwise, it is an array, which is a subtable
             types = list(destination.column_types(column.first_kind)[:1])
         parts = zip(names.split_names(destination, column.name, types), types, strict=True)
