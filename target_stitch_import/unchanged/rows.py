@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, Final
 
 from target_stitch_import.batches.batch import Batch, PreparedBlock
 from target_stitch_import.errors import InputError
-from target_stitch_import.json_codec import encode_exactly
+from target_stitch_import.json_codec import decode_exactly, encode_exactly
 from target_stitch_import.schemas.keywords import declared_types
 from target_stitch_import.schemas.posted import DATE_TIME
 from target_stitch_import.unchanged.digests import NO_DIGEST, Key, RecordDigests, decode_record
@@ -24,13 +24,16 @@ _DELETES: Final = 5_000  # in one block
 
 
 class UnchangedRows:
-    """What is remembered of the rows of all tables with keys."""
+    """What is remembered of the rows of all tables with keys.
+
+    Each method raises ``UnchangedFileError`` if the file can't be used.
+    """
 
     def __init__(self, store: RowStore, settings: Mapping[str, Any]) -> None:
         """Compare rows with those of the ``store``, as the target's ``settings`` say."""
         self._store = store
         self._settings = settings
-        self._tables: dict[str, _Table] = {}
+        self._tables: dict[str, TableRows] = {}
         self._newest: defaultdict[int, dict[Key, RowVersion]] = defaultdict(dict)
         """By table and key, the newest version that was read, of those that are not acknowledged."""
         self._posts: dict[int, tuple[int, Sequence[RowVersion]]] = {}
@@ -38,13 +41,16 @@ class UnchangedRows:
         self.commit = store.commit
         self.close = store.close
 
-    def of_table(self, name: str, schema: Mapping[str, Any], key_names: Sequence[str]) -> TableRows:
-        """Return what compares the rows of a table that come with a posted schema."""
+    def of_table(self, name: str, key_names: Sequence[str]) -> TableRows:
+        """Return what compares the rows of a table."""
         number, ended_version = self._store.table(name, key_names)
         table = self._tables.get(name)
         if table is None or table.number != number:
-            table = self._tables[name] = _Table(number, ended_version, self._newest[number])
-        return TableRows(self._store, self._settings, table, schema, key_names)
+            newest = self._newest[number]
+            table = TableRows(name, key_names, self._store, self._settings, number, newest)
+            table.ended_version = ended_version
+            self._tables[name] = table
+        return table
 
     def declared_schema(self, schema: dict[str, Any], key_names: Sequence[str]) -> dict[str, Any]:
         """Return the schema to post with records; those of returned rows have a column more."""
@@ -56,21 +62,13 @@ class UnchangedRows:
         return {**schema, "properties": {**columns, DELETED_AT: DELETED_AT_SCHEMA}}
 
     def before_post(self, batch: Batch) -> None:
-        """Remove the digests of a batch's rows, and return once that is on disk.
-
-        Raises:
-            UnchangedFileError: That can't be.
-        """
+        """Remove the digests of a batch's rows, and return once that is on disk."""
         if batch.entries and batch.number not in self._posts:
             post = self._store.post(row for row in batch.entries if not row.is_refused)
             self._posts[batch.number] = post, batch.entries
 
     def acknowledge(self, number: int) -> None:
-        """Let the digests of a batch's rows count from here on.
-
-        Raises:
-            UnchangedFileError: They can't be written.
-        """
+        """Let the digests of a batch's rows count from here on."""
         if number in self._posts:
             post, rows = self._posts.pop(number)
             for row in rows:
@@ -94,72 +92,66 @@ class UnchangedRows:
             del newest[row.key]
 
 
-@dataclass
-class _Table:
-    """What the ``TableRows`` of a table share."""
-
-    number: int
-    ended_version: str | None
-    newest: dict[Key, RowVersion]
-    """By key, the newest version that was read, of those that are not acknowledged."""
-    loads: dict[int | None, int] = field(default_factory=lambda: {None: 0})
-    """By version, the numbers of loads that records of this run were in."""
-    waiting: tuple[int, int] | None = None
-    """As in ``TableRows``, also if a record has followed."""
-    stream: str | None = None
-
-
 class TableRows:
-    """Compares the rows of one table, as they come with one schema."""
+    """Compares the rows of one table."""
 
     def __init__(
         self,
+        name: str,
+        key_names: Sequence[str],
         store: RowStore,
         settings: Mapping[str, Any],
-        table: _Table,
-        schema: Mapping[str, Any],
-        key_names: Sequence[str],
+        number: int,
+        newest: dict[Key, RowVersion],
     ) -> None:
+        self.number = number
+        self.ended_version: str | None = None
+        self._name = name
+        self._key_names = key_names
         self._store = store
-        self._table = table
-        self._detects_deletes: bool = settings["detect_deletes"]
-        self._max_delete_share: float = settings["max_delete_share"]
-        ignored = [*settings["skip_unchanged_ignore"], _ALWAYS_IGNORED]
-        self._digests = RecordDigests(schema, key_names, ignored)
-        columns = {name: schema["properties"][name] for name in key_names}
-        columns[DELETED_AT] = DELETED_AT_SCHEMA
-        self.deletes_schema = {"type": "object", "properties": columns}
+        self._settings = settings
+        self._newest = newest
+        self._loads: dict[int | None, int] = {None: 0}
+        """By version, the numbers of loads that records of this run were in."""
+        self.waiting: tuple[int, int] | None = None
+        """The version and the position of an ACTIVATE_VERSION that no record has followed."""
+        self._stream: str | None = None
 
-    def claim(self, stream: str, table_name: str) -> None:
+    def claim(self, stream: str) -> None:
         """Let a stream load the table.
 
         Raises:
             InputError: Another one does, and deletes can't be detected.
         """
-        if self._detects_deletes and self._table.stream not in (None, stream):
+        if self._settings["detect_deletes"] and self._stream not in (None, stream):
             raise InputError(
-                f"streams {self._table.stream!r} and {stream!r} load table {table_name!r} both, and a "
+                f"streams {self._stream!r} and {stream!r} load table {self._name!r} both, and a "
                 "row is not deleted because one of them has it no longer: set detect_deletes to false"
             )
-        self._table.stream = stream
+        self._stream = stream
 
-    def changed(self, block: PreparedBlock) -> PreparedBlock:
+    def digests(self, schema: Mapping[str, Any]) -> RecordDigests:
+        """Return what reads the records that come with a posted schema."""
+        ignored = [*self._settings["skip_unchanged_ignore"], _ALWAYS_IGNORED]
+        return RecordDigests(schema, self._key_names, ignored)
+
+    def changed(self, block: PreparedBlock, digests: RecordDigests) -> PreparedBlock:
         """Return the records of a block that are to be sent, without their version.
 
         Those left out are as the newest version of their row that was read in this run, or, if all
         of that is acknowledged, as the last one that was.
         """
-        load, table = self._load(block.version), self._table
-        keys, digests = self._digests.read(block.records)
-        found = self._store.find(table.number, keys, digests)
+        load = self._load(block.version)
+        keys, values = digests.read(block.records)
+        found = self._store.find(self.number, keys, values)
         kept: dict[int, RowVersion] = {}
         records = list(block.records)
         seen: list[Key] = []
         for place, key in enumerate(keys):
             is_known = found.get(place)
             kind = LIVE if is_known is None else RETURNED
-            if (row := table.newest.get(key)) is not None:
-                is_known, kind = row.digest == digests[place], row.kind
+            if (row := self._newest.get(key)) is not None:
+                is_known, kind = row.digest == values[place], row.kind
                 row.load = max(row.load, load) if is_known else row.load
             if is_known:
                 seen.append(key)
@@ -167,10 +159,10 @@ class TableRows:
             if kind == RETURNED:
                 records[place] = _as_returned(records[place])
             sequence, position = block.sequences[place], block.positions[place]
-            row = RowVersion(table.number, key, digests[place], sequence, position, kind, load)
-            table.newest[key] = kept[place] = row
+            row = RowVersion(self.number, key, values[place], sequence, position, kind, load)
+            self._newest[key] = kept[place] = row
         if load:
-            self._store.see(table.number, load, seen)
+            self._store.see(self.number, load, seen)
             self._store.note_load(load, sequence=block.sequences[-1])
         block = replace(block, version=None, records=records)
         if len(kept) < len(keys):
@@ -184,23 +176,25 @@ class TableRows:
 
     def _load(self, version: int | None) -> int:
         """Return the number of a version's load, which begins with its first record; or 0."""
-        if not self._detects_deletes:
+        if not self._settings["detect_deletes"]:
             return 0
-        if version not in self._table.loads:
-            self._table.loads[version] = self._store.begin_load(self._table.number, str(version))
-        return self._table.loads[version]
+        if version not in self._loads:
+            self._loads[version] = self._store.begin_load(self.number, str(version))
+            if self.waiting and self.waiting[0] == version:
+                self.waiting = None
+        return self._loads[version]
 
     # Deletes
 
     def find_problem(self, version: int) -> str | None:
         """Return why no row is deleted when a version is activated, for people; None if some may be."""
-        if not self._detects_deletes:
+        if not self._settings["detect_deletes"]:
             return (
                 "have versions, which skip_unchanged leaves out: without detect_deletes, rows that "
                 "are gone from the source stay in Stitch."
             )
-        newest = self._store.newest_version(self._table.number)
-        if newest in (None, self._table.ended_version, str(version)):
+        newest = self._store.newest_version(self.number)
+        if newest in (None, self.ended_version, str(version)):
             return None
         return (
             "begin a new version, and no ACTIVATE_VERSION came behind those of the one "
@@ -216,54 +210,51 @@ class TableRows:
         Returns:
             Its number, its greatest sequence, and whether all of it could be sent; 0 is no load.
         """
-        if not self._detects_deletes or str(version) == self._table.ended_version:
+        if not self._settings["detect_deletes"] or str(version) == self.ended_version:
             return 0, 0, False
-        found = self._store.read_load(self._table.number, str(version))
-        if version in self._table.loads or self._table.waiting == (version, position):
+        found = self._store.read_load(self.number, str(version))
+        if version in self._loads or self.waiting == (version, position):
             return found
-        self._table.waiting = (version, position)
+        self.waiting = (version, position)
         return 0, 0, False
 
-    @property
-    def waiting(self) -> tuple[int, int] | None:
-        """The version and the position of an ACTIVATE_VERSION that no record has followed."""
-        waiting = self._table.waiting
-        return waiting if waiting and waiting[0] not in self._table.loads else None
+    def deletes_schema(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the schema of the deletes of rows that come with a posted schema."""
+        columns = {name: schema["properties"][name] for name in self._key_names}
+        return {"type": "object", "properties": {**columns, DELETED_AT: DELETED_AT_SCHEMA}}
 
-    def deletes(
-        self, load: int, table_name: str, sequence: int, position: int
-    ) -> Iterator[PreparedBlock]:
+    def deletes(self, load: int, sequence: int, position: int) -> Iterator[PreparedBlock]:
         """Yield the deletes of the rows that were not in a load, with at least this sequence.
 
         Raises:
             InputError: They are too many.
         """
-        count, of_all = self._store.count_gone(self._table.number, load)
-        if count > (share := self._max_delete_share) * of_all:
+        count, of_all = self._store.count_gone(self.number, load)
+        if count > (share := self._settings["max_delete_share"]) * of_all:
             raise InputError(
-                f"{count:,} of {of_all:,} rows of table {table_name!r} were not in the load that ended, "
+                f"{count:,} of {of_all:,} rows of table {self._name!r} were not in the load that ended, "
                 f"and max_delete_share permits {share:g} of them to be deleted at once. Check the tap's "
                 "selection; if they are gone indeed, run once with max_delete_share 1"
             )
         now = datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        for gone in self._store.gone(self._table.number, load, _DELETES):
+        for gone in self._store.gone(self.number, load, _DELETES):
+            records = [encode_exactly({**self._key_values(key), DELETED_AT: now}) for key in gone]
+            sequences = [max(sequence, newest + 1) for newest in gone.values()]
             rows = [
-                RowVersion(
-                    self._table.number, key, NO_DIGEST, max(sequence, newest + 1), position, DELETED
-                )
-                for key, newest in gone.items()
+                RowVersion(self.number, key, NO_DIGEST, each, position, DELETED)
+                for key, each in zip(gone, sequences, strict=True)
             ]
-            records = [
-                encode_exactly({**self._digests.key_values(key), DELETED_AT: now}) for key in gone
-            ]
-            sequences = [row.sequence for row in rows]
             times, positions = [b""] * len(rows), [position] * len(rows)
             yield PreparedBlock(None, records, sequences, times, positions, entries=rows)
 
     def end_load(self, version: int) -> None:
         """Note that the deletes of a version's load are acknowledged."""
-        self._table.ended_version = str(version)
-        self._store.end_load(self._table.number, str(version))
+        self.ended_version = str(version)
+        self._store.end_load(self.number, str(version))
+
+    def _key_values(self, key: Key) -> dict[str, Any]:
+        values = [key] if isinstance(key, int) else decode_exactly(key.encode())
+        return dict(zip(self._key_names, values, strict=True))
 
 
 def _as_returned(record: bytes) -> bytes:
