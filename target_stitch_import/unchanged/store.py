@@ -36,15 +36,13 @@ Stitch may still show a returned row as deleted until that version is acknowledg
 class RowVersion(msgspec.Struct, eq=False, gc=False):
     """A version of a row that is on its way."""
 
-    table: int
-    """The number of its table."""
+    table: int  # its number
     key: Key
     digest: bytes
     sequence: int
     position: int = 0
     kind: int = LIVE
-    load: int = 0
-    """The number of the last load that it was in; 0: none."""
+    load: int = 0  # the number of the last load that it was in; 0: none
     is_refused: bool = False
 
 
@@ -187,10 +185,7 @@ class RowStore:
         return self.read_load(table, version)[0]
 
     def read_load(self, table: int, version: str) -> tuple[int, int, bool]:
-        """Return the number and the greatest sequence of a load, and if all of it could be sent.
-
-        The number is 0 if there is none.
-        """
+        """Return the number (0: none) and the greatest sequence of a load, and if all could be sent."""
         find = "SELECT number, sequence, is_whole FROM loads WHERE table_number = ? AND version = ?"
         ((number, sequence, is_whole),) = self._execute(find, table, version) or [(0, 0, 0)]
         return number, sequence, bool(is_whole)
@@ -315,9 +310,7 @@ def _as_json(keys: list[Key]) -> str:
 def lock(path: str) -> int:
     """Return the descriptor of a lock on the file at ``path``, which ends with the process.
 
-    Raises:
-        UnchangedFileError: Another run has it.
-        OSError: It can't be made.
+    Raise ``UnchangedFileError`` if another run has it.
     """
     descriptor = os.open(f"{os.path.realpath(path)}.lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
@@ -334,8 +327,7 @@ def lock(path: str) -> int:
 def forget(path: str, table: str | None) -> str:
     """Remove a table, or all, from the file at ``path``; return what was done, for people.
 
-    Raises:
-        UnchangedFileError: The file can't be used, or has no such table.
+    Raise ``UnchangedFileError`` if the file can't be used, or has no such table.
     """
     if table is not None:
         with contextlib.closing(RowStore(path, {})) as store:
