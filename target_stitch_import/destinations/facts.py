@@ -1,4 +1,7 @@
-"""The facts of each destination, read from ``destinations.json``."""
+"""The facts of each destination, read from ``destinations.json``, which has their source and date.
+
+Import API reference, section What happens after the 201.
+"""
 
 from __future__ import annotations
 

@@ -128,9 +128,9 @@ class Preview:
         is_rejected = False
         for rows, item, place in waiting:  # which grows
             rows.rows += 1
-            fields, colliding = self._fields(table, rows, item, place)
+            fields, counts = self._fields(table, rows, item, place)
             for column, cell in fields:
-                if column.is_rejecting or column.compared in colliding:
+                if column.is_rejecting or counts[column.compared] > 1:
                     is_rejected = True
                 elif column.is_omitted:
                     rows.settle(cell, True, column)
@@ -167,22 +167,19 @@ class Preview:
 
     def _fields(
         self, table: Table, rows: Rows, item: Any, place: FieldSchema
-    ) -> tuple[list[tuple[Column, Field]], set[str]]:
-        """Return the fields of a row that have a value, and the names that several become."""
-        fields: list[tuple[Column, Field]] = []
-        by_name: dict[str, Column] = {}
-        colliding: set[str] = set()
-        for cell in self._flatten(rows, item, place):
-            kind = cell.place.kind(cell.value)
-            if (column := self._column(table, rows, cell.path, kind)) is None:
-                continue
-            fields.append((column, cell))
-            if by_name.setdefault(column.compared, column) is not column:
-                colliding.add(column.compared)
-        for column, _ in fields if colliding else ():
-            if column.compared in colliding:
+    ) -> tuple[list[tuple[Column, Field]], Counter[str]]:
+        """Return the fields of a row that have a value, and how many become one, by its name."""
+        fields = [
+            (column, cell)
+            for cell in self._flatten(rows, item, place)
+            if (column := self._column(table, rows, cell.path, cell.place.kind(cell.value)))
+            is not None
+        ]
+        counts = Counter(column.compared for column, _ in fields)
+        for column, _ in fields:
+            if counts[column.compared] > 1:
                 self._reject(table, column, names.COLLISION.format(column.name))
-        return fields, colliding
+        return fields, counts
 
     def _flatten(
         self, rows: Rows, item: Any, place: FieldSchema, above: Path = ()

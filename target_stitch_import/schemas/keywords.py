@@ -120,18 +120,15 @@ def _translate_choices(schema: dict[str, Any], result: dict[str, Any]) -> list[d
         set_or_drop(result, "required", distinct(required))
     elif required is not None and not isinstance(required, bool):
         result["required"] = required  # invalid; a flag on the property itself is draft 3
-    if "enum" in schema:
+    if schema.get("enum") == []:
+        extra.append({"not": {}})
+    elif "enum" in schema:
         values = schema["enum"]
-        if values == []:
-            extra.append({"not": {}})
-        else:
-            result["enum"] = distinct(values) if isinstance(values, list) else values
-    if "const" in schema:
-        only = {"enum": [schema["const"]]}
-        if "enum" in result or extra:
-            extra.append(only)
-        else:
-            result.update(only)
+        result["enum"] = distinct(values) if isinstance(values, list) else values
+    if "const" in schema and "enum" in schema:
+        extra.append({"enum": [schema["const"]]})
+    elif "const" in schema:
+        result["enum"] = [schema["const"]]
     return extra
 
 

@@ -59,9 +59,7 @@ def to_draft4(schema: Any) -> Json:
 
     References are resolved within it only; a recursive one becomes a schema that accepts everything.
     Top-level properties with reserved names are left out; ``properties`` is always there.
-
-    Raises:
-        SchemaTranslationError: It is not valid, is not that of an object, or can't be resolved.
+    Raise ``SchemaTranslationError`` if it is not valid, not that of an object, or can't be resolved.
     """
     if not isinstance(schema, dict):
         raise SchemaTranslationError(f"it is not a JSON object but {schema!r:.40}")
@@ -104,13 +102,9 @@ def _dialect(schema: Json) -> tuple[Specification[Any], frozenset[str]]:
 
 
 def _without_reserved(schema: Json) -> Json:
-    """Return what the schema of a stream says of the columns that may be posted.
-
-    Taps of document databases name no properties.
-    """
     if "object" not in declared_types(schema, "object"):
         raise SchemaTranslationError("it is not the schema of an object")
-    properties = schema.get("properties", {})
+    properties = schema.get("properties", {})  # taps of document databases name none
     kept = {name: part for name, part in properties.items() if not is_reserved(name)}
     columns = {**schema, "properties": kept}
     if isinstance(required := schema.get("required"), list):
@@ -129,11 +123,7 @@ class _Translator:
         self._open_refs: set[int] = set()  # ids of the schemas that are being translated
 
     def translate(self, schema: Any, resolver: Any) -> Json:
-        """Return the draft 4 form of a schema, whose references ``resolver`` resolves.
-
-        Raises:
-            SchemaTranslationError: It is not valid, is too large, or has an unresolvable reference.
-        """
+        """Return the draft 4 form of a schema, whose references ``resolver`` resolves."""
         self._subschemas += 1
         if self._subschemas > MAX_SUBSCHEMAS:
             raise SchemaTranslationError(f"it has more than {MAX_SUBSCHEMAS:,} subschemas")

@@ -118,11 +118,7 @@ class TableRows:
         self._stream: str | None = None
 
     def claim(self, stream: str) -> None:
-        """Let a stream load the table.
-
-        Raises:
-            InputError: Another one does, and deletes can't be detected.
-        """
+        """Let a stream load it; raise ``InputError`` if another does, and deletes are to be detected."""
         if self._settings["detect_deletes"] and self._stream not in (None, stream):
             raise InputError(
                 f"streams {self._stream!r} and {stream!r} load table {self._name!r} both, and a "
@@ -206,9 +202,7 @@ class TableRows:
 
         An ACTIVATE_VERSION may also stand in front of the rest of a load, of which the run before has
         read some. That load is ``waiting``: it ends if a STATE or the end follows, and no record.
-
-        Returns:
-            Its number, its greatest sequence, and whether all of it could be sent; 0 is no load.
+        Return what ``RowStore.read_load`` does.
         """
         if not self._settings["detect_deletes"] or str(version) == self.ended_version:
             return 0, 0, False
@@ -226,8 +220,7 @@ class TableRows:
     def deletes(self, load: int, sequence: int, position: int) -> Iterator[PreparedBlock]:
         """Yield the deletes of the rows that were not in a load, with at least this sequence.
 
-        Raises:
-            InputError: They are too many.
+        Raise ``InputError`` if they are too many.
         """
         count, of_all = self._store.count_gone(self.number, load)
         if count > (share := self._settings["max_delete_share"]) * of_all:
