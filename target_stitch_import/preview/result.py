@@ -1,13 +1,22 @@
-"""The tables that are foretold, as one JSON object."""
+"""The tables that are foretold, for people on stderr or as JSON on stdout."""
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
 
 from target_stitch_import.destinations import names
 from target_stitch_import.destinations.facts import Destination
+from target_stitch_import.json_codec import encode_exactly
 from target_stitch_import.preview.reader import Preview
 from target_stitch_import.preview.tables import Path, Rows, Table, leaves
+from target_stitch_import.text import counted, printable
+
+_WIDTH: Final = 200  # characters of a line that goes to no terminal
 
 
 def to_json(preview: Preview) -> dict[str, Any]:
@@ -22,6 +31,31 @@ def is_rejected(preview: Preview) -> bool:
     parts = [part for table in tables for part in (table, *table["subtables"])]
     reasons = {column["rejected"] for part in parts for column in part["columns"]}
     return bool(reasons - {None, names.ONLY_NULL}) or any(each["rejected_rows"] for each in tables)
+
+
+def print_preview(preview: Preview, *, as_json: bool) -> None:
+    """Print the tables that would be there: as JSON to stdout, or as text to stderr."""
+    result = to_json(preview)
+    if as_json:
+        sys.stdout.buffer.write(encode_exactly(result) + b"\n")
+        sys.stdout.flush()
+        return
+    width = None if sys.stderr.isatty() else _WIDTH
+    console = Console(file=sys.stderr, highlight=False, width=width)
+    destination = result["destination"] or "any destination (set destination to see its types)"
+    console.print(Text(f"\nWhat would be there, in {destination}:"))
+    for table in result["tables"]:
+        keys = preview.tables[table["stream"]].keys
+        rows, billed = counted(table["rows"], "row"), counted(table["billed_rows"], "billable row")
+        unchanged = f", {table['unchanged_rows']:,} unchanged" if "unchanged_rows" in table else ""
+        _print_rows(console, table, f"{rows}, {billed}{unchanged}", keys)
+        if table["rejected_rows"]:
+            text = f"  {counted(table['rejected_rows'], 'row')} rejected"
+            reason = f": {table['rejected']}" if table["rejected"] else ""
+            console.print(Text(printable(text + reason), "red"))
+        for subtable in table["subtables"]:
+            _print_rows(console, subtable, counted(subtable["rows"], "row"), [])
+    console.print()
 
 
 def _table(destination: Destination, stream: str, table: Table) -> dict[str, Any]:
@@ -89,3 +123,15 @@ def _columns(destination: Destination, rows: Rows) -> list[dict[str, Any]]:
         found.append((path, name, kind, reason or names.ONLY_NULL))
     keys = ("source", "name", "type", "rejected")
     return [dict(zip(keys, (".".join(path), *each), strict=True)) for path, *each in found]
+
+
+def _print_rows(console: Console, rows: dict[str, Any], counts: str, keys: list[str]) -> None:
+    console.print(Text(f"\n{printable(rows['name'])}", "bold"), Text(counts, "dim"))
+    grid = Grid(box=None, show_header=False, padding=(0, 2))
+    for column in rows["columns"]:
+        source, name, reason = column["source"], column["name"], column["rejected"] or ""
+        notes = ["key"] * (source in keys) + [f"from {source}"] * (source not in (name, None))
+        mark = f"rejected: {reason}" if reason not in ("", names.ONLY_NULL) else reason
+        cells = (name, ""), (column["type"] or "", "cyan"), (", ".join(notes), "dim"), (mark, "red")
+        grid.add_row(*(Text(printable(text), style) for text, style in cells))
+    console.print(grid)
