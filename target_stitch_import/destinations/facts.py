@@ -54,20 +54,21 @@ class ColumnType:
 
 @dataclass(frozen=True)
 class Destination:
-    """A destination; without a ``key``, what holds for all of them."""
+    """A destination, by the words of the file; without a ``key``, what holds for all of them."""
 
     key: str | None = None
     label: str = "any destination"
+    version: str | None = None  # of Stitch's own loader
     nested: bool = True  # it keeps objects and arrays; others make columns and subtables of them
-    name_rules: Sequence[str] = ()  # in the order in which they are applied
-    ignores_case: bool = False  # two names that differ only in case are one
+    names: Sequence[str] = ()  # the rules, in the order in which they are applied
+    case: str = "sensitive"
     max_table_name: int | None = None
     max_column_name: int | None = None
     max_columns: int | None = None
     max_record_bytes: int | None = None
+    rename_original_in_split: bool = False  # the first part of a split column gets a suffix, too
     types: Mapping[str, Sequence[ColumnType]] = field(default_factory=dict)
     """By kind of value; of several types a column has the first that holds its values."""
-    renames_first: bool = False  # the first part of a column that is split gets a suffix, too
 
     def column_types(self, kind: str) -> Sequence[ColumnType]:
         """Return the types of a kind of values, the narrowest first."""
@@ -116,16 +117,7 @@ def _read(key: str, facts: Mapping[str, Any]) -> Destination:
         kind: tuple(_read_type(kind, each) for each in (given if type(given) is list else [given]))
         for kind, given in facts["types"].items()
     }
-    return Destination(
-        key=key,
-        label=facts.get("label", key),
-        nested=facts["nested"],
-        name_rules=facts["names"],
-        ignores_case=facts["case"] == "insensitive",
-        types=types,
-        renames_first=facts["rename_original_in_split"],
-        **{name: value for name, value in facts.items() if name.startswith("max_")},
-    )
+    return Destination(**{"key": key, "label": key, **facts, "types": types})
 
 
 _FILE: Final = json.loads(Path(__file__).with_name("destinations.json").read_bytes())

@@ -41,7 +41,7 @@ def canonical_name(destination: Destination, *path: str) -> str:
     """Return the name of a table, a column or, with the names above it, of a nested one."""
     name = "__".join(path)
     if not name.startswith(("_sdc", "__sdc")):
-        for rule in destination.name_rules:
+        for rule in destination.names:
             if rule in ("lower case", "upper case"):
                 name = name.lower() if rule == "lower case" else name.upper()
             else:
@@ -51,7 +51,7 @@ def canonical_name(destination: Destination, *path: str) -> str:
 
 def compared_name(destination: Destination, name: str) -> str:
     """Return what is the same for two canonical names that are one."""
-    return name.lower() if destination.ignores_case else name
+    return name.lower() if destination.case == "insensitive" else name
 
 
 def split_names(destination: Destination, name: str, types: Sequence[ColumnType]) -> list[str]:
@@ -59,9 +59,9 @@ def split_names(destination: Destination, name: str, types: Sequence[ColumnType]
     if len(types) < 2:  # noqa: PLR2004
         return [name] * len(types)
     names = [f"{name}__{each.suffix}" for each in types]
-    if "upper case" in destination.name_rules:
+    if destination.case == "upper":
         names = list(map(str.upper, names))
-    return names if destination.renames_first else [name, *names[1:]]
+    return names if destination.rename_original_in_split else [name, *names[1:]]
 
 
 def source_key(destination: Destination, key: str) -> str:
@@ -105,8 +105,7 @@ def reject_column(destination: Destination, *path: str) -> str | None:
         return f"Column name {own} is too short for {destination.label}"
     if is_reserved(name):
         return COLLISION.format(name)
-    folds = destination.ignores_case or any("case" in rule for rule in destination.name_rules)
-    for each in (name.lower(), own.lower()) if folds else (name, own):
+    for each in (name, own) if destination.case == "sensitive" else (name.lower(), own.lower()):
         if _SUFFIX.fullmatch(each) or each.startswith("_rjm"):
             return f"column names from client should not include reserved datatype suffix on {own}"
     return None
