@@ -55,7 +55,7 @@ class FieldSchema:
     @cached_property
     def names(self) -> dict[str, None]:
         """The declared fields of its objects, in their order."""
-        found = [_mapping(each.get("properties")) for each in self._schemas]
+        found = [each.get("properties", {}) for each in self._schemas]
         return dict.fromkeys(name for each in found for name in each)
 
     def field(self, name: str) -> FieldSchema:
@@ -63,7 +63,7 @@ class FieldSchema:
         declared = name if name in self.names else None  # all others are alike
         if (schema := self._properties.get(declared)) is None:
             found = [
-                _mapping(each.get("properties")).get(name, each.get("additionalProperties"))
+                each.get("properties", {}).get(name, each.get("additionalProperties"))
                 for each in self._schemas
             ]
             schema = self._properties[declared] = FieldSchema(*found)
@@ -129,7 +129,3 @@ def _alternatives(schemas: Any) -> Iterator[dict[str, Any]]:
             yield schema
             for keyword in ("allOf", "anyOf", "oneOf"):
                 yield from _alternatives(schema.get(keyword) or ())
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from operator import not_
 from typing import Any, Final
@@ -22,21 +23,20 @@ from target_stitch_import.preview.tables import Checks, Column, Field, Path, Row
 _MAX_COLUMNS: Final = 2 * MAX_DATA_POINTS  # of a table: more than any destination has
 
 
+@dataclass
 class Preview:
     """Foretells the tables that a destination makes of request bodies."""
 
-    def __init__(
-        self, destination: Destination, warn: Callable[[str, str], None] | None = None
-    ) -> None:
-        """Call ``warn`` with the stream and a reason, once for each column or table it holds for."""
-        self.destination = destination
-        self.tables: dict[str, Table] = {}
-        self._warn = warn
-        self._taken: set[str] = set()  # what is the same for names of tables that are one
+    destination: Destination
+    warn: Callable[[str, str], None] | None = None
+    """Called with a stream and a reason, once for each column or table it holds for."""
+    tables: dict[str, Table] = field(default_factory=dict)
+    _names: set[str] = field(default_factory=set)
+    """What is the same for names of tables that are one."""
 
     def declare(self, stream: str, keys: Sequence[str], schema: Any) -> None:
         """Warn of what a schema alone makes sure to be rejected."""
-        if self._warn is not None:
+        if self.warn is not None:
             table = self._table(stream, keys)
             self._declare(table, table.top, FieldSchema(schema))
 
@@ -81,9 +81,9 @@ class Preview:
             name = names.canonical_name(destination, stream)
             compared = names.compared_name(destination, name)
             rejected = names.reject_table(destination, name)
-            if compared in self._taken:
+            if compared in self._names:
                 rejected = names.TABLE_COLLISION.format(name)
-            self._taken.add(compared)
+            self._names.add(compared)
             top = Rows((stream,), name, FieldSchema())
             table = self.tables[stream] = Table(top, rejected, list(keys))
             self._report(table, rejected)
@@ -249,8 +249,8 @@ class Preview:
             column.rejected = reason
 
     def _report(self, table: Table, reason: str | None) -> None:
-        if self._warn is not None and reason is not None:
-            self._warn(table.top.path[0], reason)
+        if self.warn is not None and reason is not None:
+            self.warn(table.top.path[0], reason)
 
 
 def _fields_of(item: Any) -> Iterable[tuple[str | None, Any]]:

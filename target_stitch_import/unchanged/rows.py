@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Final
 
@@ -46,9 +46,8 @@ class UnchangedRows:
         number, ended_version = self._store.table(name, key_names)
         table = self._tables.get(name)
         if table is None or table.number != number:
-            newest = self._newest[number]
-            table = TableRows(name, key_names, self._store, self._settings, number, newest)
-            table.ended_version = ended_version
+            fixed = (name, key_names, self._store, self._settings)
+            table = TableRows(*fixed, number, ended_version, self._newest[number])
             self._tables[name] = table
         return table
 
@@ -92,44 +91,37 @@ class UnchangedRows:
             del newest[row.key]
 
 
+@dataclass
 class TableRows:
     """Compares the rows of one table."""
 
-    def __init__(
-        self,
-        name: str,
-        key_names: Sequence[str],
-        store: RowStore,
-        settings: Mapping[str, Any],
-        number: int,
-        newest: dict[Key, RowVersion],
-    ) -> None:
-        self.number = number
-        self.ended_version: str | None = None
-        self._name = name
-        self._key_names = key_names
-        self._store = store
-        self._settings = settings
-        self._newest = newest
-        self._loads: dict[int | None, int] = {None: 0}
-        """By version, the numbers of loads that records of this run were in."""
-        self.waiting: tuple[int, int] | None = None
-        """The version and the position of an ACTIVATE_VERSION that no record has followed."""
-        self._stream: str | None = None
+    name: str
+    key_names: Sequence[str]
+    store: RowStore
+    settings: Mapping[str, Any]
+    number: int  # of the table in the store
+    ended_version: str | None  # whose load ended last
+    newest: dict[Key, RowVersion]
+    """The newest version that was read of each row, of those that are not acknowledged."""
+    loads: dict[int | None, int] = field(default_factory=lambda: {None: 0})
+    """By version, the numbers of loads that records of this run were in."""
+    waiting: tuple[int, int] | None = None
+    """The version and the position of an ACTIVATE_VERSION that no record has followed."""
+    stream: str | None = None
 
     def claim(self, stream: str) -> None:
         """Let a stream load it; raise ``InputError`` if another does, and deletes are to be detected."""
-        if self._settings["detect_deletes"] and self._stream not in (None, stream):
+        if self.settings["detect_deletes"] and self.stream not in (None, stream):
             raise InputError(
-                f"streams {self._stream!r} and {stream!r} load table {self._name!r} both, and a "
+                f"streams {self.stream!r} and {stream!r} load table {self.name!r} both, and a "
                 "row is not deleted because one of them has it no longer: set detect_deletes to false"
             )
-        self._stream = stream
+        self.stream = stream
 
     def digests(self, schema: Mapping[str, Any]) -> RecordDigests:
         """Return what reads the records that come with a posted schema."""
-        ignored = [*self._settings["skip_unchanged_ignore"], _ALWAYS_IGNORED]
-        return RecordDigests(schema, self._key_names, ignored)
+        ignored = [*self.settings["skip_unchanged_ignore"], _ALWAYS_IGNORED]
+        return RecordDigests(schema, self.key_names, ignored)
 
     def changed(self, block: PreparedBlock, digests: RecordDigests) -> PreparedBlock:
         """Return the records of a block that are to be sent, without their version.
@@ -139,14 +131,14 @@ class TableRows:
         """
         load = self._load(block.version)
         keys, values = digests.read(block.records)
-        found = self._store.find(self.number, keys, values)
+        found = self.store.find(self.number, keys, values)
         kept: dict[int, RowVersion] = {}
         records = list(block.records)
         seen: list[Key] = []
         for place, key in enumerate(keys):
             is_known = found.get(place)
             kind = LIVE if is_known is None else RETURNED
-            if (row := self._newest.get(key)) is not None:
+            if (row := self.newest.get(key)) is not None:
                 is_known, kind = row.digest == values[place], row.kind
                 row.load = max(row.load, load) if is_known else row.load
             if is_known:
@@ -156,10 +148,10 @@ class TableRows:
                 records[place] = _as_returned(records[place])
             sequence, position = block.sequences[place], block.positions[place]
             row = RowVersion(self.number, key, values[place], sequence, position, kind, load)
-            self._newest[key] = kept[place] = row
+            self.newest[key] = kept[place] = row
         if load:
-            self._store.see(self.number, load, seen)
-            self._store.note_load(load, sequence=block.sequences[-1])
+            self.store.see(self.number, load, seen)
+            self.store.note_load(load, sequence=block.sequences[-1])
         block = replace(block, version=None, records=records)
         if len(kept) < len(keys):
             block = block.only([*kept])
@@ -168,28 +160,28 @@ class TableRows:
     def note_set_aside(self, version: int | None) -> None:
         """Note that a record of a version was set aside: its load detects no deletes."""
         if load := self._load(version):
-            self._store.note_load(load, is_whole=False)
+            self.store.note_load(load, is_whole=False)
 
     def _load(self, version: int | None) -> int:
         """Return the number of a version's load, which begins with its first record; or 0."""
-        if not self._settings["detect_deletes"]:
+        if not self.settings["detect_deletes"]:
             return 0
-        if version not in self._loads:
-            self._loads[version] = self._store.begin_load(self.number, str(version))
+        if version not in self.loads:
+            self.loads[version] = self.store.begin_load(self.number, str(version))
             if self.waiting and self.waiting[0] == version:
                 self.waiting = None
-        return self._loads[version]
+        return self.loads[version]
 
     # Deletes
 
     def find_problem(self, version: int) -> str | None:
         """Return why no row is deleted when a version is activated, for people; None if some may be."""
-        if not self._settings["detect_deletes"]:
+        if not self.settings["detect_deletes"]:
             return (
                 "have versions, which skip_unchanged leaves out: without detect_deletes, rows that "
                 "are gone from the source stay in Stitch."
             )
-        newest = self._store.newest_version(self.number)
+        newest = self.store.newest_version(self.number)
         if newest in (None, self.ended_version, str(version)):
             return None
         return (
@@ -204,17 +196,17 @@ class TableRows:
         read some. That load is ``waiting``: it ends if a STATE or the end follows, and no record.
         Return what ``RowStore.read_load`` does.
         """
-        if not self._settings["detect_deletes"] or str(version) == self.ended_version:
+        if not self.settings["detect_deletes"] or str(version) == self.ended_version:
             return 0, 0, False
-        found = self._store.read_load(self.number, str(version))
-        if version in self._loads or self.waiting == (version, position):
+        found = self.store.read_load(self.number, str(version))
+        if version in self.loads or self.waiting == (version, position):
             return found
         self.waiting = (version, position)
         return 0, 0, False
 
     def deletes_schema(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         """Return the schema of the deletes of rows that come with a posted schema."""
-        columns = {name: schema["properties"][name] for name in self._key_names}
+        columns = {name: schema["properties"][name] for name in self.key_names}
         return {"type": "object", "properties": {**columns, DELETED_AT: DELETED_AT_SCHEMA}}
 
     def deletes(self, load: int, sequence: int, position: int) -> Iterator[PreparedBlock]:
@@ -222,15 +214,15 @@ class TableRows:
 
         Raise ``InputError`` if they are too many.
         """
-        count, of_all = self._store.count_gone(self.number, load)
-        if count > (share := self._settings["max_delete_share"]) * of_all:
+        count, of_all = self.store.count_gone(self.number, load)
+        if count > (share := self.settings["max_delete_share"]) * of_all:
             raise InputError(
-                f"{count:,} of {of_all:,} rows of table {self._name!r} were not in the load that ended, "
+                f"{count:,} of {of_all:,} rows of table {self.name!r} were not in the load that ended, "
                 f"and max_delete_share permits {share:g} of them to be deleted at once. Check the tap's "
                 "selection; if they are gone indeed, run once with max_delete_share 1"
             )
         now = datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        for gone in self._store.gone(self.number, load, _DELETES):
+        for gone in self.store.gone(self.number, load, _DELETES):
             records = [encode_exactly({**self._key_values(key), DELETED_AT: now}) for key in gone]
             sequences = [max(sequence, newest + 1) for newest in gone.values()]
             rows = [
@@ -243,11 +235,11 @@ class TableRows:
     def end_load(self, version: int) -> None:
         """Note that the deletes of a version's load are acknowledged."""
         self.ended_version = str(version)
-        self._store.end_load(self.number, str(version))
+        self.store.end_load(self.number, str(version))
 
     def _key_values(self, key: Key) -> dict[str, Any]:
         values = [key] if isinstance(key, int) else decode_exactly(key.encode())
-        return dict(zip(self._key_names, values, strict=True))
+        return dict(zip(self.key_names, values, strict=True))
 
 
 def _as_returned(record: bytes) -> bytes:
