@@ -13,9 +13,14 @@ from operator import not_
 from typing import Any, Final
 
 from target_stitch_import.batches.transit import decode_transit
-from target_stitch_import.destinations import kinds, names
-from target_stitch_import.destinations.facts import Destination
-from target_stitch_import.destinations.kinds import FieldSchema, Instant, QuickCheck
+from target_stitch_import.destinations import names
+from target_stitch_import.destinations.facts import (
+    Destination,
+    FieldSchema,
+    Instant,
+    QuickCheck,
+    narrowest_type,
+)
 from target_stitch_import.json_codec import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_DATA_POINTS
 from target_stitch_import.preview.tables import Checks, Column, Field, Path, Rows, Table, leaves
@@ -154,11 +159,11 @@ class Preview:
         """
         kind = cell.place.kind(cell.value)
         types = self.destination.column_types(kind)
-        narrowest = kinds.narrowest_type(types, kind, cell.value)
+        narrowest = narrowest_type(types, kind, cell.value)
         place = len(types) - 1 if narrowest is None else narrowest
         if narrowest is None:
             self._reject(table, column, names.OUT_OF_RANGE.format(column.name, types[place].name))
-        suffix = kinds.family(self.destination, kind)
+        suffix = self.destination.family(kind)
         first, before = column.kinds.get(suffix, (kind, place))
         column.kinds[suffix] = first, max(before, place)
         return narrowest is not None, cell.place.quick_check(

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from target_stitch_import.destinations.facts import Destination
-from target_stitch_import.destinations.kinds import FieldSchema, QuickCheck
+from target_stitch_import.destinations.facts import Destination, FieldSchema, QuickCheck
 from target_stitch_import.limits import MAX_DATA_POINTS
 
 Path = tuple[str, ...]

@@ -9,7 +9,7 @@ from typing import Any
 
 from singer_sdk.metrics import Counter
 
-from target_stitch_import.destinations.kinds import FieldSchema
+from target_stitch_import.destinations.facts import FieldSchema
 from target_stitch_import.json_codec import json_excerpt
 from target_stitch_import.sequences.sequencer import BookmarkSequencer, Sequencer
 

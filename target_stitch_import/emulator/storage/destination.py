@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from target_stitch_import.destinations import names
-from target_stitch_import.destinations.facts import DESTINATIONS
-from target_stitch_import.destinations.kinds import FieldSchema, family, narrowest_type
+from target_stitch_import.destinations.facts import DESTINATIONS, FieldSchema, narrowest_type
 from target_stitch_import.emulator.storage import table_changes, tables
 from target_stitch_import.emulator.storage.columns import ColumnType
 from target_stitch_import.emulator.storage.loads import ActivateVersion, Load, Upsert
@@ -229,7 +228,7 @@ class Loader:
                 narrowest = len(types) - 1
                 name = names.canonical_name(self.destination, *path)
                 reasons.append(names.OUT_OF_RANGE.format(name, types[narrowest].name))
-            suffix = family(self.destination, kind)
+            suffix = self.destination.family(kind)
             sheet.note(path, suffix, kind, narrowest)
             row.cells.append((path, suffix, value))
         return row
