@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -23,47 +22,39 @@ _ALWAYS_IGNORED: Final = "_sdc_sync_started_at"  # taps write another one in eac
 _DELETES: Final = 5_000  # in one block
 
 
+@dataclass
 class UnchangedRows:
     """What is remembered of the rows of all tables with keys.
 
     Each method raises ``UnchangedFileError`` if the file can't be used.
     """
 
-    def __init__(self, store: RowStore, settings: Mapping[str, Any]) -> None:
-        """Compare rows with those of the ``store``, as the target's ``settings`` say."""
-        self._store = store
-        self._settings = settings
-        self._tables: dict[str, TableRows] = {}
-        self._newest: defaultdict[int, dict[Key, RowVersion]] = defaultdict(dict)
-        """By table and key, the newest version that was read, of those that are not acknowledged."""
-        self._posts: dict[int, tuple[int, Sequence[RowVersion]]] = {}
-        """By the number of a batch, the number of its post in the store, and its rows."""
-        self.commit = store.commit
-        self.close = store.close
+    store: RowStore
+    settings: Mapping[str, Any]  # of the target
+    _tables: dict[int, TableRows] = field(default_factory=dict, init=False)
+    _posts: dict[int, tuple[int, Sequence[RowVersion]]] = field(default_factory=dict, init=False)
+    """By the number of a batch, the number of its post in the store, and its rows."""
 
     def of_table(self, name: str, key_names: Sequence[str]) -> TableRows:
         """Return what compares the rows of a table."""
-        number, ended_version = self._store.table(name, key_names)
-        table = self._tables.get(name)
-        if table is None or table.number != number:
-            fixed = (name, key_names, self._store, self._settings)
-            table = TableRows(*fixed, number, ended_version, self._newest[number])
-            self._tables[name] = table
-        return table
+        number, ended_version = self.store.table(name, key_names)
+        if number not in self._tables:
+            table = TableRows(name, key_names, self.store, self.settings, number, ended_version)
+            self._tables[number] = table
+        return self._tables[number]
 
     def declared_schema(self, schema: dict[str, Any], key_names: Sequence[str]) -> dict[str, Any]:
         """Return the schema to post with records; those of returned rows have a column more."""
         columns = schema["properties"]
-        if not key_names or not self._settings["detect_deletes"]:
-            return schema
-        if "null" in declared_types(columns.get(DELETED_AT, {"type": []})):
+        has_column = "null" in declared_types(columns.get(DELETED_AT, {"type": []}))
+        if has_column or not key_names or not self.settings["detect_deletes"]:
             return schema
         return {**schema, "properties": {**columns, DELETED_AT: DELETED_AT_SCHEMA}}
 
     def before_post(self, batch: Batch) -> None:
         """Remove the digests of a batch's rows, and return once that is on disk."""
         if batch.entries and batch.number not in self._posts:
-            post = self._store.post(row for row in batch.entries if not row.is_refused)
+            post = self.store.post(row for row in batch.entries if not row.is_refused)
             self._posts[batch.number] = post, batch.entries
 
     def acknowledge(self, number: int) -> None:
@@ -72,7 +63,7 @@ class UnchangedRows:
             post, rows = self._posts.pop(number)
             for row in rows:
                 self._forget(row)
-            self._store.acknowledge(post)
+            self.store.acknowledge(post)
 
     def set_aside(self, record: Batch) -> None:
         """Forget the version of a row that a part of a batch is, which Stitch does not get."""
@@ -81,12 +72,12 @@ class UnchangedRows:
             if row.position == position:
                 row.is_refused = True
                 self._forget(row)
-                self._store.refuse(row.table, row.key, row.sequence)
+                self.store.refuse(row.table, row.key, row.sequence)
                 if row.load:
-                    self._store.note_load(row.load, is_whole=False)
+                    self.store.note_load(row.load, is_whole=False)
 
     def _forget(self, row: RowVersion) -> None:
-        newest = self._newest[row.table]
+        newest = self._tables[row.table].newest
         if newest.get(row.key) is row:
             del newest[row.key]
 
@@ -101,7 +92,7 @@ class TableRows:
     settings: Mapping[str, Any]
     number: int  # of the table in the store
     ended_version: str | None  # whose load ended last
-    newest: dict[Key, RowVersion]
+    newest: dict[Key, RowVersion] = field(default_factory=dict)
     """The newest version that was read of each row, of those that are not acknowledged."""
     loads: dict[int | None, int] = field(default_factory=lambda: {None: 0})
     """By version, the numbers of loads that records of this run were in."""
@@ -171,8 +162,6 @@ class TableRows:
             if self.waiting and self.waiting[0] == version:
                 self.waiting = None
         return self.loads[version]
-
-    # Deletes
 
     def find_problem(self, version: int) -> str | None:
         """Return why no row is deleted when a version is activated, for people; None if some may be."""

@@ -177,8 +177,6 @@ class RowStore:
         ((number, ended_version, _),) = self._execute(find, name)
         return number, ended_version
 
-    # Loads
-
     def begin_load(self, table: int, version: str) -> int:
         """Return the number of a version's load, which begins if it is not there."""
         self._execute("INSERT OR IGNORE INTO loads VALUES (NULL, ?, ?, 0, TRUE)", table, version)
@@ -218,8 +216,6 @@ class RowStore:
         while found := self._execute(_GONE, table, load, last, size):
             last = found[-1][0]
             yield {key: int.from_bytes(sequence, "big") for key, sequence in found}
-
-    # Entries
 
     def find(self, table: int, keys: list[Key], digests: list[bytes]) -> dict[int, bool]:
         """Return the places of the rows that Stitch has with this digest, or may show as deleted.
