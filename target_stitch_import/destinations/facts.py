@@ -17,8 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-QuickCheck: TypeAlias = Literal[True] | Callable[[Any], Any]
-"""True for all values, or a function that returns what is true for those that it means."""
+from target_stitch_import.limits import is_reserved
 
 _DATETIME: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})((?:\.[0-9]{1,9})?)"
@@ -27,25 +26,32 @@ _DATETIME: Final = re.compile(
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 _DIGITS: Final = re.compile(r"(?:precision 1\.\.)?([0-9]+)(?: digits)?")
 
+PRIMARY_KEY: Final = "__sdc_primary_key"
+"""The column that a table without keys gets."""
+ITEM: Final = "value"
+"""The column of a subtable's items that are no objects."""
+COLLISION: Final = "Field collision on {}"
+TABLE_COLLISION: Final = "Table collision on {}"
+OUT_OF_RANGE: Final = "data on {} falls outside the range supported for {}"
+ONLY_NULL: Final = "a column that is only null is not created"
 
-class Instant(str):
-    """A date-time that is one without a schema, as in Transit."""
-
-    __slots__ = ()
-
-
-_KINDS: Final = {bool: "boolean", dict: "object", list: "array", Instant: "date-time"}
-_FORMATS: Final = {"date-time": "date-time", "singer.decimal": "decimal"}
-_ORDINARY: Final = {
-    "date-time": re.compile(
-        r"(?:19[1-9][0-9]|[2-8][0-9]{3})-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
-        r"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
-        r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
-        r"(?:Z|[+-][0-9]{2}:[0-9]{2})"
-    ),
-    "decimal": re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,6})?"),
+_RULES: Final[Mapping[str, tuple[str, str]]] = {
+    "blanks to _": (" ", "_"),
+    "trim blanks": (r"\A +| +\Z", ""),
+    "special characters to _": ("[^A-Za-z0-9_]", "_"),
+    "special characters removed": ("[^A-Za-z0-9_]", ""),
+    "special characters and blanks removed": ("[^A-Za-z0-9_]", ""),
+    "a leading digit to _": ("^[0-9]", "_"),
+    "_ before a leading digit": ("^(?=[0-9])", "_"),
+    "leading characters that are no letter removed": ("^[^A-Za-z]+", ""),
+    "trim leading characters that are not a-z A-Z 0-9 _": ("^[^A-Za-z0-9_]+", ""),
+    "characters that are not a-z A-Z 0-9 _ @ $ # to _": ("[^A-Za-z0-9_@$#]", "_"),
+    "characters that are not a-z A-Z 0-9 _ $ to _": ("[^A-Za-z0-9_$]", "_"),
 }
-"""By kind, texts that are surely of it, and within the range of each type of each destination."""
+"""By rule, what of a name is replaced, and by what; two more rules change its case."""
+_SUFFIX: Final = re.compile(
+    r".*__(?:st|it|bi|fl|do|de|bo|ti|nu|va|re|ar|dt|js|inst|lg|db)", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,72 @@ class Destination:
         """Return what is the same for kinds of values that share a column."""
         return self.column_types(kind)[0].suffix
 
+    def canonical_name(self, *path: str) -> str:
+        """Return the name of a table, a column or, with the names above it, of a nested one."""
+        name = "__".join(path)
+        if not name.startswith(("_sdc", "__sdc")):
+            for rule in self.names:
+                if rule in ("lower case", "upper case"):
+                    name = name.lower() if rule == "lower case" else name.upper()
+                else:
+                    name = re.sub(*_RULES[rule], name)
+        return name
+
+    def compared_name(self, name: str) -> str:
+        """Return what is the same for two canonical names that are one."""
+        return name.lower() if self.case == "insensitive" else name
+
+    def split_names(self, name: str, types: Sequence[ColumnType]) -> list[str]:
+        """Return the names of the columns that one with values of several types is split into."""
+        if len(types) < 2:  # noqa: PLR2004
+            return [name] * len(types)
+        names = [f"{name}__{each.suffix}" for each in types]
+        if self.case == "upper":
+            names = list(map(str.upper, names))
+        return names if self.rename_original_in_split else [name, *names[1:]]
+
+    def source_key(self, key: str) -> str:
+        """Return the name of a subtable's column for a key of the top table."""
+        return f"_sdc_source_key_{self.canonical_name(key)}"
+
+    def reject_table(self, name: str) -> str | None:
+        """Return why all records of a table with a canonical name are rejected, or None."""
+        if name and len(name) <= (self.max_table_name or len(name)):
+            return None
+        return f"Table name {name} is too {'long' if name else 'short'} for {self.label}"
+
+    def count_columns(self, columns: int) -> str | None:
+        """Return why all of a table with so many columns is rejected, or None."""
+        if columns <= (self.max_columns or columns):
+            return None
+        return f"too many columns for {self.label}: more than {self.max_columns:,}"
+
+    def reject_record(self, size: int) -> str | None:
+        """Return why a record of a size in bytes is rejected, or None."""
+        if size <= (self.max_record_bytes or size):
+            return None
+        return f"record is too large for {self.label}: more than {self.max_record_bytes:,} bytes"
+
+    def reject_column(self, *path: str) -> str | None:
+        """Return why the records that have a column are rejected because of its name, or None."""
+        name, own = self.canonical_name(*path), "__".join(path)
+        if not name:
+            return f"Column name {own} is too short for {self.label}"
+        if is_reserved(name):
+            return COLLISION.format(name)
+        for each in (name, own) if self.case == "sensitive" else (name.lower(), own.lower()):
+            if _SUFFIX.fullmatch(each) or each.startswith("_rjm"):
+                return (
+                    f"column names from client should not include reserved datatype suffix on {own}"
+                )
+        return None
+
+    def omit_column(self, name: str) -> str | None:
+        """Return why a column with a canonical name is left out of its records, or None."""
+        if len(name) <= (self.max_column_name or len(name)):
+            return None
+        return f"Column name {name} is too long for {self.label}"
+
 
 def to_number(kind: str, value: Any) -> Decimal | None:
     """Return what a type's range is compared with; None for a value that has no range."""
@@ -130,6 +202,30 @@ def to_seconds(text: str) -> Decimal | None:
         return None
     offset = int(hours or 0) * 3_600 + int(f"{(hours or '+')[0]}{minutes or 0}") * 60
     return since // dt.timedelta(seconds=1) - offset + Decimal(fraction or 0)
+
+
+QuickCheck: TypeAlias = Literal[True] | Callable[[Any], Any]
+"""True for all values, or a function that returns what is true for those that it means."""
+
+
+class Instant(str):
+    """A date-time that is one without a schema, as in Transit."""
+
+    __slots__ = ()
+
+
+_KINDS: Final = {bool: "boolean", dict: "object", list: "array", Instant: "date-time"}
+_FORMATS: Final = {"date-time": "date-time", "singer.decimal": "decimal"}
+_ORDINARY: Final = {
+    "date-time": re.compile(
+        r"(?:19[1-9][0-9]|[2-8][0-9]{3})-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+        r"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+        r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
+        r"(?:Z|[+-][0-9]{2}:[0-9]{2})"
+    ),
+    "decimal": re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,6})?"),
+}
+"""By kind, texts that are surely of it, and within the range of each type of each destination."""
 
 
 class FieldSchema:
@@ -217,6 +313,14 @@ def _alternatives(schemas: Any) -> Iterator[dict[str, Any]]:
             yield schema
             for keyword in ("allOf", "anyOf", "oneOf"):
                 yield from _alternatives(schema.get(keyword) or ())
+
+
+def stop_table(before: Sequence[str], keys: Sequence[str]) -> str | None:
+    """Return why no more of a table is loaded whose keys were others ``before``, or None."""
+    if set(before) == set(keys):
+        return None
+    old, new = (", ".join(each) or "none" for each in (before, keys))
+    return f"Primary key changed from {old} to {new}: Stitch stops processing the table"
 
 
 def _read_type(kind: str, facts: Mapping[str, Any]) -> ColumnType:

@@ -13,7 +13,7 @@ from operator import not_
 from typing import Any, Final
 
 from target_stitch_import.batches.transit import decode_transit
-from target_stitch_import.destinations import names
+from target_stitch_import.destinations import facts
 from target_stitch_import.destinations.facts import (
     Destination,
     FieldSchema,
@@ -50,7 +50,7 @@ class Preview:
         decoded = decode_exactly(body)
         if isinstance(decoded, list) and isinstance(decoded[0], list):
             decoded = decode_transit(decoded, Instant)
-        may_be_too_large = names.reject_record(self.destination, len(body)) is not None
+        may_be_too_large = self.destination.reject_record(len(body)) is not None
         sub_rows: Counter[str] = Counter()
         for batch in [decoded] if isinstance(decoded, dict) else decoded:
             records = [each["data"] for each in batch.get("messages", [batch]) if "data" in each]
@@ -58,7 +58,7 @@ class Preview:
                 continue
             keys = batch.get("key_names", [])
             table = self._table(batch["table_name"], keys)
-            if table.stopped is None and (stopped := names.stop_table(table.keys, keys)):
+            if table.stopped is None and (stopped := facts.stop_table(table.keys, keys)):
                 table.stopped = stopped
                 self._report(table, stopped)
             schema = batch.get("schema")
@@ -83,11 +83,11 @@ class Preview:
     def _table(self, stream: str, keys: Sequence[str]) -> Table:
         destination = self.destination
         if (table := self.tables.get(stream)) is None:
-            name = names.canonical_name(destination, stream)
-            compared = names.compared_name(destination, name)
-            rejected = names.reject_table(destination, name)
+            name = destination.canonical_name(stream)
+            compared = destination.compared_name(name)
+            rejected = destination.reject_table(name)
             if compared in self._names:
-                rejected = names.TABLE_COLLISION.format(name)
+                rejected = facts.TABLE_COLLISION.format(name)
             self._names.add(compared)
             top = Rows((stream,), name, FieldSchema())
             table = self.tables[stream] = Table(top, rejected, list(keys))
@@ -103,12 +103,12 @@ class Preview:
             if rows.names[column.compared] > 1:
                 for each in rows.columns.values():
                     if each.compared == column.compared:
-                        self._reject(table, each, names.COLLISION.format(each.name))
+                        self._reject(table, each, facts.COLLISION.format(each.name))
             if is_array and (below := self._subtable(table, rows, path, column, at)) is not None:
                 self._declare(table, below, at.item)
 
     def _is_too_large(self, table: Table, record: dict[str, Any]) -> bool:
-        reason = names.reject_record(self.destination, len(encode_exactly(record)))
+        reason = self.destination.reject_record(len(encode_exactly(record)))
         if table.too_large is None:
             self._report(table, reason)
             table.too_large = reason
@@ -162,7 +162,7 @@ class Preview:
         narrowest = narrowest_type(types, kind, cell.value)
         place = len(types) - 1 if narrowest is None else narrowest
         if narrowest is None:
-            self._reject(table, column, names.OUT_OF_RANGE.format(column.name, types[place].name))
+            self._reject(table, column, facts.OUT_OF_RANGE.format(column.name, types[place].name))
         suffix = self.destination.family(kind)
         first, before = column.kinds.get(suffix, (kind, place))
         column.kinds[suffix] = first, max(before, place)
@@ -183,7 +183,7 @@ class Preview:
         counts = Counter(column.compared for column, _ in fields)
         for column, _ in fields:
             if counts[column.compared] > 1:
-                self._reject(table, column, names.COLLISION.format(column.name))
+                self._reject(table, column, facts.COLLISION.format(column.name))
         return fields, counts
 
     def _flatten(
@@ -191,7 +191,7 @@ class Preview:
     ) -> Iterator[Field]:
         for name, value in _fields_of(item):
             at = place if name is None else place.field(name)
-            path = (*above, names.ITEM if name is None else name)
+            path = (*above, facts.ITEM if name is None else name)
             cell = Field(path, name, value, at)
             if value is None:
                 if len(rows.nulls) < MAX_DATA_POINTS:
@@ -210,12 +210,12 @@ class Preview:
         if (found := rows.columns.get(path)) is not None or len(rows.columns) >= _MAX_COLUMNS:
             return found
         destination = self.destination
-        name = names.canonical_name(destination, *path)
-        rejecting = names.reject_column(destination, *path)
-        omitted = names.omit_column(destination, name)
+        name = destination.canonical_name(*path)
+        rejecting = destination.reject_column(*path)
+        omitted = destination.omit_column(name)
         if omitted and not rows.depth and len(path) == 1 and path[0] in table.keys:
             rejecting = rejecting or omitted
-        compared = names.compared_name(destination, name)
+        compared = destination.compared_name(name)
         column = Column(name, compared, kind, rejecting is not None, omitted is not None)
         rows.columns[path] = column
         rows.names[compared] += 1
@@ -226,17 +226,17 @@ class Preview:
         elif reason is None and (destination.nested or kind != "array"):
             rows.created += 1
             if destination.max_columns is not None and rows.created == destination.max_columns + 1:
-                self._report(table, names.count_columns(destination, rows.created))
+                self._report(table, destination.count_columns(rows.created))
         return column
 
     def _subtable(
         self, table: Table, rows: Rows, path: Path, column: Column, place: FieldSchema
     ) -> Rows | None:
         whole, depth = (*rows.path, *path), rows.depth + 1
-        name = names.canonical_name(self.destination, *whole)
-        key = names.compared_name(self.destination, name), depth
+        name = self.destination.canonical_name(*whole)
+        key = self.destination.compared_name(name), depth
         if (subtable := table.subtables.get(key)) is None:
-            if (rejected := names.reject_table(self.destination, name)) is not None:
+            if (rejected := self.destination.reject_table(name)) is not None:
                 self._reject(table, column, rejected)
                 return None
             subtable = table.subtables[key] = Rows(whole, name, place, depth)
@@ -247,7 +247,7 @@ class Preview:
         return subtable
 
     def _reject(self, table: Table, column: Column, reason: str) -> None:
-        collides = reason == names.COLLISION.format(column.name) and not column.is_rejecting
+        collides = reason == facts.COLLISION.format(column.name) and not column.is_rejecting
         if column.rejected is None:
             self._report(table, reason)
         if column.rejected is None or collides:
