@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import combinations
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 from target_stitch_import.patterns import distinct
 
@@ -104,12 +104,11 @@ def _translate_bounds(result: dict[str, Any]) -> None:
         ("minimum", "exclusiveMinimum", max),
         ("maximum", "exclusiveMaximum", min),
     ):
-        limit = result.get(exclusive)
-        if isinstance(limit, bool):
-            if bound not in result:
-                del result[exclusive]  # a flag without its bound has no meaning
-        elif _is_number(limit) and _is_number(inclusive := result.get(bound, limit)):
-            result[bound] = tighter(limit, inclusive)
+        limit = result.pop(exclusive, None)
+        if limit is True and bound in result:
+            result[exclusive] = True
+        elif type(limit) in (int, Decimal):
+            result[bound] = tighter(limit, result.get(bound, limit))
             set_or_drop(result, exclusive, result[bound] == limit)
 
 
@@ -130,7 +129,3 @@ def _translate_choices(schema: dict[str, Any], result: dict[str, Any]) -> list[d
     elif "const" in schema:
         result["enum"] = [schema["const"]]
     return extra
-
-
-def _is_number(value: Any) -> TypeGuard[int | Decimal]:
-    return isinstance(value, (int, Decimal)) and not isinstance(value, bool)

@@ -6,13 +6,14 @@ less. The exception is ``1.0``, which is not an integer in draft 4.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 import jsonschema
 import jsonschema_rs
 import referencing.jsonschema as drafts
 from jsonschema.validators import validator_for
-from referencing import Registry, Specification
+from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from target_stitch_import.json_codec import encode_exactly
@@ -64,10 +65,14 @@ def to_draft4(schema: Any) -> Json:
     if not isinstance(schema, dict):
         raise SchemaTranslationError(f"it is not a JSON object but {schema!r:.40}")
     try:
-        dialect, unknown = _dialect(schema)
-        resolver = Registry[Any]().resolver_with_root(dialect.create_resource(schema))
-        translated = _without_reserved(_Translator(dialect, unknown).translate(schema, resolver))
-        if not _is_quickly_valid(translated):
+        translator = _Translator(schema)
+        translated = _without_reserved(translator.translate(schema, translator.root))
+        is_valid = False
+        with suppress(
+            ValueError
+        ):  # a number that the validator, a hundred times as fast, can't read
+            is_valid = _META.is_valid(translated)
+        if not is_valid:
             jsonschema.Draft4Validator.check_schema(translated)
         encode_exactly(translated)
     except SchemaTranslationError:
@@ -83,24 +88,6 @@ def to_draft4(schema: Any) -> Json:
     return translated
 
 
-def _is_quickly_valid(schema: Json) -> bool:
-    """Return True if the other validator, which is a hundred times as fast, accepts a schema."""
-    try:
-        return _META.is_valid(schema)
-    except ValueError:  # a number that the fast one can't read
-        return False
-
-
-def _dialect(schema: Json) -> tuple[Specification[Any], frozenset[str]]:
-    """Return the draft that ``$schema`` names, and the keywords that have no meaning in it."""
-    try:
-        dialect = drafts.specification_with(schema["$schema"])
-    except (drafts.UnknownDialect, KeyError):  # as in most taps
-        return drafts.DRAFT202012, frozenset()
-    known = {*validator_for(schema).VALIDATORS, "exclusiveMaximum", "exclusiveMinimum"}
-    return dialect, _KEYWORDS - known
-
-
 def _without_reserved(schema: Json) -> Json:
     if "object" not in declared_types(schema, "object"):
         raise SchemaTranslationError("it is not the schema of an object")
@@ -113,11 +100,18 @@ def _without_reserved(schema: Json) -> Json:
 
 
 class _Translator:
-    """Translates one schema, as a draft defines it, without the keywords that are ``unknown`` to that."""
+    """Translates one schema, as the draft that its ``$schema`` names defines it."""
 
-    def __init__(self, dialect: Specification[Any], unknown: frozenset[str]) -> None:
-        self._dialect = dialect
-        self._unknown = unknown
+    def __init__(self, schema: Json) -> None:
+        self._dialect = drafts.DRAFT202012
+        self._unknown: frozenset[str] = (
+            frozenset()
+        )  # the keywords that have no meaning in the draft
+        with suppress(drafts.UnknownDialect, KeyError):  # as in most taps
+            self._dialect = drafts.specification_with(schema["$schema"])
+            known = {*validator_for(schema).VALIDATORS, "exclusiveMaximum", "exclusiveMinimum"}
+            self._unknown = _KEYWORDS - known
+        self.root = Registry[Any]().resolver_with_root(self._dialect.create_resource(schema))
         self._subschemas = 0
         self._omissions = 0
         self._open_refs: set[int] = set()  # ids of the schemas that are being translated
@@ -129,8 +123,7 @@ class _Translator:
             raise SchemaTranslationError(f"it has more than {MAX_SUBSCHEMAS:,} subschemas")
         if isinstance(schema, bool):
             return {} if schema else {"not": {}}
-        if not isinstance(schema, dict):
-            raise SchemaTranslationError(f"it has {schema!r:.40} in the place of a schema")
+        _require(schema, dict, "a schema")
         if not self._unknown.isdisjoint(schema):
             schema = {word: part for word, part in schema.items() if word not in self._unknown}
         resolver = resolver.in_subresource(self._dialect.create_resource(schema))
@@ -184,7 +177,7 @@ class _Translator:
     def _translate_properties(self, schema: Json, result: Json, resolver: Any) -> None:
         for keyword in ("properties", "patternProperties"):
             if keyword in schema:
-                parts = _require_object(schema[keyword]).items()
+                parts = _require(schema[keyword], dict, "schemas by name").items()
                 result[keyword] = {name: self.translate(part, resolver) for name, part in parts}
         patterns = result.get("patternProperties", {})
         unreadable = [name for name in patterns if not is_valid_pattern(name)]
@@ -213,7 +206,8 @@ class _Translator:
     def _translate_dependencies(self, schema: Json, result: Json, resolver: Any) -> None:
         dependencies: Json = {}
         for keyword in ("dependencies", "dependentSchemas", "dependentRequired"):
-            for name, needed in _require_object(schema.get(keyword, {})).items():
+            by_name = _require(schema.get(keyword, {}), dict, "schemas by name")
+            for name, needed in by_name.items():
                 if not isinstance(needed, list):
                     needed = self.translate(needed, resolver)  # noqa: PLW2901 - its draft 4 form
                 if name in dependencies:
@@ -260,17 +254,14 @@ class _Translator:
         return translated if self._omissions == before else None
 
     def _translate_list(self, schemas: Any, resolver: Any) -> list[Json]:
-        if not isinstance(schemas, list):
-            raise SchemaTranslationError(
-                f"it has {schemas!r:.40} in the place of a list of schemas"
-            )
-        return [self.translate(part, resolver) for part in schemas]
+        parts = _require(schemas, list, "a list of schemas")
+        return [self.translate(part, resolver) for part in parts]
 
     def _translate_flag_or_schema(self, value: Any, resolver: Any) -> bool | Json:
         return value if isinstance(value, bool) else self.translate(value, resolver)
 
 
-def _require_object(value: Any) -> Json:
-    if not isinstance(value, dict):
-        raise SchemaTranslationError(f"it has {value!r:.40} in the place of schemas by name")
+def _require(value: Any, kind: type, what: str) -> Any:
+    if not isinstance(value, kind):
+        raise SchemaTranslationError(f"it has {value!r:.40} in the place of {what}")
     return value
