@@ -68,9 +68,7 @@ def to_draft4(schema: Any) -> Json:
         translator = _Translator(schema)
         translated = _without_reserved(translator.translate(schema, translator.root))
         is_valid = False
-        with suppress(
-            ValueError
-        ):  # a number that the validator, a hundred times as fast, can't read
+        with suppress(ValueError):  # a number that the quick validator can't read
             is_valid = _META.is_valid(translated)
         if not is_valid:
             jsonschema.Draft4Validator.check_schema(translated)
@@ -104,9 +102,7 @@ class _Translator:
 
     def __init__(self, schema: Json) -> None:
         self._dialect = drafts.DRAFT202012
-        self._unknown: frozenset[str] = (
-            frozenset()
-        )  # the keywords that have no meaning in the draft
+        self._unknown: frozenset[str] = frozenset()  # keywords without a meaning in it
         with suppress(drafts.UnknownDialect, KeyError):  # as in most taps
             self._dialect = drafts.specification_with(schema["$schema"])
             known = {*validator_for(schema).VALIDATORS, "exclusiveMaximum", "exclusiveMinimum"}
