@@ -23,9 +23,8 @@ from target_stitch_import.records.editor import RecordEditor
 from target_stitch_import.records.exact_verdict import exact_verdict
 from target_stitch_import.records.reserved_columns import ReservedColumns, may_have_reserved
 from target_stitch_import.records.struct_decoder import InDoubtError, record_decoder
-from target_stitch_import.schemas.keywords import declared_types
+from target_stitch_import.schemas.keywords import declared_types, subschemas
 from target_stitch_import.schemas.places import find_places
-from target_stitch_import.schemas.translate import subschemas
 
 QuickTest = Callable[[bytes], object]
 """Returns for a record that is sure to be accepted; raises one of ``_IN_DOUBT`` for any other.
