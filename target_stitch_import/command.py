@@ -19,11 +19,11 @@ from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
 from singer_sdk.target_base import Target
 
 from target_stitch_import import console
+from target_stitch_import.api.client import BATCH, PUSH, PUSH_TRANSIT, ImportClient
 from target_stitch_import.config import access_check, loading, settings
 from target_stitch_import.delivery.dry_run import DryRun, WouldFailError
 from target_stitch_import.delivery.pipeline import Terminated
 from target_stitch_import.destinations.facts import ANY, DESTINATIONS
-from target_stitch_import.factory import create_client
 from target_stitch_import.preview import result
 from target_stitch_import.preview.reader import Preview
 from target_stitch_import.reporting import log_format
@@ -76,6 +76,17 @@ class CommandTarget(Target, abc.ABC):
         text = "Stream %r: %s. What has it goes to _sdc_rejected, or is left out."
         self.logger.warning(text, stream, reason)
 
+    def connect(self, url: str) -> ImportClient:
+        """Return a client for the service at the base URL ``url``."""
+        push = PUSH_TRANSIT if self.config["push_format"] == "transit" else PUSH
+        return ImportClient(
+            url,
+            self.config["token"],
+            endpoint=BATCH if self.config["endpoint"] == "batch" else push,
+            timeout=float(self.config["request_timeout_seconds"]),
+            agent=f"{self.name}/{self.plugin_version}",
+        )
+
     @abc.abstractmethod
     def load(self, file_input: IO[Any] | None = None) -> None:
         """Load the input; raise if that fails."""
@@ -116,8 +127,7 @@ class CommandTarget(Target, abc.ABC):
 
     def test(self, *, as_json: bool = False) -> bool:
         """Check the access to the service and print the result; return True if ``load`` could work."""
-        connect = partial(create_client, self.config, agent=f"{self.name}/{self.plugin_version}")
-        checks = access_check.check_access(self.config, connect)
+        checks = access_check.check_access(self.config, self.connect)
         return access_check.print_checks(checks, sys.stdout, as_json=as_json)
 
     def forget(self, table: str) -> None:
