@@ -14,7 +14,7 @@ from target_stitch_import.batch_files.loader import BatchFiles
 from target_stitch_import.batches.batch import Batch
 from target_stitch_import.batches.splitting import as_singer, describe_record
 from target_stitch_import.command import CommandTarget
-from target_stitch_import.config.urls import base_url
+from target_stitch_import.config.loading import base_url
 from target_stitch_import.delivery.dry_run import DryRun
 from target_stitch_import.delivery.pipeline import (
     Pipeline,

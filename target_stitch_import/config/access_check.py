@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from target_stitch_import.config.urls import base_url
+from target_stitch_import.config.loading import base_url
 from target_stitch_import.errors import DeliveryError, TransientError
 from target_stitch_import.limits import REGIONS
 from target_stitch_import.text import printable
