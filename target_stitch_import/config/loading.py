@@ -124,7 +124,6 @@ def read_environment(
 
 
 def _parse(text: str, types: list[str]) -> Any:
-    """Return the value of a setting of some types; raise ValueError if it is none."""
     if "integer" in types:
         return int(text)
     if "object" in types:
