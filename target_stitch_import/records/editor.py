@@ -67,7 +67,7 @@ class RecordEditor:
         ``structs`` are what the records are decoded as.
         """
         columns = self.datetimes.normalize(structs) if self._normalize else None
-        if columns is None:
+        if not columns:
             return None
         names, texts, normalized = zip(*columns, strict=True)
         for name, before, after in columns:
