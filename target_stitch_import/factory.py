@@ -9,12 +9,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 from target_stitch_import.api.client import BATCH, PUSH, PUSH_TRANSIT, ImportClient
 from target_stitch_import.batches.batch import Batch
+from target_stitch_import.batches.body_limit import BodyLimit
 from target_stitch_import.config.urls import base_url
 from target_stitch_import.delivery.dry_run import DryRun
 from target_stitch_import.delivery.pipeline import Pipeline
 from target_stitch_import.delivery.quarantine import Quarantine
 from target_stitch_import.delivery.refusals import Refusals
 from target_stitch_import.delivery.retry import Retry, RetryLog, Startup
+from target_stitch_import.delivery.task import DeliveryOptions
 from target_stitch_import.delivery.workers import Client
 from target_stitch_import.json_codec import encode_sorted
 from target_stitch_import.preview.reader import Preview
@@ -54,21 +56,18 @@ def create_pipeline(
     # A request is given up after five timeouts, even if bytes of an answer still arrive.
     max_seconds = 5 * float(config["request_timeout_seconds"])
     connect: Callable[[], Client] = partial(create_client, config, base_url(config), agent=agent)
+    create_retry = partial(Retry, float(config["max_retry_seconds"]), max_seconds, log=RetryLog())
+    refusals = Refusals(set_aside, find_invalid, validates=config["validate_records"])
+    limit = BodyLimit(config["max_batch_bytes"])
     return Pipeline(
         connect if dry_run is None else lambda: dry_run,
         write_state,
-        create_retry=partial(
-            Retry, float(config["max_retry_seconds"]), max_seconds, log=RetryLog()
-        ),
+        DeliveryOptions(create_retry, limit, refusals, metrics, preview),
         max_rows=config["batch_size_rows"],
-        max_bytes=config["max_batch_bytes"],
         max_age=float(config["max_batch_age_seconds"]),
         parallel=1 if dry_run else config["max_parallel_requests"],  # keeps the order of bodies
-        refusals=Refusals(set_aside, find_invalid, validates=config["validate_records"]),
         check_status=config["check_status"] and dry_run is None,
         startup=Startup(float(config["startup_timeout_seconds"]), base_url(config)),
-        metrics=metrics,
-        preview=preview,
         unchanged=_create_unchanged(config, changes=dry_run is None),
     )
 

@@ -158,7 +158,7 @@ class TargetStitchImport(CommandTarget):
             raise
 
     def _write_state(self, value: bytes) -> None:
-        if self.dry_run is not None:
+        if isinstance(self._quarantine, DryRun):
             return
         if self._quarantine is not None:
             self._quarantine.sync()
