@@ -24,7 +24,6 @@ from target_stitch_import.delivery.dry_run import DryRun, WouldFailError
 from target_stitch_import.delivery.pipeline import Terminated
 from target_stitch_import.destinations.facts import ANY, DESTINATIONS
 from target_stitch_import.factory import create_client
-from target_stitch_import.preview import result
 from target_stitch_import.preview.reader import Preview
 from target_stitch_import.reporting import log_format
 from target_stitch_import.reporting.metrics import Metrics
@@ -95,18 +94,18 @@ class CommandTarget(Target, abc.ABC):
         The request bodies are written to the file ``output``, if one is named. With ``strict``, it
         raises if something would be rejected by the destination, too.
         """
+        from target_stitch_import.preview import result  # noqa: PLC0415 - slow to import
+
         if output is not None:
             dry_run.write_to(output, file_input or self.message_reader.default_input)
         try:
             self.load(file_input)
         finally:
             if self.preview is not None:
-                from target_stitch_import.preview.text import print_preview  # noqa: PLC0415 - slow to import
-
                 for name, counts in self.metrics.streams.items():
                     if counts.unchanged:
                         self.preview.note_unchanged(name, counts.unchanged)
-                print_preview(self.preview, as_json=as_json)
+                result.print_preview(self.preview, as_json=as_json)
             for line in dry_run.summary():
                 self.logger.info("%s", line)
             dry_run.finish()

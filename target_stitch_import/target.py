@@ -133,7 +133,8 @@ class TargetStitchImport(CommandTarget):
             raise Terminated(pipeline.signum, lost=str(error)) from error
         finally:
             with ExitStack() as closing:  # each is closed, whatever goes wrong with another
-                for each in (self._quarantine, pipeline.unchanged, pipeline):
+                store = pipeline.unchanged.store if pipeline.unchanged else None
+                for each in (self._quarantine, store, pipeline):
                     if each is not None:
                         closing.callback(each.close)
         if self._states.lost:
@@ -163,7 +164,7 @@ class TargetStitchImport(CommandTarget):
         if self._quarantine is not None:
             self._quarantine.sync()
         if self._pipeline.unchanged is not None:
-            self._pipeline.unchanged.commit()
+            self._pipeline.unchanged.store.commit()
         self._states(value)
         if not self._states.lost:
             self._pipeline.metrics.state_written()
