@@ -169,6 +169,7 @@ endef
 define new-environment
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 		|| { echo 'Python 3.10 or later is needed: make PYTHON=python3.12 ...'; exit 1; }
+	[ ! -L $(1) ] || rm $(1) # a link to that of another checkout, which would be emptied
 	$(PYTHON) -m venv --clear $(1)
 	$(1)/bin/python $(INSTALL) --upgrade 'pip>=25.1'
 endef

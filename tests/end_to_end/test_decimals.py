@@ -10,7 +10,7 @@ import pytest
 
 from target_stitch_import.emulator import read_table
 from tests.support.messages import record, schema, tap_output
-from tests.support.running import piped
+from tests.support.running import loaded, piped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,14 +45,14 @@ SCALED = {"type": "number", "multipleOf": 0.01}
     ],
 )  # fmt: skip
 def test_columns_of_decimals_are_posted_as_singer_decimal(
-    declared: dict[str, Any], posted: dict[str, Any], service: Service, tmp_path: Path
+    declared: dict[str, Any], posted: dict[str, Any], service: Service
 ) -> None:
     # given a column as taps declare it
     lines = tap_output(schema(properties={**ID, "v": declared}), record({"id": 1}))
     # when it is loaded with decimals: singer.decimal
-    run = piped(service.config(**DECIMALS), tmp_path, lines)
+    _, error = loaded(service.config(**DECIMALS), lines)
     # then it is posted as a decimal if it is one, and otherwise as it is
-    assert run.exit_code == 0, run.stderr
+    assert error is None
     assert service.requests[0].batch["schema"]["properties"] == {**ID, "v": posted}
 
 
@@ -71,16 +71,16 @@ def test_columns_of_decimals_are_posted_as_singer_decimal(
     ],
 )
 def test_a_number_is_posted_as_a_string_of_the_digits_that_the_tap_wrote(
-    number: str, text: str, validate: bool, service: Service, tmp_path: Path
+    number: str, text: str, validate: bool, service: Service
 ) -> None:
     # given a number in a column of decimals, and in one of numbers
     columns = {**ID, "v": {"type": ["null", "number"], "multipleOf": 1e-18}, "n": {}}
     data = f'{{"id":1,"v":{number},"n":{number}}}'
     # when it is loaded with decimals: singer.decimal
     config = service.config(**DECIMALS, validate_records=validate)
-    run = piped(config, tmp_path, tap_output(schema(properties=columns), record(data)))
+    _, error = loaded(config, tap_output(schema(properties=columns), record(data)))
     # then it is a string of its digits, an exponent written out, and the other is as it was
-    assert run.exit_code == 0, run.stderr
+    assert error is None
     assert service.requests[0].records == [f'{{"id":1,"v":{text},"n":{number}}}'.encode()]
 
 
