@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from target_stitch_import.batch_files.loader import BatchFiles
 from target_stitch_import.batches.batch import Batch
+from target_stitch_import.batches.body_limit import BodyLimit
 from target_stitch_import.batches.splitting import as_singer, describe_record
 from target_stitch_import.command import CommandTarget
 from target_stitch_import.config.loading import base_url
@@ -25,6 +26,7 @@ from target_stitch_import.delivery.pipeline import (
 from target_stitch_import.delivery.quarantine import Quarantine
 from target_stitch_import.delivery.refusals import Refusals
 from target_stitch_import.delivery.retry import Retry, RetryLog, Startup
+from target_stitch_import.delivery.task import DeliveryOptions
 from target_stitch_import.delivery.workers import Client
 from target_stitch_import.errors import (
     DeliveryError,
@@ -77,19 +79,22 @@ class TargetStitchImport(CommandTarget):
         # A request is given up after five timeouts, even if bytes of an answer still arrive.
         max_seconds = 5 * float(config["request_timeout_seconds"])
         max_retry = float(config["max_retry_seconds"])
+        options = DeliveryOptions(
+            partial(Retry, max_retry, max_seconds, log=RetryLog()),
+            BodyLimit(config["max_batch_bytes"]),
+            Refusals(self._set_aside, find_invalid, validates=config["validate_records"]),
+            self.metrics,
+            self.preview,
+        )
         pipeline = Pipeline(
             connect,
             self._write_state,
-            create_retry=partial(Retry, max_retry, max_seconds, log=RetryLog()),
+            options,
             max_rows=config["batch_size_rows"],
-            max_bytes=config["max_batch_bytes"],
             max_age=float(config["max_batch_age_seconds"]),
             parallel=1 if dry_run else config["max_parallel_requests"],  # keeps the order of bodies
-            refusals=Refusals(self._set_aside, find_invalid, validates=config["validate_records"]),
             check_status=config["check_status"] and dry_run is None,
             startup=Startup(float(config["startup_timeout_seconds"]), url),
-            metrics=self.metrics,
-            preview=self.preview,
             unchanged=self._create_unchanged(),
         )
         self.message_reader.wait = pipeline.wait
@@ -209,7 +214,7 @@ class TargetStitchImport(CommandTarget):
             raise
 
     def _write_state(self, value: bytes) -> None:
-        if self.dry_run is not None:
+        if isinstance(self._quarantine, DryRun):
             return
         if self._quarantine is not None:
             self._quarantine.sync()

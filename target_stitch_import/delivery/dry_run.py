@@ -88,9 +88,6 @@ class DryRun:
         self._refused[schema.stream] += 1
         self._first_refused.setdefault(schema.stream, f"line {line:,}: {reason}")
 
-    def sync(self) -> None:
-        """Do nothing: no record is written."""
-
     def close(self) -> None:
         """Do nothing: ``finish`` closes the file."""
 

@@ -18,19 +18,15 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from target_stitch_import.batches.body_limit import BodyLimit
 from target_stitch_import.batches.builder import BatchBuilder
 from target_stitch_import.delivery.checkpoint import Checkpoint
-from target_stitch_import.delivery.refusals import Refusals
-from target_stitch_import.delivery.retry import Retry, Startup
+from target_stitch_import.delivery.retry import Startup
 from target_stitch_import.delivery.scheduler import DeliveryScheduler
 from target_stitch_import.delivery.task import DeliveryOptions
 from target_stitch_import.delivery.workers import Client, WorkerPool
 from target_stitch_import.reporting.log_format import log_at_once
-from target_stitch_import.reporting.metrics import Metrics
 
 if TYPE_CHECKING:
-    from target_stitch_import.preview.reader import Preview
     from target_stitch_import.unchanged.rows import UnchangedRows
 
     SignalHandler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
@@ -59,42 +55,36 @@ class Pipeline:
         self,
         connect: Callable[[], Client],
         write_state: Callable[[bytes], None],
+        options: DeliveryOptions,
         *,
-        create_retry: Callable[[], Retry],
         max_rows: int,
-        max_bytes: int,
         max_age: float,
         parallel: int,
-        refusals: Refusals,
         check_status: bool,
         startup: Startup,
-        metrics: Metrics,
-        preview: Preview | None = None,
         unchanged: UnchangedRows | None = None,
     ) -> None:
         """Post over the clients that ``connect`` returns; write STATEs with ``write_state``.
 
-        Bodies have at most ``max_rows`` messages and stay below ``max_bytes`` bytes. An open batch is
-        sealed after ``max_age`` seconds. The other arguments are those of ``DeliveryOptions`` and
-        ``DeliveryScheduler``. ``unchanged`` remembers rows.
+        Bodies have at most ``max_rows`` messages. An open batch is sealed after ``max_age`` seconds.
+        ``unchanged`` remembers rows. The other arguments are those of ``DeliveryScheduler``.
         """
-        self.metrics = metrics
-        self.preview = preview
+        self.metrics = options.metrics
+        self.preview = options.preview
         self.unchanged = unchanged
         self.checkpoint = Checkpoint(write_state)
-        limit = BodyLimit(max_bytes)
         self._workers = WorkerPool(connect)
         self.delivery = DeliveryScheduler(
             self._workers,
             self._handle_acknowledged,
-            DeliveryOptions(create_retry, limit, refusals, metrics, preview),
+            options,
             parallel=parallel,
             check_status=check_status,
             startup=startup,
             before_post=unchanged.before_post if unchanged else lambda _: None,
         )
         self.builder = BatchBuilder(
-            self.delivery.submit, self.checkpoint.open_batch, limit, max_rows, max_age
+            self.delivery.submit, self.checkpoint.open_batch, options.body_limit, max_rows, max_age
         )
         self.signum: int | None = None  # the signal that asked the run to end, or None
         self._signalled_at = 0.0

@@ -135,9 +135,7 @@ class Startup:
 
     seconds: float
     url: str
-    deadline: float = field(
-        default=math.inf, init=False
-    )  # when to give up, in the time of ``begin``
+    deadline: float = field(default=math.inf, init=False)  # in the time of ``begin``
     _has_answered: bool = field(default=False, init=False)
     _last: Exception | None = field(default=None, init=False)
 
