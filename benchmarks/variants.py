@@ -27,6 +27,11 @@ def rfc3339_nano(time: datetime, nanoseconds: int = 0) -> str:
     return time.isoformat()[:19] + (f".{fraction}" if fraction else "") + "Z"
 
 
+def without_zone(time: datetime) -> str:
+    """Return a time as SQL writes it."""
+    return str(time.replace(tzinfo=None))
+
+
 @dataclass(frozen=True)
 class Variant:
     """How lines are written."""
@@ -35,6 +40,8 @@ class Variant:
     about: str
     write_time: Callable[[datetime, int], str] = microseconds
     """Gets a time, and the nanoseconds beyond its microseconds."""
+    write_row_time: Callable[[datetime], str] | None = None
+    """The same for the times in the rows, if these are written in another way."""
     whole_seconds: bool = False
     """Whether half of the times in the rows, and 1 in 1,000 of the extraction, have no fraction."""
     separators: tuple[str, str] = (",", ":")
@@ -60,14 +67,21 @@ class Variant:
     def _row_time(self, time: datetime) -> str:
         if self.whole_seconds and time.microsecond % 2:
             time = time.replace(microsecond=0)
-        return self.write_time(time, 0)
+        return self.write_row_time(time) if self.write_row_time else self.write_time(time, 0)
 
 
 VARIANTS = (
     Variant("base", "as taps on the SDK write lines, with microseconds in all times"),
-    Variant("isoformat", "times as Python's isoformat() writes them", isoformat, True),
-    Variant("go", "times as Go's RFC3339Nano writes them", rfc3339_nano, True),
+    Variant(
+        "isoformat", "times as Python's isoformat() writes them", isoformat, whole_seconds=True
+    ),
+    Variant("go", "times as Go's RFC3339Nano writes them", rfc3339_nano, whole_seconds=True),
     Variant("spaces", "spaces behind colons and commas", separators=(", ", ": ")),
+    Variant(
+        "no-zone",
+        "times in rows as many SQL taps write them: 2024-03-01 12:00:00.5",
+        write_row_time=without_zone,
+    ),
     Variant(
         "time-first",
         "the time in front of the record",

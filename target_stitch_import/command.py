@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import abc
 import copy
+import json
 import logging
 import os
 import sys
 from collections.abc import Mapping
 from functools import partial
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, Final
 
 import click
 from dotenv import find_dotenv, load_dotenv
@@ -18,16 +19,37 @@ from singer_sdk.helpers.capabilities import CapabilitiesEnum, PluginCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
 from singer_sdk.target_base import Target
 
-from target_stitch_import import console
+from target_stitch_import.api.client import BATCH, PUSH, PUSH_TRANSIT, ImportClient
 from target_stitch_import.config import access_check, loading, settings
 from target_stitch_import.delivery.dry_run import DryRun, WouldFailError
 from target_stitch_import.delivery.pipeline import Terminated
 from target_stitch_import.destinations.facts import ANY, DESTINATIONS
-from target_stitch_import.factory import create_client
-from target_stitch_import.preview import result
 from target_stitch_import.preview.reader import Preview
 from target_stitch_import.reporting import log_format
 from target_stitch_import.reporting.metrics import Metrics
+
+_HELP: Final = """Singer target that loads any tap into Stitch through its Import API.
+
+\b
+Example:
+  export TARGET_STITCH_IMPORT_TOKEN=...
+  tap-anything --config tap.json | target-stitch-import --config=ENV >> states.jsonl
+
+It reads Singer messages on stdin. It writes a STATE to stdout once every record before it is
+delivered, and logs to stderr.
+
+\b
+Exit codes:
+  0         all is delivered, or set aside in the quarantine
+  1         a person is needed; the last line on stderr says what for
+  3         records were set aside, and fail_on_quarantine is true
+  75        the service could not be reached in time; a later run may succeed
+  130, 143  ended by SIGINT or SIGTERM
+
+\b
+Settings are listed by --about. Documentation:
+  https://github.com/target-stitch-import/target-stitch-import/tree/main/docs
+"""
 
 
 class CommandTarget(Target, abc.ABC):
@@ -76,6 +98,17 @@ class CommandTarget(Target, abc.ABC):
         text = "Stream %r: %s. What has it goes to _sdc_rejected, or is left out."
         self.logger.warning(text, stream, reason)
 
+    def connect(self, url: str) -> ImportClient:
+        """Return a client for the service at the base URL ``url``."""
+        push = PUSH_TRANSIT if self.config["push_format"] == "transit" else PUSH
+        return ImportClient(
+            url,
+            self.config["token"],
+            endpoint=BATCH if self.config["endpoint"] == "batch" else push,
+            timeout=float(self.config["request_timeout_seconds"]),
+            agent=f"{self.name}/{self.plugin_version}",
+        )
+
     @abc.abstractmethod
     def load(self, file_input: IO[Any] | None = None) -> None:
         """Load the input; raise if that fails."""
@@ -95,18 +128,18 @@ class CommandTarget(Target, abc.ABC):
         The request bodies are written to the file ``output``, if one is named. With ``strict``, it
         raises if something would be rejected by the destination, too.
         """
+        from target_stitch_import.preview import result  # noqa: PLC0415 - slow to import
+
         if output is not None:
             dry_run.write_to(output, file_input or self.message_reader.default_input)
         try:
             self.load(file_input)
         finally:
             if self.preview is not None:
-                from target_stitch_import.preview.text import print_preview  # noqa: PLC0415 - slow to import
-
                 for name, counts in self.metrics.streams.items():
                     if counts.unchanged:
                         self.preview.note_unchanged(name, counts.unchanged)
-                print_preview(self.preview, as_json=as_json)
+                result.print_preview(self.preview, as_json=as_json)
             for line in dry_run.summary():
                 self.logger.info("%s", line)
             dry_run.finish()
@@ -116,8 +149,7 @@ class CommandTarget(Target, abc.ABC):
 
     def test(self, *, as_json: bool = False) -> bool:
         """Check the access to the service and print the result; return True if ``load`` could work."""
-        connect = partial(create_client, self.config, agent=f"{self.name}/{self.plugin_version}")
-        checks = access_check.check_access(self.config, connect)
+        checks = access_check.check_access(self.config, self.connect)
         return access_check.print_checks(checks, sys.stdout, as_json=as_json)
 
     def forget(self, table: str) -> None:
@@ -201,27 +233,44 @@ class CommandTarget(Target, abc.ABC):
             f"{info.name} {info.version}, Meltano SDK {info.sdk_version}\n{info.description}\n"
         )
         click.echo(f"Capabilities: {', '.join(map(str, info.capabilities))}\n")
-        click.echo(console.describe_settings(info.settings, info.env_var_prefix))
+        click.echo("Settings:")
+        for name, setting in info.settings["properties"].items():
+            kind = next(each for each in setting["type"] if each != "null")
+            if "enum" in setting:
+                kind = " or ".join(map(str, setting["enum"]))
+            required = ", required" if name in info.settings.get("required", ()) else ""
+            default = f", default {json.dumps(setting['default'])}" if "default" in setting else ""
+            click.echo(f"  {name}: {kind}{required}{default}")
+            click.echo(f"    {setting['description']}")
+            click.echo(f"    In the environment: {info.env_var_prefix}{name.upper()}")
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
         """Return the SDK's command with the flags of this target."""
         command = super().get_singer_command()
-        command.help = console.HELP
+        command.help = _HELP
         for param in command.params:
             if isinstance(param, click.Option) and param.name == "about_format":
                 param.help = "Specify output style for --about, or json for --test and --dry-run."
-        for flag, text in console.FLAGS.items():
-            command.params.append(click.Option([flag], is_flag=True, help=text))
+        flags = {
+            "--test": "Check the status, the credentials, the region and the client ID, and exit; "
+            "nothing is read or loaded.",
+            "--dry-run": "Read and check everything, and show what would be sent and refused, and the "
+            "tables that would be there; nothing is sent, no STATE is written, no token is needed.",
+            "--strict": "With --dry-run: exit with 1 if the destination would reject something.",
+        }
         text = "With --dry-run: write the request bodies to FILE, one on each line."
-        command.params.append(click.Option(["--output"], metavar="FILE", help=text))
-        text = (
+        forget_text = (
             "Empty the file of skip_unchanged, or what it has of one table, and exit; its rows are "
             "sent again. For a table that was truncated or reset in the warehouse."
         )
-        command.params.append(
-            click.Option(["--forget"], is_flag=False, flag_value="", metavar="[TABLE]", help=text)
-        )
+        command.params += [
+            *(click.Option([flag], is_flag=True, help=each) for flag, each in flags.items()),
+            click.Option(["--output"], metavar="FILE", help=text),
+            click.Option(
+                ["--forget"], is_flag=False, flag_value="", metavar="[TABLE]", help=forget_text
+            ),
+        ]
         return command
 
     @classmethod
@@ -247,7 +296,10 @@ class CommandTarget(Target, abc.ABC):
         if (test or dry_run) and not as_json and about_format is not None:
             flag = "--test" if test else "--dry-run"
             raise click.UsageError(f"{flag} prints text or json, not {about_format}.")
-        _check_flags(test=test, dry_run=dry_run, output=output, forget=forget, strict=strict)
+        if test + dry_run + (forget is not None) > 1:
+            raise click.UsageError("--test, --dry-run and --forget can't be used together.")
+        if (output is not None or strict) and not dry_run:
+            raise click.UsageError(f"{'--strict' if strict else '--output'} needs --dry-run.")
         cls.print_version(print_fn=lambda text: cls.logger.info("%s", text))
         metrics = Metrics()
         try:
@@ -269,15 +321,6 @@ class CommandTarget(Target, abc.ABC):
                 )
         except Exception as error:  # noqa: BLE001 - each is logged
             sys.exit(_log_failure(cls.logger, error, metrics))
-
-
-def _check_flags(
-    *, test: bool, dry_run: bool, output: str | None, forget: str | None, strict: bool
-) -> None:
-    if test + dry_run + (forget is not None) > 1:
-        raise click.UsageError("--test, --dry-run and --forget can't be used together.")
-    if (output is not None or strict) and not dry_run:
-        raise click.UsageError(f"{'--strict' if strict else '--output'} needs --dry-run.")
 
 
 def _log_failure(logger: logging.Logger, error: Exception, metrics: Metrics) -> int:

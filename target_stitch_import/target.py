@@ -5,14 +5,16 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import ExitStack
-from functools import cached_property
+from functools import cached_property, partial
+from hashlib import sha256
 from types import FrameType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from target_stitch_import.batch_files.loader import BatchFiles
 from target_stitch_import.batches.batch import Batch
 from target_stitch_import.batches.splitting import as_singer, describe_record
 from target_stitch_import.command import CommandTarget
+from target_stitch_import.config.loading import base_url
 from target_stitch_import.delivery.dry_run import DryRun
 from target_stitch_import.delivery.pipeline import (
     Pipeline,
@@ -21,6 +23,9 @@ from target_stitch_import.delivery.pipeline import (
     restore_signal_handlers,
 )
 from target_stitch_import.delivery.quarantine import Quarantine
+from target_stitch_import.delivery.refusals import Refusals
+from target_stitch_import.delivery.retry import Retry, RetryLog, Startup
+from target_stitch_import.delivery.workers import Client
 from target_stitch_import.errors import (
     DeliveryError,
     InvalidRecordError,
@@ -28,7 +33,8 @@ from target_stitch_import.errors import (
     SetAsideError,
     TargetStitchImportError,
 )
-from target_stitch_import.factory import create_pipeline, create_quarantine
+from target_stitch_import.json_codec import encode_sorted
+from target_stitch_import.records.validator import find_invalid
 from target_stitch_import.reporting.reporter import Reporter
 from target_stitch_import.singer.messages import (
     ActivateVersionMessage,
@@ -43,6 +49,9 @@ from target_stitch_import.streams.run_loader import RunLoader
 from target_stitch_import.streams.sink import StitchSink
 from target_stitch_import.streams.stream_maps import Stream
 from target_stitch_import.text import counted
+
+if TYPE_CHECKING:
+    from target_stitch_import.unchanged.rows import UnchangedRows
 
 
 class TargetStitchImport(CommandTarget):
@@ -60,17 +69,58 @@ class TargetStitchImport(CommandTarget):
 
     @cached_property
     def _pipeline(self) -> Pipeline:
-        pipeline = create_pipeline(
-            self.config,
+        config, dry_run, url = self.config, self.dry_run, base_url(self.config)
+
+        def connect() -> Client:
+            return dry_run or self.connect(url)
+
+        # A request is given up after five timeouts, even if bytes of an answer still arrive.
+        max_seconds = 5 * float(config["request_timeout_seconds"])
+        max_retry = float(config["max_retry_seconds"])
+        pipeline = Pipeline(
+            connect,
             self._write_state,
-            self._set_aside,
-            agent=f"{self.name}/{self.plugin_version}",
+            create_retry=partial(Retry, max_retry, max_seconds, log=RetryLog()),
+            max_rows=config["batch_size_rows"],
+            max_bytes=config["max_batch_bytes"],
+            max_age=float(config["max_batch_age_seconds"]),
+            parallel=1 if dry_run else config["max_parallel_requests"],  # keeps the order of bodies
+            refusals=Refusals(self._set_aside, find_invalid, validates=config["validate_records"]),
+            check_status=config["check_status"] and dry_run is None,
+            startup=Startup(float(config["startup_timeout_seconds"]), url),
             metrics=self.metrics,
-            dry_run=self.dry_run,
             preview=self.preview,
+            unchanged=self._create_unchanged(),
         )
         self.message_reader.wait = pipeline.wait
         return pipeline
+
+    def _create_unchanged(self) -> UnchangedRows | None:
+        config = self.config
+        path = config.get("skip_unchanged")
+        if path is None or config["load_method"] == "append-only":
+            return None
+        from target_stitch_import.unchanged.rows import UnchangedRows  # noqa: PLC0415 - when used
+        from target_stitch_import.unchanged.store import RowStore  # noqa: PLC0415
+
+        maps = {name: config.get(name) for name in ("stream_maps", "stream_map_config")}
+        made_for = {
+            "API address": base_url(config),
+            "endpoint": config["endpoint"],
+            "set of stream maps": sha256(encode_sorted(maps)).hexdigest(),
+        }
+        return UnchangedRows(RowStore(path, made_for, changes=self.dry_run is None), config)
+
+    def _create_quarantine(self, source: IO[Any]) -> Quarantine | None:
+        if self.config["on_invalid_record"] != "quarantine":
+            return None
+        try:
+            input_fd = source.fileno()
+        except OSError:  # a file in memory
+            input_fd = None
+        max_records = self.config.get("max_quarantined")
+        path = self.config["quarantine_path"]
+        return Quarantine(path, max_records=max_records, input_fd=input_fd)
 
     @cached_property
     def _router(self) -> Router:
@@ -97,7 +147,7 @@ class TargetStitchImport(CommandTarget):
             Terminated: A signal asked to end.
         """
         source = file_input or self.message_reader.default_input
-        self._quarantine = self.dry_run or create_quarantine(self.config, source)
+        self._quarantine = self.dry_run or self._create_quarantine(source)
         pipeline = self._pipeline  # there from the start, so that a signal finds it
         succeeded = False
         try:
@@ -133,7 +183,8 @@ class TargetStitchImport(CommandTarget):
             raise Terminated(pipeline.signum, lost=str(error)) from error
         finally:
             with ExitStack() as closing:  # each is closed, whatever goes wrong with another
-                for each in (self._quarantine, pipeline.unchanged, pipeline):
+                store = pipeline.unchanged.store if pipeline.unchanged else None
+                for each in (self._quarantine, store, pipeline):
                     if each is not None:
                         closing.callback(each.close)
         if self._states.lost:
@@ -163,7 +214,7 @@ class TargetStitchImport(CommandTarget):
         if self._quarantine is not None:
             self._quarantine.sync()
         if self._pipeline.unchanged is not None:
-            self._pipeline.unchanged.commit()
+            self._pipeline.unchanged.store.commit()
         self._states(value)
         if not self._states.lost:
             self._pipeline.metrics.state_written()

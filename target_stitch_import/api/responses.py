@@ -176,7 +176,6 @@ def _cut(text: str) -> str:
 
 
 def _column(message: str) -> str | None:
-    """Return the column that a refusal of a record is about."""
     if (match := _COLUMN.match(message)) is None:
         return None
     return str(match[1] or match[2]).replace("~1", "/").replace("~0", "~")
@@ -192,7 +191,6 @@ def _refuses_pushed(fields: dict[str, Any]) -> bool:
 
 
 def _advise_on_access(response: ApiResponse) -> tuple[str, str]:
-    """Return the setting that an ``AccessError`` names, and the advice."""
     message = response.message
     if "region" in message.lower():
         return "region", "Check the setting region: the account lives in the other one."
@@ -206,7 +204,6 @@ def _advise_on_access(response: ApiResponse) -> tuple[str, str]:
 
 
 def _parse_retry_after(value: str) -> float | None:
-    """Return the seconds that a Retry-After asks for, given as seconds or as a date."""
     try:
         return Retry().parse_retry_after(value)
     except (InvalidHeader, ValueError, OverflowError):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from target_stitch_import.config.urls import base_url
+from target_stitch_import.config.loading import base_url
 from target_stitch_import.errors import DeliveryError, TransientError
 from target_stitch_import.limits import REGIONS
 from target_stitch_import.text import printable
@@ -42,15 +42,37 @@ def check_access(
 
     ``connect`` returns a client for a base URL.
     """
-    url = base_url(config)
+    url, client_id = base_url(config), config.get("client_id")
     with contextlib.closing(connect(url)) as client:
         yield _check_status(client, url)
-        refusal = _validate_record(client, config.get("client_id"))
+        refusal = _validate_record(client, client_id)
     # The setting that is wrong: None if none is, "" if that is not clear.
     wrong = None if refusal is None else getattr(refusal, "setting", "")
-    yield _check_credentials(wrong, refusal)
-    yield _check_region(wrong, config, connect)
-    yield _check_client_id(wrong, refusal, config)
+    accepted = (OK, "The service accepts the token.")
+    unclear = (NOT_CHECKED, f"The service did not check them. {refusal}")
+    credentials = {
+        None: accepted,
+        "client_id": accepted,  # a service that asks for it has accepted the token
+        "token": (FAILED, f"{refusal}"),
+        "integration": (FAILED, f"{refusal} Resume it there, or use the token of another one."),
+        "region": (NOT_CHECKED, "Only the account's own region can check them."),
+    }
+    yield Check("credentials", *credentials.get(wrong, unclear))
+    if wrong in (None, "client_id", "integration"):
+        yield Check("region", OK, f"The account is at {url}.")
+    elif wrong == "region":
+        yield Check("region", FAILED, _advise_region(config, connect))
+    else:
+        yield Check("region", NOT_CHECKED, _UNKNOWN_YET)
+    if client_id is None:
+        message = f"The setting client_id is not set; endpoint batch does not need it. {_ID_HINT}"
+        yield Check("client_id", NOT_CHECKED, message)
+    elif wrong is None:
+        yield Check("client_id", OK, f"{client_id} belongs to the token.")
+    elif wrong == "client_id":
+        yield Check("client_id", FAILED, f"{refusal} Correct client_id. {_ID_HINT}")
+    else:
+        yield Check("client_id", NOT_CHECKED, _UNKNOWN_YET)
 
 
 def can_load(checks: Iterable[Check]) -> bool:
@@ -115,31 +137,7 @@ def _validate_record(client: ImportClient, client_id: int | None) -> DeliveryErr
     return None
 
 
-def _check_credentials(wrong: str | None, refusal: DeliveryError | None) -> Check:
-    if wrong in (None, "client_id"):  # a service that asks for it has accepted the token
-        return Check("credentials", OK, "The service accepts the token.")
-    if wrong == "token":
-        return Check("credentials", FAILED, f"{refusal}")
-    if wrong == "integration":
-        advice = "Resume it there, or use the token of another one."
-        return Check("credentials", FAILED, f"{refusal} {advice}")
-    if wrong == "region":
-        return Check("credentials", NOT_CHECKED, "Only the account's own region can check them.")
-    return Check("credentials", NOT_CHECKED, f"The service did not check them. {refusal}")
-
-
-def _check_region(
-    wrong: str | None, config: Mapping[str, Any], connect: Callable[[str], ImportClient]
-) -> Check:
-    if wrong in (None, "client_id", "integration"):
-        return Check("region", OK, f"The account is at {base_url(config)}.")
-    if wrong == "region":
-        return Check("region", FAILED, _advise_region(config, connect))
-    return Check("region", NOT_CHECKED, _UNKNOWN_YET)
-
-
 def _advise_region(config: Mapping[str, Any], connect: Callable[[str], ImportClient]) -> str:
-    """Return which setting to change and to what."""
     url = base_url(config)
     other_regions = {name: known for name, known in REGIONS.items() if known != url.lower()}
     if len(other_regions) == len(REGIONS):
@@ -150,17 +148,3 @@ def _advise_region(config: Mapping[str, Any], connect: Callable[[str], ImportCli
     with contextlib.closing(connect(other)) as client:
         status = _check_status(client, other)
     return f"The account is in the other region. Set {change}. {status.message}"
-
-
-def _check_client_id(
-    wrong: str | None, refusal: DeliveryError | None, config: Mapping[str, Any]
-) -> Check:
-    client_id = config.get("client_id")
-    if client_id is None:
-        message = f"The setting client_id is not set; endpoint batch does not need it. {_ID_HINT}"
-        return Check("client_id", NOT_CHECKED, message)
-    if wrong is None:
-        return Check("client_id", OK, f"{client_id} belongs to the token.")
-    if wrong == "client_id":
-        return Check("client_id", FAILED, f"{refusal} Correct client_id. {_ID_HINT}")
-    return Check("client_id", NOT_CHECKED, _UNKNOWN_YET)

@@ -1,8 +1,12 @@
-"""Converts a config, which may be the vendor target's, to the settings' schema, and checks it."""
+"""Converts a config, which may be the vendor target's, to the settings' schema, and checks it.
+
+That the token may be sent to the URL is checked here, too.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import logging
 import math
@@ -12,10 +16,11 @@ from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from jsonschema import ValidationError
 
-from target_stitch_import.config.urls import PRINTABLE_ASCII, find_url_error
+from target_stitch_import.limits import REGIONS
 
 _VENDOR_SETTINGS: Final = {
     "batch_size_preferences": "is not needed: every table goes to one endpoint",
@@ -40,7 +45,6 @@ _UNSUPPORTED: Final = {
     ),
 }
 
-
 _KINDS: Final = {
     "array": "a JSON array",
     "boolean": "true or false",
@@ -51,10 +55,8 @@ _KINDS: Final = {
     "string": "a text",
 }
 _LIMITS: Final = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than"}
-_NO_SETTINGS: Final = (
-    "loglevel",
-    "log_config",
-)  # what the SDK reads from the environment by itself
+_SDK_VARIABLES: Final = ("loglevel", "log_config")  # what the SDK itself reads
+_PRINTABLE_ASCII: Final = re.compile(r"[\x21-\x7e]*")  # what a URL, and a token, can be of
 _LIKENESS: Final = 0.7  # of an unknown name that is a typo, and not of another program; 1 is equal
 
 
@@ -102,7 +104,7 @@ def read_environment(
     config: dict[str, Any] = {}
     errors = []
     types = {name: each["type"] for name, each in schema["properties"].items()}
-    no_settings = (*_NO_SETTINGS, "_", *(f"{name}_" for name in types if "object" in types[name]))
+    no_settings = (*_SDK_VARIABLES, "_", *(f"{name}_" for name in types if "object" in types[name]))
     for variable, text in environment.items():
         name = variable.removeprefix(prefix).lower()
         if not variable.startswith(prefix) or (name not in types and name.startswith(no_settings)):
@@ -122,7 +124,6 @@ def read_environment(
 
 
 def _parse(text: str, types: list[str]) -> Any:
-    """Return the value of a setting of some types; raise ValueError if it is none."""
     if "integer" in types:
         return int(text)
     if "object" in types:
@@ -150,9 +151,9 @@ def _find_errors(config: dict[str, Any]) -> list[str]:
         if config.get(name) == value:
             errors.append(message)
             del config[name]
-    if isinstance(token := config.get("token"), str) and not PRINTABLE_ASCII.fullmatch(token):
+    if isinstance(token := config.get("token"), str) and not _PRINTABLE_ASCII.fullmatch(token):
         errors.append("token: must be printable ASCII characters, without spaces and line ends")
-    if isinstance(url := config.get("api_url"), str) and (reason := find_url_error(url)):
+    if isinstance(url := config.get("api_url"), str) and (reason := _find_url_error(url)):
         errors.append(f"api_url: {reason}")
     by_key = config.get("sequence_source") == "replication_key"
     if config.get("detect_deletes") and (by_key or "skip_unchanged" not in config):
@@ -228,7 +229,7 @@ def _translate_vendor_settings(config: dict[str, Any], logger: logging.Logger) -
         return
     match = re.match(r"\w+://[^/?#]*", url)
     config["api_url"] = match[0] if match else url
-    if find_url_error(config["api_url"]) is None:
+    if _find_url_error(config["api_url"]) is None:
         logger.info("Setting api_url is %s, from small_batch_url.", config["api_url"])
 
 
@@ -245,3 +246,35 @@ def _convert_numbers(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
         if isinstance(value, str) and "number" in types:
             with contextlib.suppress(ValueError):  # the schema refuses it
                 config[name] = float(value) if math.isfinite(float(value)) else value
+
+
+def base_url(config: Mapping[str, Any]) -> str:
+    """Return the base URL of the service, without a slash at its end."""
+    return str(config.get("api_url") or REGIONS[config["region"]]).rstrip("/")
+
+
+def _find_url_error(url: str) -> str | None:
+    """Return why a URL can't be used for the service; None if it can."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "is not a URL"
+    if not _PRINTABLE_ASCII.fullmatch(url):
+        return "must be printable ASCII characters, without spaces"
+    if parts.scheme not in ("http", "https") or not host:
+        return "must be https://HOST, or http to a loopback address"
+    if parts.username or parts.password or parts.query or parts.fragment:
+        return "must be a scheme and a host, without user, password, query or fragment"
+    if parts.scheme == "http" and not _is_loopback(host):
+        return f"http would send the token to {host} unencrypted; use https"
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

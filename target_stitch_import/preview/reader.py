@@ -1,54 +1,47 @@
 """Reads request bodies, and foretells the tables that a destination makes of them.
 
-It keeps the columns of each table, and no record. Import API reference, sections What happens after
-the 201, and What is billed.
+Import API reference, sections What happens after the 201, and What is billed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from operator import not_
 from typing import Any, Final
 
 from target_stitch_import.batches.transit import decode_transit
-from target_stitch_import.destinations import names
-from target_stitch_import.destinations.facts import Destination
-from target_stitch_import.destinations.kinds import (
+from target_stitch_import.destinations import facts
+from target_stitch_import.destinations.facts import (
+    Destination,
     FieldSchema,
     Instant,
     QuickCheck,
-    family,
     narrowest_type,
-    quick_check,
 )
 from target_stitch_import.json_codec import decode_exactly, encode_exactly
 from target_stitch_import.limits import MAX_DATA_POINTS
-from target_stitch_import.preview.tables import Checks, Column, Path, Rows, Table, leaves
+from target_stitch_import.preview.tables import Checks, Column, Field, Path, Rows, Table, leaves
 
-_MAX_COLUMNS: Final = 2 * MAX_DATA_POINTS
-"""Columns of a table that are kept: more than any destination has."""
-
-Field = tuple[Path, "str | None", Any, FieldSchema]
-"""Path, name or None for an item that is no object, value, and what the schema says of it."""
+_MAX_COLUMNS: Final = 2 * MAX_DATA_POINTS  # of a table: more than any destination has
 
 
+@dataclass
 class Preview:
     """Foretells the tables that a destination makes of request bodies."""
 
-    def __init__(
-        self, destination: Destination, warn: Callable[[str, str], None] | None = None
-    ) -> None:
-        """Call ``warn`` with the stream and a reason, once for each column or table it holds for."""
-        self.destination = destination
-        self.tables: dict[str, Table] = {}
-        self._warn = warn
-        self._taken: set[str] = set()  # what is the same for names of tables that are one
+    destination: Destination
+    warn: Callable[[str, str], None] | None = None
+    """Called with a stream and a reason, once for each column or table it holds for."""
+    tables: dict[str, Table] = field(default_factory=dict)
+    _names: set[str] = field(default_factory=set)
+    """What is the same for names of tables that are one."""
 
     def declare(self, stream: str, keys: Sequence[str], schema: Any) -> None:
         """Warn of what a schema alone makes sure to be rejected."""
-        if self._warn is not None:
+        if self.warn is not None:
             table = self._table(stream, keys)
             self._declare(table, table.top, FieldSchema(schema))
 
@@ -57,8 +50,7 @@ class Preview:
         decoded = decode_exactly(body)
         if isinstance(decoded, list) and isinstance(decoded[0], list):
             decoded = decode_transit(decoded, Instant)
-        limit = self.destination.max_record_bytes
-        may_be_too_large = limit is not None and len(body) > limit
+        may_be_too_large = self.destination.reject_record(len(body)) is not None
         sub_rows: Counter[str] = Counter()
         for batch in [decoded] if isinstance(decoded, dict) else decoded:
             records = [each["data"] for each in batch.get("messages", [batch]) if "data" in each]
@@ -66,10 +58,14 @@ class Preview:
                 continue
             keys = batch.get("key_names", [])
             table = self._table(batch["table_name"], keys)
-            if table.stopped is None and (stopped := names.stop_table(table.keys, keys)):
+            if table.stopped is None and (stopped := facts.stop_table(table.keys, keys)):
                 table.stopped = stopped
                 self._report(table, stopped)
-            self._use_schema(table, batch.get("schema"))
+            schema = batch.get("schema")
+            if schema is not table.schema and schema != table.schema:
+                table.schema, table.top.place = schema, FieldSchema(schema)
+                for rows in (table.top, *table.subtables.values()):
+                    rows.checks.clear()
             before = table.sub_rows
             for record in records:
                 is_rejected = self._add(table, record)
@@ -87,25 +83,18 @@ class Preview:
     def _table(self, stream: str, keys: Sequence[str]) -> Table:
         destination = self.destination
         if (table := self.tables.get(stream)) is None:
-            name = names.canonical_name(destination, stream)
-            compared = names.compared_name(destination, name)
-            rejected = names.reject_table(destination, name)
-            if compared in self._taken:
-                rejected = names.TABLE_COLLISION.format(name)
-            self._taken.add(compared)
+            name = destination.canonical_name(stream)
+            compared = destination.compared_name(name)
+            rejected = destination.reject_table(name)
+            if compared in self._names:
+                rejected = facts.TABLE_COLLISION.format(name)
+            self._names.add(compared)
             top = Rows((stream,), name, FieldSchema())
             table = self.tables[stream] = Table(top, rejected, list(keys))
             self._report(table, rejected)
         return table
 
-    def _use_schema(self, table: Table, schema: Any) -> None:
-        if schema is not table.schema and schema != table.schema:
-            table.schema, table.top.place = schema, FieldSchema(schema)
-            for rows in (table.top, *table.subtables.values()):
-                rows.checks.clear()
-
     def _declare(self, table: Table, rows: Rows, place: FieldSchema) -> None:
-        """Add the columns that a schema declares."""
         for path, at in leaves(self.destination, place):
             is_array = "array" in at.kinds and not self.destination.nested
             kind = "array" if is_array else next(iter(at.kinds), "string")
@@ -114,15 +103,15 @@ class Preview:
             if rows.names[column.compared] > 1:
                 for each in rows.columns.values():
                     if each.compared == column.compared:
-                        self._reject(table, each, names.COLLISION.format(each.name))
+                        self._reject(table, each, facts.COLLISION.format(each.name))
             if is_array and (below := self._subtable(table, rows, path, column, at)) is not None:
                 self._declare(table, below, at.item)
 
     def _is_too_large(self, table: Table, record: dict[str, Any]) -> bool:
-        reason = names.reject_record(self.destination, len(encode_exactly(record)))
-        if reason is not None and table.too_large is None:
-            table.too_large = reason
+        reason = self.destination.reject_record(len(encode_exactly(record)))
+        if table.too_large is None:
             self._report(table, reason)
+            table.too_large = reason
         return reason is not None
 
     def _add(self, table: Table, record: dict[str, Any]) -> bool:
@@ -144,24 +133,23 @@ class Preview:
         is_rejected = False
         for rows, item, place in waiting:  # which grows
             rows.rows += 1
-            fields, colliding = self._fields(table, rows, item, place)
-            for column, each in fields:
-                path, _, value, at = each
-                if column.is_rejecting or column.compared in colliding:
+            fields, counts = self._fields(table, rows, item, place)
+            for column, cell in fields:
+                if column.is_rejecting or counts[column.compared] > 1:
                     is_rejected = True
                 elif column.is_omitted:
-                    _settle(rows, column, each, True)
-                elif self.destination.nested or not isinstance(value, list):
-                    loaded.append((rows, column, each))
-                elif (below := self._subtable(table, rows, path, column, at)) is None:
-                    _settle(rows, column, each, True)
+                    rows.settle(cell, True, column)
+                elif self.destination.nested or not isinstance(cell.value, list):
+                    loaded.append((rows, column, cell))
+                elif (below := self._subtable(table, rows, cell.path, column, cell.place)) is None:
+                    rows.settle(cell, True, column)
                 else:
-                    waiting += [(below, part, at.item) for part in value]
-                    _settle(rows, column, each, partial(_are_settled, below))
-        for rows, column, each in loaded:
-            is_held, check = self._note(table, column, each)
+                    waiting += [(below, part, cell.place.item) for part in cell.value]
+                    rows.settle(cell, partial(_are_settled, below), column)
+        for rows, column, cell in loaded:
+            is_held, check = self._note(table, column, cell)
             is_rejected |= not is_held
-            _settle(rows, column, each, check)
+            rows.settle(cell, check, column)
         return is_rejected
 
     def _note(self, table: Table, column: Column, cell: Field) -> tuple[bool, QuickCheck | None]:
@@ -169,66 +157,65 @@ class Preview:
 
         Return whether its record is not rejected for that, and a check of the values that are alike.
         """
-        _, _, value, at = cell
-        kind = at.kind(value)
+        kind = cell.place.kind(cell.value)
         types = self.destination.column_types(kind)
-        narrowest = narrowest_type(types, kind, value)
+        narrowest = narrowest_type(types, kind, cell.value)
         place = len(types) - 1 if narrowest is None else narrowest
         if narrowest is None:
-            self._reject(table, column, names.OUT_OF_RANGE.format(column.name, types[place].name))
-        suffix = family(self.destination, kind)
+            self._reject(table, column, facts.OUT_OF_RANGE.format(column.name, types[place].name))
+        suffix = self.destination.family(kind)
         first, before = column.kinds.get(suffix, (kind, place))
         column.kinds[suffix] = first, max(before, place)
-        return narrowest is not None, quick_check(at, kind, types[max(before, place)], value)
+        return narrowest is not None, cell.place.quick_check(
+            kind, types[max(before, place)], cell.value
+        )
 
     def _fields(
         self, table: Table, rows: Rows, item: Any, place: FieldSchema
-    ) -> tuple[list[tuple[Column, Field]], set[str]]:
-        """Return the fields of a row that have a value, and the names that several become."""
-        fields: list[tuple[Column, Field]] = []
-        by_name: dict[str, Column] = {}
-        colliding: set[str] = set()
-        for each in self._flatten(rows, item, place):
-            path, _, value, at = each
-            if (column := self._column(table, rows, path, at.kind(value))) is None:
-                continue
-            fields.append((column, each))
-            if by_name.setdefault(column.compared, column) is not column:
-                colliding.add(column.compared)
-        for column, _ in fields if colliding else ():
-            if column.compared in colliding:
-                self._reject(table, column, names.COLLISION.format(column.name))
-        return fields, colliding
+    ) -> tuple[list[tuple[Column, Field]], Counter[str]]:
+        """Return the fields of a row that have a value, and how many become one, by its name."""
+        fields = [
+            (column, cell)
+            for cell in self._flatten(rows, item, place)
+            if (column := self._column(table, rows, cell.path, cell.place.kind(cell.value)))
+            is not None
+        ]
+        counts = Counter(column.compared for column, _ in fields)
+        for column, _ in fields:
+            if counts[column.compared] > 1:
+                self._reject(table, column, facts.COLLISION.format(column.name))
+        return fields, counts
 
     def _flatten(
         self, rows: Rows, item: Any, place: FieldSchema, above: Path = ()
     ) -> Iterator[Field]:
         for name, value in _fields_of(item):
             at = place if name is None else place.field(name)
-            path = (*above, names.ITEM if name is None else name)
+            path = (*above, facts.ITEM if name is None else name)
+            cell = Field(path, name, value, at)
             if value is None:
                 if len(rows.nulls) < MAX_DATA_POINTS:
                     rows.nulls.setdefault(path, at)
-                    rows.settle(path, name, value, True)
+                    rows.settle(cell, True)
             elif isinstance(value, dict) and not self.destination.nested:
                 yield from self._flatten(rows, value, at, path)
-                rows.settle(path, name, value, partial(_is_settled, rows.checks_in(path)))
+                rows.settle(cell, partial(_is_settled, rows.checks_in(path)))
             elif value != [] or self.destination.nested:
-                yield path, name, value, at
+                yield cell
             else:
-                rows.settle(path, name, value, not_)
+                rows.settle(cell, not_)
 
     def _column(self, table: Table, rows: Rows, path: Path, kind: str) -> Column | None:
         """Return a column, whose first value has a ``kind``; None if there are too many of them."""
         if (found := rows.columns.get(path)) is not None or len(rows.columns) >= _MAX_COLUMNS:
             return found
         destination = self.destination
-        name = names.canonical_name(destination, *path)
-        rejecting = names.reject_column(destination, *path)
-        omitted = names.omit_column(destination, name)
+        name = destination.canonical_name(*path)
+        rejecting = destination.reject_column(*path)
+        omitted = destination.omit_column(name)
         if omitted and not rows.depth and len(path) == 1 and path[0] in table.keys:
             rejecting = rejecting or omitted
-        compared = names.compared_name(destination, name)
+        compared = destination.compared_name(name)
         column = Column(name, compared, kind, rejecting is not None, omitted is not None)
         rows.columns[path] = column
         rows.names[compared] += 1
@@ -239,17 +226,17 @@ class Preview:
         elif reason is None and (destination.nested or kind != "array"):
             rows.created += 1
             if destination.max_columns is not None and rows.created == destination.max_columns + 1:
-                self._report(table, names.count_columns(destination, rows.created))
+                self._report(table, destination.count_columns(rows.created))
         return column
 
     def _subtable(
         self, table: Table, rows: Rows, path: Path, column: Column, place: FieldSchema
     ) -> Rows | None:
         whole, depth = (*rows.path, *path), rows.depth + 1
-        name = names.canonical_name(self.destination, *whole)
-        key = names.compared_name(self.destination, name), depth
+        name = self.destination.canonical_name(*whole)
+        key = self.destination.compared_name(name), depth
         if (subtable := table.subtables.get(key)) is None:
-            if (rejected := names.reject_table(self.destination, name)) is not None:
+            if (rejected := self.destination.reject_table(name)) is not None:
                 self._reject(table, column, rejected)
                 return None
             subtable = table.subtables[key] = Rows(whole, name, place, depth)
@@ -260,26 +247,19 @@ class Preview:
         return subtable
 
     def _reject(self, table: Table, column: Column, reason: str) -> None:
-        collides = reason == names.COLLISION.format(column.name) and not column.is_rejecting
+        collides = reason == facts.COLLISION.format(column.name) and not column.is_rejecting
         if column.rejected is None:
             self._report(table, reason)
         if column.rejected is None or collides:
             column.rejected = reason
 
     def _report(self, table: Table, reason: str | None) -> None:
-        if self._warn is not None and reason is not None:
-            self._warn(table.top.path[0], reason)
+        if self.warn is not None and reason is not None:
+            self.warn(table.top.path[0], reason)
 
 
 def _fields_of(item: Any) -> Iterable[tuple[str | None, Any]]:
-    """Return the names and values of a row; one that is no object has no name."""
     return item.items() if isinstance(item, dict) else ((None, item),)
-
-
-def _settle(rows: Rows, column: Column, cell: Field, check: QuickCheck | None) -> None:
-    path, name, value, _ = cell
-    if rows.names[column.compared] == 1:  # or each row may have a collision
-        rows.settle(path, name, value, check)
 
 
 def _is_settled(checks: Checks, item: Any) -> bool:

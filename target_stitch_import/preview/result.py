@@ -1,13 +1,22 @@
-"""The tables that are foretold, as one JSON object."""
+"""The tables that are foretold, for people on stderr or as JSON on stdout."""
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Any, Final
 
-from target_stitch_import.destinations import names
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from target_stitch_import.destinations import facts
 from target_stitch_import.destinations.facts import Destination
+from target_stitch_import.json_codec import encode_exactly
 from target_stitch_import.preview.reader import Preview
 from target_stitch_import.preview.tables import Path, Rows, Table, leaves
+from target_stitch_import.text import counted, printable
+
+_WIDTH: Final = 200  # characters of a line that goes to no terminal
 
 
 def to_json(preview: Preview) -> dict[str, Any]:
@@ -21,14 +30,39 @@ def is_rejected(preview: Preview) -> bool:
     tables = to_json(preview)["tables"]
     parts = [part for table in tables for part in (table, *table["subtables"])]
     reasons = {column["rejected"] for part in parts for column in part["columns"]}
-    return bool(reasons - {None, names.ONLY_NULL}) or any(each["rejected_rows"] for each in tables)
+    return bool(reasons - {None, facts.ONLY_NULL}) or any(each["rejected_rows"] for each in tables)
+
+
+def print_preview(preview: Preview, *, as_json: bool) -> None:
+    """Print the tables that would be there: as JSON to stdout, or as text to stderr."""
+    result = to_json(preview)
+    if as_json:
+        sys.stdout.buffer.write(encode_exactly(result) + b"\n")
+        sys.stdout.flush()
+        return
+    width = None if sys.stderr.isatty() else _WIDTH
+    console = Console(file=sys.stderr, highlight=False, width=width)
+    destination = result["destination"] or "any destination (set destination to see its types)"
+    console.print(Text(f"\nWhat would be there, in {destination}:"))
+    for table in result["tables"]:
+        keys = preview.tables[table["stream"]].keys
+        rows, billed = counted(table["rows"], "row"), counted(table["billed_rows"], "billable row")
+        unchanged = f", {table['unchanged_rows']:,} unchanged" if "unchanged_rows" in table else ""
+        _print_rows(console, table, f"{rows}, {billed}{unchanged}", keys)
+        if table["rejected_rows"]:
+            text = f"  {counted(table['rejected_rows'], 'row')} rejected"
+            reason = f": {table['rejected']}" if table["rejected"] else ""
+            console.print(Text(printable(text + reason), "red"))
+        for subtable in table["subtables"]:
+            _print_rows(console, subtable, counted(subtable["rows"], "row"), [])
+    console.print()
 
 
 def _table(destination: Destination, stream: str, table: Table) -> dict[str, Any]:
     columns = _columns(destination, table.top)
     rejected = table.rejected or _too_many(destination, columns)
     has_keys = table.keys or table.unchanged_rows
-    own = [] if has_keys else [_own(destination, None, names.PRIMARY_KEY, "string")]
+    own = [] if has_keys else [_own(destination, None, facts.PRIMARY_KEY, "string")]
     return {
         "stream": stream,
         "name": table.top.name,
@@ -44,10 +78,10 @@ def _table(destination: Destination, stream: str, table: Table) -> dict[str, Any
 
 def _subtable(destination: Destination, table: Table, rows: Rows) -> dict[str, Any]:
     own = []
-    for key in table.keys or [names.PRIMARY_KEY]:
+    for key in table.keys or [facts.PRIMARY_KEY]:
         column = table.top.columns.get((key,))
         kind, at = next(iter(column.kinds.values()), ("string", 0)) if column else ("string", 0)
-        own.append(_own(destination, key, names.source_key(destination, key), kind, at))
+        own.append(_own(destination, key, destination.source_key(key), kind, at))
     levels = (f"_sdc_level_{level}_id" for level in range(rows.depth))
     own += [_own(destination, None, level, "integer") for level in levels]
     columns = _columns(destination, rows)
@@ -58,7 +92,7 @@ def _subtable(destination: Destination, table: Table, rows: Rows) -> dict[str, A
 
 def _too_many(destination: Destination, columns: list[dict[str, Any]]) -> str | None:
     created = {each["name"] for each in columns if not each["rejected"]}
-    return names.count_columns(destination, len(created))
+    return destination.count_columns(len(created))
 
 
 def _own(
@@ -72,10 +106,10 @@ def _own(
 def _columns(destination: Destination, rows: Rows) -> list[dict[str, Any]]:
     found: list[tuple[Path, str, str | None, str | None]] = []
     for path, column in rows.columns.items():
-        types = column.types(destination)
+        types = [destination.column_types(kind)[at] for kind, at in column.kinds.values()]
         if column.rejected and not types:  # otherwise, it is an array, which is a subtable
             types = list(destination.column_types(column.first_kind)[:1])
-        parts = zip(names.split_names(destination, column.name, types), types, strict=True)
+        parts = zip(destination.split_names(column.name, types), types, strict=True)
         found += [(path, name, each.name, column.rejected) for name, each in parts]
     known = {path[:end] for path in rows.columns for end in range(1, len(path) + 1)}
     for path, place in {**dict(leaves(destination, rows.place)), **rows.nulls}.items():
@@ -83,9 +117,21 @@ def _columns(destination: Destination, rows: Rows) -> list[dict[str, Any]]:
         kinds = [kind for kind in place.kinds if kind not in nested]
         if path in known or (place.kinds and not kinds):
             continue
-        name = names.canonical_name(destination, *path)
-        reason = names.reject_column(destination, *path) or names.omit_column(destination, name)
+        name = destination.canonical_name(*path)
+        reason = destination.reject_column(*path) or destination.omit_column(name)
         kind = destination.column_types(kinds[0])[0].name if kinds else None
-        found.append((path, name, kind, reason or names.ONLY_NULL))
+        found.append((path, name, kind, reason or facts.ONLY_NULL))
     keys = ("source", "name", "type", "rejected")
     return [dict(zip(keys, (".".join(path), *each), strict=True)) for path, *each in found]
+
+
+def _print_rows(console: Console, rows: dict[str, Any], counts: str, keys: list[str]) -> None:
+    console.print(Text(f"\n{printable(rows['name'])}", "bold"), Text(counts, "dim"))
+    grid = Grid(box=None, show_header=False, padding=(0, 2))
+    for column in rows["columns"]:
+        source, name, reason = column["source"], column["name"], column["rejected"] or ""
+        notes = ["key"] * (source in keys) + [f"from {source}"] * (source not in (name, None))
+        mark = f"rejected: {reason}" if reason not in ("", facts.ONLY_NULL) else reason
+        cells = (name, ""), (column["type"] or "", "cyan"), (", ".join(notes), "dim"), (mark, "red")
+        grid.add_row(*(Text(printable(text), style) for text, style in cells))
+    console.print(grid)

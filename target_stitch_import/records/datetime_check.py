@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -13,6 +13,8 @@ import msgspec
 from target_stitch_import.schemas.places import Place
 
 _STRUCT: Final = type(msgspec.Struct)  # isinstance is ten times as slow
+
+_first_byte = itemgetter(0)
 
 _ITEMS: Final = 0
 """A step of a path: to all items of a list. Other steps are names of columns."""
@@ -44,17 +46,37 @@ class DatetimeCheck:
         values: dict[bool, list[bytes | msgspec.Raw]] = {False: [], True: []}
         for path, permits_null in self._columns:
             values[permits_null] += self._values(records, path)
-        return _are_right(values[False], _read_datetimes) and _are_right(
-            values[True], _read_datetimes_and_nulls
+        return _are_right(b",".join(values[False]), _read_datetimes) and _are_right(
+            b",".join(values[True]), _read_datetimes_and_nulls
         )
 
     def are_strings(self, records: Sequence[object]) -> bool:
         """Return True if all date-times of the records are strings, or null where that is permitted."""
         for path, permits_null in self._columns:
-            starts = {bytes(value)[:1] for value in self._values(records, path)}
-            if starts - ({b'"', b"n"} if permits_null else {b'"'}):
+            starts = {*map(_first_byte, map(bytes, self._values(records, path)))}
+            if starts - {*(b'"n' if permits_null else b'"')}:
                 return False
         return True
+
+    def normalize(
+        self, records: Sequence[object]
+    ) -> list[tuple[str, list[bytes], list[bytes]]] | None:
+        """Return the columns with date-times that the service takes only in another form.
+
+        Each comes with its name, the texts that the records have, and those that the service takes.
+        None if a date-time is no column, or has a form that few taps write.
+        """
+        columns = []
+        for path, permits_null in self._columns:
+            texts = [*map(bytes, self._values(records, path))]
+            joined = b",".join(texts)
+            read = _read_datetimes_and_nulls if permits_null else _read_datetimes
+            right = next((each for each in _guesses(joined) if _are_right(each, read)), None)
+            if right is None or (right != joined and len(path) > 1):
+                return None
+            if right != joined:
+                columns.append((str(path[0]), texts, right.split(b",")))
+        return columns
 
     def _values(self, records: Sequence[Any], path: Sequence[str | int]) -> Sequence[Any]:
         values = records
@@ -89,11 +111,21 @@ def _find_columns(
             yield from _find_columns(item, (*path, _ITEMS))
 
 
-def _are_right(values: Sequence[bytes | msgspec.Raw], read: Any) -> bool:
+def _guesses(joined: bytes) -> Iterator[bytes]:
+    """Yield date-times as they are, and in the right form if all have one of those of most taps."""
+    yield joined
+    joined = joined.replace(b" ", b"T")
+    yield joined
+    joined += b","
+    yield joined.replace(b'",', b'Z",').replace(b'ZZ"', b'Z"')[:-1]  # no zone
+    yield joined.replace(b'+00",', b'+00:00",')[:-1]
+
+
+def _are_right(joined: bytes, read: Any) -> bool:
     """Return True if all are strings of a form that the service takes, and a calendar has them."""
-    if not values:
+    if not joined:
         return True
-    joined = b",".join(values).replace(b'+00:00"', b'Z"')
+    joined = joined.replace(b'+00:00"', b'Z"')
     forms = {*joined.translate(_ZEROS).split(b",")} - _FORMS
     if forms and (forms - _FORMS_WITH_OFFSET or not _has_right_offsets(joined)):
         return False

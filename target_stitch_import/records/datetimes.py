@@ -14,10 +14,14 @@ _MAX_OFFSET: Final = timedelta(hours=18)
 _MAX_FRACTION: Final = 10  # characters: a point and nine digits
 
 _USUAL: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:(Z|[+-](?:0\d|1[0-7]):[0-5]\d)|z?)",
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?"
+    r"(?:(Z|[+-](?:0\d|1[0-7]):[0-5]\d)|([+-](?:0\d|1[0-7])))?",
     re.ASCII,
 )
-"""As nearly all taps write them: with seconds, and a zone as the service takes it, or none."""
+"""As nearly all taps write them: with a zone, with none, or with the hours of one."""
+
+_USUAL_ENDS: Final = {1: "", 2: ":00", None: "Z"}
+"""What is added, by the group that has matched last."""
 
 _READABLE: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)"
@@ -37,12 +41,11 @@ def normalize_datetime(text: str) -> str | None:
     match = _USUAL.fullmatch(text)
     if match is None:
         return _normalize_unusual(text)
-    time = f"{text[:10]}T{text[11:19]}"
     try:
-        datetime.fromisoformat(time)
+        datetime.fromisoformat(text[:19])
     except ValueError:
         return _normalize_unusual(text)
-    return time + text[19:] if match[1] else f"{time}{text[19:].rstrip('z')}Z"
+    return f"{text[:10]}T{text[11:]}{_USUAL_ENDS[match.lastindex]}"
 
 
 def _normalize_unusual(text: str) -> str | None:

@@ -6,7 +6,10 @@ All else of a record keeps its bytes.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
+from operator import ne
 from typing import Any, Final
 
 import msgspec
@@ -57,6 +60,21 @@ class RecordEditor:
             raise InvalidRecordError("is nested too deeply") from None
         return record if edited is None else edited
 
+    def edit_block(self, records: Sequence[bytes], structs: Sequence[object]) -> list[bytes] | None:
+        """Return records as ``edit`` would, in a third of the time; None if it would do more.
+
+        That is, more than to normalize date-times of columns, which have the forms of most taps. The
+        ``structs`` are what the records are decoded as.
+        """
+        columns = self.datetimes.normalize(structs) if self._normalize else None
+        if not columns:
+            return None
+        names, texts, normalized = zip(*columns, strict=True)
+        for name, before, after in columns:
+            self.normalized[name] += sum(map(ne, before, after))
+        replace = partial(_replace, names)
+        return [*map(replace, records, zip(*texts, strict=True), zip(*normalized, strict=True))]
+
     def _edit(self, value: msgspec.Raw, place: Place, path: Path) -> bytes | None:
         """Return a value as it may be posted; None if it stays as it is."""
         text = bytes(value)
@@ -106,6 +124,22 @@ class RecordEditor:
             )
         self.normalized[place.name] += 1
         return f'"{read}"'.encode()
+
+
+def _replace(
+    names: Sequence[str], record: bytes, texts: Sequence[bytes], normalized: Sequence[bytes]
+) -> bytes:
+    """Return a record in which the date-times of some columns are replaced."""
+    replaced = record
+    edits = {old: new for old, new in zip(texts, normalized, strict=True) if old != new}
+    for old, new in edits.items():
+        pieces = replaced.split(old)
+        if len(pieces) - 1 != texts.count(old):  # the same text stands elsewhere, too
+            values = _decode_object(record)
+            columns = zip(names, map(msgspec.Raw, normalized), strict=True)
+            return _encode(values | {name: value for name, value in columns if name in values})
+        replaced = new.join(pieces)
+    return replaced
 
 
 def _as_text(number: bytes, path: Path) -> bytes:

@@ -9,13 +9,12 @@ import sys
 from collections.abc import Container, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import reduce
-from itertools import combinations
 from operator import or_
 from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 
-from target_stitch_import.schemas.keywords import ANNOTATIONS, declared_types
+from target_stitch_import.schemas.keywords import ANNOTATIONS, declared_types, exclude_each_other
 from target_stitch_import.schemas.posted import DATE_TIME
 
 _INT64: Final = range(-(2**63), 2**63)
@@ -86,7 +85,7 @@ def _to_type(schema: Mapping[str, Any], *, with_unnamed: bool) -> Any:
     keywords = _effective_keywords(schema)
     if not keywords and schema.get("format") != DATE_TIME:
         return Any
-    if keywords == {"anyOf"} or (keywords == {"oneOf"} and _exclude_each_other(schema["oneOf"])):
+    if keywords == {"anyOf"} or (keywords == {"oneOf"} and exclude_each_other(schema["oneOf"])):
         choices = schema.get("anyOf") or schema["oneOf"]
         return _union([_to_type(each, with_unnamed=with_unnamed) for each in choices])
     types = declared_types(schema)
@@ -142,13 +141,6 @@ def _effective_keywords(schema: Mapping[str, Any]) -> AbstractSet[str]:
 def _permits_unnamed(schema: Mapping[str, Any]) -> bool:
     """Return True if an object may have any properties that the schema does not name."""
     return schema.get("additionalProperties", True) in (True, {})
-
-
-def _exclude_each_other(schemas: Sequence[Mapping[str, Any]]) -> bool:
-    """Return True if no value can fit two of the schemas, by their types."""
-    types = [{*declared_types(schema)} for schema in schemas]
-    types = [each | ({"integer"} if "number" in each else set()) for each in types]
-    return all(types) and all(one.isdisjoint(other) for one, other in combinations(types, 2))
 
 
 def _enum_type(schema: Mapping[str, Any], types: Sequence[str]) -> Any:

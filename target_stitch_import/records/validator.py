@@ -23,9 +23,8 @@ from target_stitch_import.records.editor import RecordEditor
 from target_stitch_import.records.exact_verdict import exact_verdict
 from target_stitch_import.records.reserved_columns import ReservedColumns, may_have_reserved
 from target_stitch_import.records.struct_decoder import InDoubtError, record_decoder
-from target_stitch_import.schemas.keywords import declared_types
+from target_stitch_import.schemas.keywords import declared_types, subschemas
 from target_stitch_import.schemas.places import find_places
-from target_stitch_import.schemas.translate import subschemas
 
 QuickTest = Callable[[bytes], object]
 """Returns for a record that is sure to be accepted; raises one of ``_IN_DOUBT`` for any other.
@@ -104,11 +103,14 @@ class RecordValidator:
 
         The quick tests, by which they are ``decoded``, have not judged date-times.
         """
-        datetimes, structs = editor.datetimes, [*filter(None, decoded)]
-        if len(structs) == len(decoded) and not editor.has_decimals and datetimes.accepts(structs):
-            return checked, None
-        are_judged = datetimes.are_strings(structs)
-        edited: list[bytes] = []
+        structs = [*filter(None, decoded)]
+        if len(structs) == len(decoded) and not editor.has_decimals:
+            if editor.datetimes.accepts(structs):
+                return checked, None
+            if (edited := editor.edit_block(checked, structs)) is not None:
+                return edited, None
+        are_judged = editor.datetimes.are_strings(structs)
+        edited = []
         try:
             for record, struct in zip(checked, decoded, strict=True):
                 is_judged = are_judged or struct is None

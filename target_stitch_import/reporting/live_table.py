@@ -109,7 +109,6 @@ def _period(seconds: float) -> str:
 
 
 def _draw(content: RenderableType, width: int) -> str:
-    """Return what a terminal of ``width`` columns shows."""
     file = io.StringIO()
     Console(file=file, width=width, force_terminal=True, highlight=False).print(content)
     return file.getvalue()

@@ -109,7 +109,6 @@ class Reporter:
         )
 
     def _log_streams(self) -> None:
-        """Log a line for each stream."""
         streams = self._metrics.streams
         shown, rest = top_streams(
             streams, MAX_SUMMARIES, lambda counts: (counts.quarantined, counts.size)
@@ -126,7 +125,6 @@ class Reporter:
             self._log(text, "other_streams", rest, rest.seconds, streams=hidden)
 
     def _log_run(self, outcome: str) -> None:
-        """Log the line of the whole run."""
         metrics, streams = self._metrics, self._metrics.streams
         seconds = metrics.clock() - metrics.began
         self._log(

@@ -1,16 +1,21 @@
-"""Translates the keywords that contain values, not schemas, into draft 4."""
+"""What keywords mean, and those that contain values, not schemas, in draft 4."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, TypeGuard
+from itertools import combinations
+from typing import Any, Final
 
 from target_stitch_import.patterns import distinct
 
 ANNOTATIONS: Final = frozenset({"default", "description", "format", "precision", "scale", "title"})
 """Keywords that no value can violate."""
 
+_SCHEMA_KEYWORDS: Final = (
+    "additionalItems", "additionalProperties", "allOf", "anyOf", "items", "not", "oneOf",
+)  # fmt: skip
+_NAMED_SCHEMAS: Final = ("dependencies", "patternProperties", "properties")
 _COUNTS: Final = (
     "maxItems", "maxLength", "maxProperties", "minItems", "minLength", "minProperties",
 )  # fmt: skip
@@ -25,6 +30,47 @@ def declared_types(schema: Mapping[str, Any], *default: str) -> tuple[str, ...]:
     """Return the types that a schema declares; ``default`` if it declares none."""
     types = schema.get("type", default)
     return (types,) if isinstance(types, str) else tuple(types)
+
+
+def exclude_each_other(schemas: Sequence[Mapping[str, Any]]) -> bool:
+    """Return True if no value can fit two of the schemas, by their types."""
+    types = [{*declared_types(schema)} for schema in schemas]
+    types = [each | ({"integer"} if "number" in each else set()) for each in types]
+    return all(types) and all(one.isdisjoint(other) for one, other in combinations(types, 2))
+
+
+def subschemas(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield a draft 4 schema and every schema within it."""
+    waiting: list[Any] = [schema]
+    while waiting:
+        part = waiting.pop()
+        if not isinstance(part, dict):
+            continue
+        yield part
+        for keyword in _SCHEMA_KEYWORDS:
+            inner = part.get(keyword)
+            waiting.extend(inner if isinstance(inner, list) else [inner])
+        for keyword in _NAMED_SCHEMAS:
+            waiting.extend(part.get(keyword, {}).values())
+
+
+def map_subschemas(
+    schema: Mapping[str, Any], change: Callable[[Mapping[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return a draft 4 schema with each of the schemas right within it changed."""
+    changed = dict(schema)
+    for keyword in _SCHEMA_KEYWORDS:
+        if isinstance(part := schema.get(keyword), dict):
+            changed[keyword] = change(part)
+        elif isinstance(part, list):
+            changed[keyword] = [change(each) for each in part]
+    for keyword in _NAMED_SCHEMAS:
+        if keyword in schema:
+            changed[keyword] = {
+                name: change(part) if isinstance(part, dict) else part
+                for name, part in schema[keyword].items()
+            }
+    return changed
 
 
 def set_or_drop(schema: dict[str, Any], keyword: str, value: Any) -> None:
@@ -58,12 +104,11 @@ def _translate_bounds(result: dict[str, Any]) -> None:
         ("minimum", "exclusiveMinimum", max),
         ("maximum", "exclusiveMaximum", min),
     ):
-        limit = result.get(exclusive)
-        if isinstance(limit, bool):
-            if bound not in result:
-                del result[exclusive]  # a flag without its bound has no meaning
-        elif _is_number(limit) and _is_number(inclusive := result.get(bound, limit)):
-            result[bound] = tighter(limit, inclusive)
+        limit = result.pop(exclusive, None)
+        if limit is True and bound in result:
+            result[exclusive] = True
+        elif type(limit) in (int, Decimal):
+            result[bound] = tighter(limit, result.get(bound, limit))
             set_or_drop(result, exclusive, result[bound] == limit)
 
 
@@ -74,20 +119,13 @@ def _translate_choices(schema: dict[str, Any], result: dict[str, Any]) -> list[d
         set_or_drop(result, "required", distinct(required))
     elif required is not None and not isinstance(required, bool):
         result["required"] = required  # invalid; a flag on the property itself is draft 3
-    if "enum" in schema:
+    if schema.get("enum") == []:
+        extra.append({"not": {}})
+    elif "enum" in schema:
         values = schema["enum"]
-        if values == []:
-            extra.append({"not": {}})
-        else:
-            result["enum"] = distinct(values) if isinstance(values, list) else values
-    if "const" in schema:
-        only = {"enum": [schema["const"]]}
-        if "enum" in result or extra:
-            extra.append(only)
-        else:
-            result.update(only)
+        result["enum"] = distinct(values) if isinstance(values, list) else values
+    if "const" in schema and "enum" in schema:
+        extra.append({"enum": [schema["const"]]})
+    elif "const" in schema:
+        result["enum"] = [schema["const"]]
     return extra
-
-
-def _is_number(value: Any) -> TypeGuard[int | Decimal]:
-    return isinstance(value, (int, Decimal)) and not isinstance(value, bool)

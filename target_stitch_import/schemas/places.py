@@ -6,12 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from typing import Any, Final
 
-from target_stitch_import.schemas.keywords import declared_types
+from target_stitch_import.schemas.keywords import declared_types, subschemas
 from target_stitch_import.schemas.posted import DATE_TIME, DECIMAL
-from target_stitch_import.schemas.translate import subschemas
 
 Schema = Mapping[str, Any]
 Branch = Sequence[Schema]
@@ -26,13 +25,10 @@ class Place:
 
     name: str = ""
     """Of its column; behind the names of the columns that it is in, with slashes between."""
-    is_datetime: bool = False
-    """Whether a string has to be a date-time."""
-    is_decimal: bool = False
-    """Whether a number is posted as a string of its digits."""
+    is_datetime: bool = False  # a string has to be a date-time
+    is_decimal: bool = False  # a number is posted as a string of its digits
     permits_null: bool = False
-    columns: dict[str, Place] = field(default_factory=dict)
-    """Within an object, by name."""
+    columns: dict[str, Place] = field(default_factory=dict)  # within an object
     other_column: Callable[[str], Place | None] | None = None
     """Finds the place of a column that ``columns`` does not name; None if it has no place."""
     items: list[Place | None] = field(default_factory=list)
@@ -81,28 +77,26 @@ def _find(branches: Sequence[Branch], name: str = "") -> Place | None:
     objects = _permitting(branches, "object")
 
     def find_column(column: str) -> Place | None:
-        found = _within(objects, partial(_column_schema, name=column))
+        found = _within(objects, lambda part: _column_schema(part, column))
         return _find(found, f"{name}/{column}" if name else column)
 
-    for column in dict.fromkeys(
-        each for part in _parts(objects) for each in part.get("properties", ())
-    ):
+    parts = list(chain.from_iterable(objects))
+    for column in dict.fromkeys(each for part in parts for each in part.get("properties", ())):
         if (found := find_column(column)) is not None:
             place.columns[column] = found
-    if any(map(_types_unnamed, _parts(objects))):
+    if any(map(_types_unnamed, parts)):
         place.other_column = find_column
     edits = place.is_datetime or place.is_decimal
     return place if edits or place.columns or place.other_column or place.items else None
 
 
 def _find_items(arrays: Sequence[Branch], name: str) -> list[Place | None]:
-    if not any(part.get("items") for part in _parts(arrays)):
+    items = [part.get("items") for part in chain.from_iterable(arrays)]
+    if not any(items):
         return []
-    listed = [part["items"] for part in _parts(arrays) if isinstance(part.get("items"), list)]
-    count = 1 + max(map(len, listed), default=0)
-    found = [
-        _find(_within(arrays, partial(_item_schema, index=index)), name) for index in range(count)
-    ]
+    count = 1 + max((len(each) for each in items if isinstance(each, list)), default=0)
+    get_parts = [partial(_item_schema, index=index) for index in range(count)]
+    found = [_find(_within(arrays, get_part), name) for get_part in get_parts]
     return found if any(found) else []
 
 
@@ -123,10 +117,6 @@ def _combine(some: Sequence[Branch], more: Sequence[Branch]) -> list[Branch]:
     return [[*one, *other] for one, other in product(some, more)]
 
 
-def _parts(branches: Sequence[Branch]) -> Iterable[Schema]:
-    return (part for branch in branches for part in branch)
-
-
 def _permitting(branches: Sequence[Branch], name: str) -> list[Branch]:
     """Return the branches that permit values of a JSON type."""
     return [
@@ -139,45 +129,37 @@ def _has_format(branch: Branch, name: str) -> bool:
 
 
 def _within(
-    branches: Sequence[Branch], get_part: Callable[[Schema], Schema | None]
+    branches: Sequence[Branch], get_part: Callable[[Schema], bool | Schema]
 ) -> list[Branch]:
-    """Return the branches of what ``get_part`` finds in schemas; None is what can't be there."""
+    """Return the branches of what ``get_part`` finds in schemas; False is what can't be there."""
     found: list[Branch] = []
     for branch in branches:
         combined: list[Branch] = [[]]
         for part in map(get_part, branch):
-            combined = [] if part is None else _combine(combined, _branches(part))
+            schema = part if isinstance(part, Mapping) else {}
+            combined = [] if part is False else _combine(combined, _branches(schema))
         found += combined
     return found
 
 
-def _column_schema(schema: Schema, *, name: str) -> Schema | None:
-    """Return what a schema says of a column; None if it does not permit it."""
+def _column_schema(schema: Schema, name: str) -> bool | Schema:
     patterns = schema.get("patternProperties", {}).items()
     parts = [part for pattern, part in patterns if re.search(pattern, name)]
     if name in schema.get("properties", {}):
         parts.append(schema["properties"][name])
-    if parts:
-        return {"allOf": parts}
-    return _as_schema(schema.get("additionalProperties", True))
+    others: bool | Schema = schema.get("additionalProperties", True)
+    return {"allOf": parts} if parts else others
 
 
-def _item_schema(schema: Schema, *, index: int) -> Schema | None:
+def _item_schema(schema: Schema, index: int) -> bool | Schema:
     items: Schema | list[Schema] = schema.get("items", {})
     if not isinstance(items, list):
         return items
-    return items[index] if index < len(items) else _as_schema(schema.get("additionalItems", True))
-
-
-def _as_schema(value: bool | Schema) -> Schema | None:
-    if isinstance(value, bool):
-        return {} if value else None
-    return value
+    others: bool | Schema = schema.get("additionalItems", True)
+    return items[index] if index < len(items) else others
 
 
 def _types_unnamed(schema: Schema) -> bool:
     """Return True if a schema says something of columns that it does not name."""
-    others = schema.get("additionalProperties")
-    return any(schema.get("patternProperties", {}).values()) or (
-        isinstance(others, dict) and bool(others)
-    )
+    others = schema.get("additionalProperties") not in (None, True, False, {})
+    return others or any(schema.get("patternProperties", {}).values())

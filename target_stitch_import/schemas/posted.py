@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from target_stitch_import.json_codec import json_type
-from target_stitch_import.schemas.keywords import declared_types, set_or_drop
-from target_stitch_import.schemas.translate import map_subschemas
+from target_stitch_import.schemas.keywords import declared_types, map_subschemas, set_or_drop
 
 DATE_TIME: Final = "date-time"
 DECIMAL: Final = "singer.decimal"
@@ -26,10 +25,7 @@ _TYPING: Final = frozenset({
 
 
 def without_checks(schema: Mapping[str, Any], key_properties: Sequence[str]) -> dict[str, Any]:
-    """Return a draft 4 schema without keywords that only judge values.
-
-    Of ``required``, the key properties stay.
-    """
+    """Return a draft 4 schema without keywords that only judge values, but that keys are required."""
     typed = _without_checks(schema)
     required = [name for name in schema.get("required", ()) if name in key_properties]
     set_or_drop(typed, "required", required)
@@ -50,19 +46,6 @@ def posted_schema(
     return posted
 
 
-def column_types(schema: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    """Return the types that each column of a posted schema may have in a destination, null apart."""
-    return {name: frozenset(_types(part)) for name, part in schema["properties"].items()}
-
-
-def _types(schema: Mapping[str, Any]) -> set[str]:
-    text = schema.get("format", "string")
-    types = {text if each == "string" else each for each in declared_types(schema)}
-    for keyword in ("allOf", "anyOf", "oneOf"):
-        types.update(*map(_types, schema.get(keyword, ())))
-    return types - {"null"}
-
-
 def _posted(schema: Mapping[str, Any], *, decimals: bool) -> dict[str, Any]:
     if decimals and _is_decimal(schema):
         kept = {word: schema[word] for word in ("description", "title") if word in schema}
@@ -79,7 +62,6 @@ def _posted(schema: Mapping[str, Any], *, decimals: bool) -> dict[str, Any]:
 
 
 def _is_decimal(schema: Mapping[str, Any]) -> bool:
-    """Return True if a schema declares a decimal column."""
     types = {*declared_types(schema)}
     return (
         "number" in types

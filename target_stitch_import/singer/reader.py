@@ -171,11 +171,11 @@ class MessageReader(GenericSingerReader[Any]):
             raise failure
 
     def _decode_exactly(self, line: bytes, error: Exception) -> Message | None:
-        is_last = not line.endswith(b"\n")
-        line = line.rstrip(b"\n")
         if self.line <= 1 and line.startswith(BYTE_ORDER_MARK):
             message: Message | None = self.deserialize_json(line.removeprefix(BYTE_ORDER_MARK))
             return message
+        is_last = not line.endswith(b"\n")
+        line = line.rstrip(b"\n")
         if not line.strip():
             return None
         if (repaired := replace_non_finite(line)) != line:

@@ -62,7 +62,7 @@ class Router:
         for route in stream.routes:
             table_name = route.sink.stream_name
             if route.sink.rows is not None:
-                route.sink.rows.claim(message.stream, table_name)
+                route.sink.rows.claim(message.stream)
             before = self._sinks.get(table_name)
             if before is not route.sink:
                 if isinstance(before, StitchSink):

@@ -19,12 +19,7 @@ from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.json_codec import encode_exactly, json_excerpt
 from target_stitch_import.limits import MAX_BATCH_BYTES
 from target_stitch_import.records.validator import RecordValidator
-from target_stitch_import.schemas.posted import (
-    DECIMAL,
-    column_types,
-    posted_schema,
-    without_checks,
-)
+from target_stitch_import.schemas.posted import DECIMAL, posted_schema, without_checks
 from target_stitch_import.sequences.sequencer import BookmarkSequencer
 from target_stitch_import.sequences.timestamps import TimestampReader
 from target_stitch_import.singer.messages import SchemaMessage
@@ -33,6 +28,7 @@ from target_stitch_import.streams.table import Table
 
 if TYPE_CHECKING:
     from target_stitch_import.delivery.pipeline import Pipeline
+    from target_stitch_import.unchanged.digests import RecordDigests
     from target_stitch_import.unchanged.rows import TableRows
 
 
@@ -62,7 +58,7 @@ class StitchSink(Sink):
         if config["schema_checks"] == "types":
             posted, self.schema = without_checks(posted, keys), without_checks(self.schema, keys)
         self._posted = posted
-        table.describe(keys, column_types(posted))
+        table.describe(keys, posted["properties"])
         if pipeline.preview is not None:
             pipeline.preview.declare(table.name, keys, posted)
         declared = (
@@ -107,10 +103,12 @@ class StitchSink(Sink):
 
     @cached_property
     def described(self) -> SchemaMessage:
-        """The SCHEMA of its records, by the name of the table."""
+        """The SCHEMA of its records, by the name of the table, as a quarantine has it."""
+        # A push posts no schema: its records are judged by this one, also once they are refused.
+        schema = self.schema if self._body_format.is_shared else self._stream.schema
         return SchemaMessage(
             self.table.name,
-            Raw(encode_exactly(self.schema)),
+            Raw(encode_exactly(schema)),
             list(self.key_properties),
             list(self._stream.bookmark_properties),
         )
@@ -121,7 +119,11 @@ class StitchSink(Sink):
         unchanged = self._pipeline.unchanged
         if unchanged is None or not self.key_properties:
             return None
-        return unchanged.of_table(self.table.name, self._posted, self.key_properties)
+        return unchanged.of_table(self.table.name, self.key_properties)
+
+    @cached_property
+    def _digests(self) -> RecordDigests | None:
+        return None if self.rows is None else self.rows.digests(self._posted)
 
     def prepare(
         self,
@@ -162,9 +164,9 @@ class StitchSink(Sink):
         if not block.records:
             return
         builder, table = self._pipeline.builder, self.table
-        if self.rows is not None:
+        if self.rows is not None and self._digests is not None:
             read = len(block.records)
-            block = self.rows.changed(block)
+            block = self.rows.changed(block, self._digests)
             self._pipeline.metrics.add_unchanged(table.name, read - len(block.records))
         builder.add(block, self.described, self._body_format, table.generation)
         self.record_counter_metric.increment(len(block.records))
@@ -217,11 +219,11 @@ class StitchSink(Sink):
             return
         self._deliver()
         if is_whole:
-            schema, table = rows.deletes_schema, self.table
+            schema, table = rows.deletes_schema(self._posted), self.table
             described = msgspec.structs.replace(self.described, schema=Raw(encode_exactly(schema)))
             form = body_format(self.config, table.name, schema, self.key_properties, [])
             sequence = table.sequencer.next_delete(greatest)
-            for block in rows.deletes(load, table.name, sequence, position):
+            for block in rows.deletes(load, sequence, position):
                 if form.encode is not None:
                     block.records = list(map(form.encode, block.records))
                 self._pipeline.builder.add(block, described, form, table.generation)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from singer_sdk.metrics import Counter
 
+from target_stitch_import.destinations.facts import FieldSchema
 from target_stitch_import.json_codec import json_excerpt
 from target_stitch_import.sequences.sequencer import BookmarkSequencer, Sequencer
 
@@ -35,12 +37,10 @@ class Table:
             self._logged.add(text)
             self.logger.log(level, "Records of stream %r %s", self.name, text)
 
-    def describe(
-        self, key_properties: Sequence[str], column_types: Mapping[str, frozenset[str]]
-    ) -> None:
+    def describe(self, key_properties: Sequence[str], columns: Mapping[str, Any]) -> None:
         """Warn if its key properties, or types of its columns, are others than before in this run.
 
-        Import API reference, section What happens after the 201.
+        ``columns`` has their posted schemas. Import API reference, section What happens after the 201.
         """
         before = self._key_properties
         if before is not None and {*before} != {*key_properties}:
@@ -49,7 +49,8 @@ class Table:
                 f"{json_excerpt([*before])}. Stitch stops loading a table whose primary key changes."
             )
         self._key_properties = key_properties
-        for name, types in column_types.items():
+        for name, schema in columns.items():
+            types = frozenset(FieldSchema(schema).kinds)
             known = self._column_types.get(name)
             if known and types and known != types:
                 self.log_once(

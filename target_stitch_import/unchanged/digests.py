@@ -81,11 +81,6 @@ class RecordDigests:
             digests.append(digest.digest())
         return keys, digests
 
-    def key_values(self, key: Key) -> dict[str, Any]:
-        """Return the key properties of a row."""
-        values = [key] if isinstance(key, int) else decode_exactly(key.encode())
-        return dict(zip(self._key_names, values, strict=True))
-
     def _type(self, name: str, column: Mapping[str, Any]) -> Any:
         """Return what a column is read as. Numbers stay as they are written: each digit counts."""
         is_number = {*declared_types(column)} in ({"number"}, {"number", "null"})

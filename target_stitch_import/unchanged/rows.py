@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -10,7 +9,7 @@ from typing import Any, Final
 
 from target_stitch_import.batches.batch import Batch, PreparedBlock
 from target_stitch_import.errors import InputError
-from target_stitch_import.json_codec import encode_exactly
+from target_stitch_import.json_codec import decode_exactly, encode_exactly
 from target_stitch_import.schemas.keywords import declared_types
 from target_stitch_import.schemas.posted import DATE_TIME
 from target_stitch_import.unchanged.digests import NO_DIGEST, Key, RecordDigests, decode_record
@@ -23,59 +22,48 @@ _ALWAYS_IGNORED: Final = "_sdc_sync_started_at"  # taps write another one in eac
 _DELETES: Final = 5_000  # in one block
 
 
+@dataclass
 class UnchangedRows:
-    """What is remembered of the rows of all tables with keys."""
+    """What is remembered of the rows of all tables with keys.
 
-    def __init__(self, store: RowStore, settings: Mapping[str, Any]) -> None:
-        """Compare rows with those of the ``store``, as the target's ``settings`` say."""
-        self._store = store
-        self._settings = settings
-        self._tables: dict[str, _Table] = {}
-        self._newest: defaultdict[int, dict[Key, RowVersion]] = defaultdict(dict)
-        """By table and key, the newest version that was read, of those that are not acknowledged."""
-        self._posts: dict[int, tuple[int, Sequence[RowVersion]]] = {}
-        """By the number of a batch, the number of its post in the store, and its rows."""
-        self.commit = store.commit
-        self.close = store.close
+    Each method raises ``UnchangedFileError`` if the file can't be used.
+    """
 
-    def of_table(self, name: str, schema: Mapping[str, Any], key_names: Sequence[str]) -> TableRows:
-        """Return what compares the rows of a table that come with a posted schema."""
-        number, ended_version = self._store.table(name, key_names)
-        table = self._tables.get(name)
-        if table is None or table.number != number:
-            table = self._tables[name] = _Table(number, ended_version, self._newest[number])
-        return TableRows(self._store, self._settings, table, schema, key_names)
+    store: RowStore
+    settings: Mapping[str, Any]  # of the target
+    _tables: dict[int, TableRows] = field(default_factory=dict, init=False)
+    _posts: dict[int, tuple[int, Sequence[RowVersion]]] = field(default_factory=dict, init=False)
+    """By the number of a batch, the number of its post in the store, and its rows."""
+
+    def of_table(self, name: str, key_names: Sequence[str]) -> TableRows:
+        """Return what compares the rows of a table."""
+        number, ended_version = self.store.table(name, key_names)
+        if number not in self._tables:
+            table = TableRows(name, key_names, self.store, self.settings, number, ended_version)
+            self._tables[number] = table
+        return self._tables[number]
 
     def declared_schema(self, schema: dict[str, Any], key_names: Sequence[str]) -> dict[str, Any]:
         """Return the schema to post with records; those of returned rows have a column more."""
         columns = schema["properties"]
-        if not key_names or not self._settings["detect_deletes"]:
-            return schema
-        if "null" in declared_types(columns.get(DELETED_AT, {"type": []})):
+        has_column = "null" in declared_types(columns.get(DELETED_AT, {"type": []}))
+        if has_column or not key_names or not self.settings["detect_deletes"]:
             return schema
         return {**schema, "properties": {**columns, DELETED_AT: DELETED_AT_SCHEMA}}
 
     def before_post(self, batch: Batch) -> None:
-        """Remove the digests of a batch's rows, and return once that is on disk.
-
-        Raises:
-            UnchangedFileError: That can't be.
-        """
+        """Remove the digests of a batch's rows, and return once that is on disk."""
         if batch.entries and batch.number not in self._posts:
-            post = self._store.post(row for row in batch.entries if not row.is_refused)
+            post = self.store.post(row for row in batch.entries if not row.is_refused)
             self._posts[batch.number] = post, batch.entries
 
     def acknowledge(self, number: int) -> None:
-        """Let the digests of a batch's rows count from here on.
-
-        Raises:
-            UnchangedFileError: They can't be written.
-        """
+        """Let the digests of a batch's rows count from here on."""
         if number in self._posts:
             post, rows = self._posts.pop(number)
             for row in rows:
                 self._forget(row)
-            self._store.acknowledge(post)
+            self.store.acknowledge(post)
 
     def set_aside(self, record: Batch) -> None:
         """Forget the version of a row that a part of a batch is, which Stitch does not get."""
@@ -84,82 +72,65 @@ class UnchangedRows:
             if row.position == position:
                 row.is_refused = True
                 self._forget(row)
-                self._store.refuse(row.table, row.key, row.sequence)
+                self.store.refuse(row.table, row.key, row.sequence)
                 if row.load:
-                    self._store.note_load(row.load, is_whole=False)
+                    self.store.note_load(row.load, is_whole=False)
 
     def _forget(self, row: RowVersion) -> None:
-        newest = self._newest[row.table]
+        newest = self._tables[row.table].newest
         if newest.get(row.key) is row:
             del newest[row.key]
 
 
 @dataclass
-class _Table:
-    """What the ``TableRows`` of a table share."""
+class TableRows:
+    """Compares the rows of one table."""
 
-    number: int
-    ended_version: str | None
-    newest: dict[Key, RowVersion]
-    """By key, the newest version that was read, of those that are not acknowledged."""
+    name: str
+    key_names: Sequence[str]
+    store: RowStore
+    settings: Mapping[str, Any]
+    number: int  # of the table in the store
+    ended_version: str | None  # whose load ended last
+    newest: dict[Key, RowVersion] = field(default_factory=dict)
+    """The newest version that was read of each row, of those that are not acknowledged."""
     loads: dict[int | None, int] = field(default_factory=lambda: {None: 0})
     """By version, the numbers of loads that records of this run were in."""
     waiting: tuple[int, int] | None = None
-    """As in ``TableRows``, also if a record has followed."""
+    """The version and the position of an ACTIVATE_VERSION that no record has followed."""
     stream: str | None = None
 
-
-class TableRows:
-    """Compares the rows of one table, as they come with one schema."""
-
-    def __init__(
-        self,
-        store: RowStore,
-        settings: Mapping[str, Any],
-        table: _Table,
-        schema: Mapping[str, Any],
-        key_names: Sequence[str],
-    ) -> None:
-        self._store = store
-        self._table = table
-        self._detects_deletes: bool = settings["detect_deletes"]
-        self._max_delete_share: float = settings["max_delete_share"]
-        ignored = [*settings["skip_unchanged_ignore"], _ALWAYS_IGNORED]
-        self._digests = RecordDigests(schema, key_names, ignored)
-        columns = {name: schema["properties"][name] for name in key_names}
-        columns[DELETED_AT] = DELETED_AT_SCHEMA
-        self.deletes_schema = {"type": "object", "properties": columns}
-
-    def claim(self, stream: str, table_name: str) -> None:
-        """Let a stream load the table.
-
-        Raises:
-            InputError: Another one does, and deletes can't be detected.
-        """
-        if self._detects_deletes and self._table.stream not in (None, stream):
+    def claim(self, stream: str) -> None:
+        """Let a stream load it; raise ``InputError`` if another does, and deletes are to be detected."""
+        if self.settings["detect_deletes"] and self.stream not in (None, stream):
             raise InputError(
-                f"streams {self._table.stream!r} and {stream!r} load table {table_name!r} both, and a "
+                f"streams {self.stream!r} and {stream!r} load table {self.name!r} both, and a "
                 "row is not deleted because one of them has it no longer: set detect_deletes to false"
             )
-        self._table.stream = stream
+        self.stream = stream
 
-    def changed(self, block: PreparedBlock) -> PreparedBlock:
+    def digests(self, schema: Mapping[str, Any]) -> RecordDigests:
+        """Return what reads the records that come with a posted schema."""
+        ignored = [*self.settings["skip_unchanged_ignore"], _ALWAYS_IGNORED]
+        return RecordDigests(schema, self.key_names, ignored)
+
+    def changed(self, block: PreparedBlock, digests: RecordDigests) -> PreparedBlock:
         """Return the records of a block that are to be sent, without their version.
 
         Those left out are as the newest version of their row that was read in this run, or, if all
         of that is acknowledged, as the last one that was.
         """
-        load, table = self._load(block.version), self._table
-        keys, digests = self._digests.read(block.records)
-        found = self._store.find(table.number, keys, digests)
+        load = self._load(block.version)
+        keys, values = digests.read(block.records)
+        found = self.store.find(self.number, keys, values)
         kept: dict[int, RowVersion] = {}
         records = list(block.records)
         seen: list[Key] = []
         for place, key in enumerate(keys):
             is_known = found.get(place)
             kind = LIVE if is_known is None else RETURNED
-            if (row := table.newest.get(key)) is not None:
-                is_known, kind = row.digest == digests[place], row.kind
+            if (row := self.newest.get(key)) is not None:
+                is_known, kind = row.digest == values[place], row.kind
                 row.load = max(row.load, load) if is_known else row.load
             if is_known:
                 seen.append(key)
@@ -167,11 +138,11 @@ class TableRows:
             if kind == RETURNED:
                 records[place] = _as_returned(records[place])
             sequence, position = block.sequences[place], block.positions[place]
-            row = RowVersion(table.number, key, digests[place], sequence, position, kind, load)
-            table.newest[key] = kept[place] = row
+            row = RowVersion(self.number, key, values[place], sequence, position, kind, load)
+            self.newest[key] = kept[place] = row
         if load:
-            self._store.see(table.number, load, seen)
-            self._store.note_load(load, sequence=block.sequences[-1])
+            self.store.see(self.number, load, seen)
+            self.store.note_load(load, sequence=block.sequences[-1])
         block = replace(block, version=None, records=records)
         if len(kept) < len(keys):
             block = block.only([*kept])
@@ -180,27 +151,27 @@ class TableRows:
     def note_set_aside(self, version: int | None) -> None:
         """Note that a record of a version was set aside: its load detects no deletes."""
         if load := self._load(version):
-            self._store.note_load(load, is_whole=False)
+            self.store.note_load(load, is_whole=False)
 
     def _load(self, version: int | None) -> int:
         """Return the number of a version's load, which begins with its first record; or 0."""
-        if not self._detects_deletes:
+        if not self.settings["detect_deletes"]:
             return 0
-        if version not in self._table.loads:
-            self._table.loads[version] = self._store.begin_load(self._table.number, str(version))
-        return self._table.loads[version]
-
-    # Deletes
+        if version not in self.loads:
+            self.loads[version] = self.store.begin_load(self.number, str(version))
+            if self.waiting and self.waiting[0] == version:
+                self.waiting = None
+        return self.loads[version]
 
     def find_problem(self, version: int) -> str | None:
         """Return why no row is deleted when a version is activated, for people; None if some may be."""
-        if not self._detects_deletes:
+        if not self.settings["detect_deletes"]:
             return (
                 "have versions, which skip_unchanged leaves out: without detect_deletes, rows that "
                 "are gone from the source stay in Stitch."
             )
-        newest = self._store.newest_version(self._table.number)
-        if newest in (None, self._table.ended_version, str(version)):
+        newest = self.store.newest_version(self.number)
+        if newest in (None, self.ended_version, str(version)):
             return None
         return (
             "begin a new version, and no ACTIVATE_VERSION came behind those of the one "
@@ -212,58 +183,52 @@ class TableRows:
 
         An ACTIVATE_VERSION may also stand in front of the rest of a load, of which the run before has
         read some. That load is ``waiting``: it ends if a STATE or the end follows, and no record.
-
-        Returns:
-            Its number, its greatest sequence, and whether all of it could be sent; 0 is no load.
+        Return what ``RowStore.read_load`` does.
         """
-        if not self._detects_deletes or str(version) == self._table.ended_version:
+        if not self.settings["detect_deletes"] or str(version) == self.ended_version:
             return 0, 0, False
-        found = self._store.read_load(self._table.number, str(version))
-        if version in self._table.loads or self._table.waiting == (version, position):
+        found = self.store.read_load(self.number, str(version))
+        if version in self.loads or self.waiting == (version, position):
             return found
-        self._table.waiting = (version, position)
+        self.waiting = (version, position)
         return 0, 0, False
 
-    @property
-    def waiting(self) -> tuple[int, int] | None:
-        """The version and the position of an ACTIVATE_VERSION that no record has followed."""
-        waiting = self._table.waiting
-        return waiting if waiting and waiting[0] not in self._table.loads else None
+    def deletes_schema(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the schema of the deletes of rows that come with a posted schema."""
+        columns = {name: schema["properties"][name] for name in self.key_names}
+        return {"type": "object", "properties": {**columns, DELETED_AT: DELETED_AT_SCHEMA}}
 
-    def deletes(
-        self, load: int, table_name: str, sequence: int, position: int
-    ) -> Iterator[PreparedBlock]:
+    def deletes(self, load: int, sequence: int, position: int) -> Iterator[PreparedBlock]:
         """Yield the deletes of the rows that were not in a load, with at least this sequence.
 
-        Raises:
-            InputError: They are too many.
+        Raise ``InputError`` if they are too many.
         """
-        count, of_all = self._store.count_gone(self._table.number, load)
-        if count > (share := self._max_delete_share) * of_all:
+        count, of_all = self.store.count_gone(self.number, load)
+        if count > (share := self.settings["max_delete_share"]) * of_all:
             raise InputError(
-                f"{count:,} of {of_all:,} rows of table {table_name!r} were not in the load that ended, "
+                f"{count:,} of {of_all:,} rows of table {self.name!r} were not in the load that ended, "
                 f"and max_delete_share permits {share:g} of them to be deleted at once. Check the tap's "
                 "selection; if they are gone indeed, run once with max_delete_share 1"
             )
         now = datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        for gone in self._store.gone(self._table.number, load, _DELETES):
+        for gone in self.store.gone(self.number, load, _DELETES):
+            records = [encode_exactly({**self._key_values(key), DELETED_AT: now}) for key in gone]
+            sequences = [max(sequence, newest + 1) for newest in gone.values()]
             rows = [
-                RowVersion(
-                    self._table.number, key, NO_DIGEST, max(sequence, newest + 1), position, DELETED
-                )
-                for key, newest in gone.items()
+                RowVersion(self.number, key, NO_DIGEST, each, position, DELETED)
+                for key, each in zip(gone, sequences, strict=True)
             ]
-            records = [
-                encode_exactly({**self._digests.key_values(key), DELETED_AT: now}) for key in gone
-            ]
-            sequences = [row.sequence for row in rows]
             times, positions = [b""] * len(rows), [position] * len(rows)
             yield PreparedBlock(None, records, sequences, times, positions, entries=rows)
 
     def end_load(self, version: int) -> None:
         """Note that the deletes of a version's load are acknowledged."""
-        self._table.ended_version = str(version)
-        self._store.end_load(self._table.number, str(version))
+        self.ended_version = str(version)
+        self.store.end_load(self.number, str(version))
+
+    def _key_values(self, key: Key) -> dict[str, Any]:
+        values = [key] if isinstance(key, int) else decode_exactly(key.encode())
+        return dict(zip(self.key_names, values, strict=True))
 
 
 def _as_returned(record: bytes) -> bytes:

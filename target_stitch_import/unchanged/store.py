@@ -36,15 +36,13 @@ Stitch may still show a returned row as deleted until that version is acknowledg
 class RowVersion(msgspec.Struct, eq=False, gc=False):
     """A version of a row that is on its way."""
 
-    table: int
-    """The number of its table."""
+    table: int  # its number
     key: Key
     digest: bytes
     sequence: int
     position: int = 0
     kind: int = LIVE
-    load: int = 0
-    """The number of the last load that it was in; 0: none."""
+    load: int = 0  # the number of the last load that it was in; 0: none
     is_refused: bool = False
 
 
@@ -179,18 +177,13 @@ class RowStore:
         ((number, ended_version, _),) = self._execute(find, name)
         return number, ended_version
 
-    # Loads
-
     def begin_load(self, table: int, version: str) -> int:
         """Return the number of a version's load, which begins if it is not there."""
         self._execute("INSERT OR IGNORE INTO loads VALUES (NULL, ?, ?, 0, TRUE)", table, version)
         return self.read_load(table, version)[0]
 
     def read_load(self, table: int, version: str) -> tuple[int, int, bool]:
-        """Return the number and the greatest sequence of a load, and if all of it could be sent.
-
-        The number is 0 if there is none.
-        """
+        """Return the number (0: none) and the greatest sequence of a load, and if all could be sent."""
         find = "SELECT number, sequence, is_whole FROM loads WHERE table_number = ? AND version = ?"
         ((number, sequence, is_whole),) = self._execute(find, table, version) or [(0, 0, 0)]
         return number, sequence, bool(is_whole)
@@ -223,8 +216,6 @@ class RowStore:
         while found := self._execute(_GONE, table, load, last, size):
             last = found[-1][0]
             yield {key: int.from_bytes(sequence, "big") for key, sequence in found}
-
-    # Entries
 
     def find(self, table: int, keys: list[Key], digests: list[bytes]) -> dict[int, bool]:
         """Return the places of the rows that Stitch has with this digest, or may show as deleted.
@@ -315,9 +306,7 @@ def _as_json(keys: list[Key]) -> str:
 def lock(path: str) -> int:
     """Return the descriptor of a lock on the file at ``path``, which ends with the process.
 
-    Raises:
-        UnchangedFileError: Another run has it.
-        OSError: It can't be made.
+    Raise ``UnchangedFileError`` if another run has it.
     """
     descriptor = os.open(f"{os.path.realpath(path)}.lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
@@ -334,8 +323,7 @@ def lock(path: str) -> int:
 def forget(path: str, table: str | None) -> str:
     """Remove a table, or all, from the file at ``path``; return what was done, for people.
 
-    Raises:
-        UnchangedFileError: The file can't be used, or has no such table.
+    Raise ``UnchangedFileError`` if the file can't be used, or has no such table.
     """
     if table is not None:
         with contextlib.closing(RowStore(path, {})) as store:

@@ -33,7 +33,9 @@ def times(written: list[str]) -> tuple[list[str], list[str]]:
     return [each["time_extracted"] for each in found], [each["record"]["at"] for each in found]
 
 
-@pytest.mark.parametrize("variant", ["isoformat", "go", "spaces", "time-first", "no-time"])
+@pytest.mark.parametrize(
+    "variant", ["isoformat", "go", "spaces", "no-zone", "time-first", "no-time"]
+)
 def test_a_variant_has_the_records_of_the_base(variant: str) -> None:
     # given the base, and a variant of it
     base, varied = records(lines()), records(lines("--variant", variant))
@@ -70,6 +72,14 @@ def test_go_leaves_out_zeros_at_the_end_of_fractions() -> None:
     for those in (extracted, rows):
         assert all(map(form.fullmatch, those))
         assert len(set(map(len, those))) > 3
+
+
+def test_times_of_rows_have_no_zone_where_sql_writes_them() -> None:
+    # when the variant is written
+    extracted, rows = times(lines("--variant", "no-zone"))
+    # then the times of rows have neither T nor zone, and those of the extraction are as in the base
+    assert all(re.fullmatch(r"[\d-]{10} [\d:]{8}(\.\d{6})?", time) for time in rows)
+    assert extracted == times(lines())[0]
 
 
 def test_spaces_stand_behind_colons_and_commas() -> None:

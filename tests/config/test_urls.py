@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
-from target_stitch_import.config.urls import base_url
+from target_stitch_import.config.loading import base_url
 from target_stitch_import.target import TargetStitchImport
 from tests.config.test_settings import TOKEN, made, refusals
 

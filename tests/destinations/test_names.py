@@ -5,15 +5,6 @@ from __future__ import annotations
 import pytest
 
 from target_stitch_import.destinations.facts import DESTINATIONS
-from target_stitch_import.destinations.names import (
-    canonical_name,
-    compared_name,
-    omit_column,
-    reject_column,
-    reject_table,
-    source_key,
-    split_names,
-)
 
 REMOVING = {
     "CustomerId": "customerid",
@@ -84,7 +75,7 @@ NAMES = {
     [(key, *each) for key, names in NAMES.items() for each in names.items()],
 )
 def test_a_name_becomes_the_documented_one(key: str, name: str, expected: str) -> None:
-    assert canonical_name(DESTINATIONS[key], name) == expected
+    assert DESTINATIONS[key].canonical_name(name) == expected
 
 
 def test_each_destination_has_examples() -> None:
@@ -94,7 +85,7 @@ def test_each_destination_has_examples() -> None:
 @pytest.mark.parametrize("key", DESTINATIONS)
 @pytest.mark.parametrize("name", ["_sdc_deleted_at", "__sdc_x", "_sdc_Ä-1"])
 def test_names_of_stitch_stay(key: str, name: str) -> None:
-    assert canonical_name(DESTINATIONS[key], name) == name
+    assert DESTINATIONS[key].canonical_name(name) == name
 
 
 @pytest.mark.parametrize(
@@ -106,7 +97,7 @@ def test_names_of_stitch_stay(key: str, name: str) -> None:
     ],
 )
 def test_nested_names_are_joined_by_two_underscores(path: tuple[str, ...], expected: str) -> None:
-    assert canonical_name(DESTINATIONS["redshift"], *path) == expected
+    assert DESTINATIONS["redshift"].canonical_name(*path) == expected
 
 
 @pytest.mark.parametrize(
@@ -126,7 +117,7 @@ def test_nested_names_are_joined_by_two_underscores(path: tuple[str, ...], expec
 def test_names_that_differ_in_case_are_one_but_for_postgres(key: str, is_one: bool) -> None:
     destination = DESTINATIONS[key]
     first, second = (
-        compared_name(destination, canonical_name(destination, name)) for name in ("Id", "ID")
+        destination.compared_name(destination.canonical_name(name)) for name in ("Id", "ID")
     )
     assert (first == second) == is_one
 
@@ -157,36 +148,36 @@ SUFFIXES = [
 def test_a_suffix_of_a_type_is_reserved(key: str, suffix: str) -> None:
     destination = DESTINATIONS[key]
     reason = f"column names from client should not include reserved datatype suffix on x__{suffix}"
-    assert reject_column(destination, f"x__{suffix}") == reason
-    assert reject_column(destination, "x", suffix) == reason
+    assert destination.reject_column(f"x__{suffix}") == reason
+    assert destination.reject_column("x", suffix) == reason
     # but not with one underscore, or within the name
-    assert reject_column(destination, f"x_{suffix}") is None
-    assert reject_column(destination, f"x__{suffix}s") is None
+    assert destination.reject_column(f"x_{suffix}") is None
+    assert destination.reject_column(f"x__{suffix}s") is None
 
 
 @pytest.mark.parametrize("key", DESTINATIONS)
 def test_the_prefix_of_stitch_s_former_name_is_reserved(key: str) -> None:
-    assert reject_column(DESTINATIONS[key], "_rjm_x") is not None
-    assert reject_column(DESTINATIONS[key], "rjm_x") is None
+    assert DESTINATIONS[key].reject_column("_rjm_x") is not None
+    assert DESTINATIONS[key].reject_column("rjm_x") is None
 
 
 def test_a_suffix_counts_as_the_destination_names_the_column() -> None:
-    assert reject_column(DESTINATIONS["redshift"], "x__IT") is not None
-    assert reject_column(DESTINATIONS["redshift"], "x__i t") is not None
-    assert reject_column(DESTINATIONS["postgres"], "x__IT") is None
-    assert reject_column(DESTINATIONS["postgres"], "x y__IT") is None
-    assert reject_column(DESTINATIONS["postgres"], "x__i t") is not None
-    assert reject_column(DESTINATIONS["microsoft-azure"], "x__IT") is not None
+    assert DESTINATIONS["redshift"].reject_column("x__IT") is not None
+    assert DESTINATIONS["redshift"].reject_column("x__i t") is not None
+    assert DESTINATIONS["postgres"].reject_column("x__IT") is None
+    assert DESTINATIONS["postgres"].reject_column("x y__IT") is None
+    assert DESTINATIONS["postgres"].reject_column("x__i t") is not None
+    assert DESTINATIONS["microsoft-azure"].reject_column("x__IT") is not None
 
 
 def test_a_name_that_becomes_one_of_stitch_s_own_collides() -> None:
-    reason = reject_column(DESTINATIONS["bigquery"], "_SDC_sequence")
+    reason = DESTINATIONS["bigquery"].reject_column("_SDC_sequence")
     assert reason == "Field collision on _sdc_sequence"
 
 
 def test_a_name_of_which_nothing_is_left_is_rejected() -> None:
-    assert reject_column(DESTINATIONS["redshift"], "123") is not None
-    assert reject_table(DESTINATIONS["redshift"], canonical_name(DESTINATIONS["redshift"], "日本"))
+    assert DESTINATIONS["redshift"].reject_column("123") is not None
+    assert DESTINATIONS["redshift"].reject_table(DESTINATIONS["redshift"].canonical_name("日本"))
 
 
 LIMITS = {
@@ -209,10 +200,10 @@ def test_names_and_columns_have_the_documented_limits(
 ) -> None:
     destination = DESTINATIONS[key]
     max_table, max_column, max_columns = limits
-    assert reject_table(destination, "x" * max_table) is None
-    assert "is too long for" in (reject_table(destination, "x" * (max_table + 1)) or "")
-    assert omit_column(destination, "x" * max_column) is None
-    assert "is too long for" in (omit_column(destination, "x" * (max_column + 1)) or "")
+    assert destination.reject_table("x" * max_table) is None
+    assert "is too long for" in (destination.reject_table("x" * (max_table + 1)) or "")
+    assert destination.omit_column("x" * max_column) is None
+    assert "is too long for" in (destination.omit_column("x" * (max_column + 1)) or "")
     assert destination.max_columns == max_columns
 
 
@@ -234,14 +225,14 @@ SPLITS = {
 def test_a_column_of_two_types_is_split(key: str, expected: list[str]) -> None:
     destination = DESTINATIONS[key]
     types = [destination.column_types(kind)[0] for kind in ("integer", "number")]
-    name = canonical_name(destination, "cost")
-    assert split_names(destination, name, types) == expected
-    assert split_names(destination, name, types[:1]) == [name]
+    name = destination.canonical_name("cost")
+    assert destination.split_names(name, types) == expected
+    assert destination.split_names(name, types[:1]) == [name]
 
 
 def test_a_subtable_has_a_column_for_each_key_of_the_top_table() -> None:
-    assert source_key(DESTINATIONS["redshift"], "Order ID") == "_sdc_source_key_orderid"
+    assert DESTINATIONS["redshift"].source_key("Order ID") == "_sdc_source_key_orderid"
     assert (
-        source_key(DESTINATIONS["redshift"], "__sdc_primary_key")
+        DESTINATIONS["redshift"].source_key("__sdc_primary_key")
         == "_sdc_source_key___sdc_primary_key"
     )

@@ -113,6 +113,21 @@ def test_a_split_column_gets_the_suffix_of_the_wider_type(tmp_path: Path) -> Non
         assert destination_types(api.database)["orders"]["id"] == "BIGINT"
 
 
+def test_columns_of_two_fields_with_one_name_are_split_into_the_same(tmp_path: Path) -> None:
+    with loading_like("redshift", tmp_path) as api:
+        # given two fields, never in one record, whose names are one for the destination
+        post(api, {"id": 1, "cost": "a"})
+        post(api, {"id": 2, "Cost": "b"})
+        # when each gets values of another type
+        post(api, {"id": 3, "cost": 3})
+        post(api, {"id": 4, "Cost": "c"})
+        post(api, {"id": 5, "Cost": 5})
+        # then there is one column of each type
+        rows = api.rows("orders")
+        assert list(rows[0]) == ["id", "cost__st", "cost__it"]
+        assert [row["cost__st"] or row["cost__it"] for row in rows] == ["a", "b", 3, "c", 5]
+
+
 @pytest.mark.parametrize(
     ("record", "reason"),
     [

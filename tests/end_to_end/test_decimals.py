@@ -174,6 +174,26 @@ def test_the_quarantine_has_the_numbers_of_the_tap_and_loads_again(
     assert rows == {1: Decimal("1.10"), 2: Decimal(DIGITS)}
 
 
+def test_the_quarantine_has_the_schema_of_the_tap_with_schema_checks_types(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    # given a record with no number to edit, which the service refuses
+    path = tmp_path / "quarantine.singer"
+    config = {"token": "any", "api_url": emulator.url, **DECIMALS, "validate_records": False}
+    config["schema_checks"] = "types"
+    aside = {**config, "on_invalid_record": "quarantine", "quarantine_path": str(path)}
+    columns = {**ID, "v": {"type": "number", "multipleOf": 1e-18}, "name": {"type": "string"}}
+    lines = tap_output(schema(properties=columns), record('{"id": 1, "name": 5}'))
+    # when it is loaded with a quarantine
+    run = piped(aside, tmp_path, lines)
+    assert run.exit_code == 0, run.stderr
+    # then the file has the tap's own schema, by which a number that is added there is a decimal
+    corrected = path.read_bytes().replace(b'"name": 5', b'"name": "x", "v": %b' % DIGITS.encode())
+    assert json.loads(corrected.splitlines()[0])["schema"]["properties"] == columns
+    assert piped(config, tmp_path, corrected).exit_code == 0
+    assert read_table(emulator.database, "orders") == [{"id": 1, "name": "x", "v": Decimal(DIGITS)}]
+
+
 @pytest.mark.parametrize("push_format", ["json", "transit"])
 def test_a_push_has_numbers_whatever_the_setting_says(
     push_format: str, emulator: Emulator, tmp_path: Path

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from target_stitch_import.emulator import Emulator
     from tests.support.service import Service
 
+TEXT = {"type": "string"}
+TIME = {"type": "string", "format": "date-time"}
 NEW = "https://json-schema.org/draft/2020-12/schema"
 
 PROPERTIES: list[tuple[str, Any, Any, Any]] = [
@@ -271,6 +273,30 @@ def test_with_schema_checks_types_only_types_are_posted_and_checked(
     run = piped(service.config(**types), tmp_path, bad)
     assert run.exit_code == 1
     assert "#/name: expected: null, string, found: integer" in run.last_line
+
+
+@pytest.mark.parametrize(
+    ("inner", "values"),
+    [
+        ({"oneOf": [TIME, TEXT]}, ["2024-03-01T12:00:00Z", "x"]),
+        ({"oneOf": [{"items": TIME}, {"items": TEXT}]}, [["2024-03-01T12:00:00Z"], ["x"]]),
+        ({"oneOf": [{**TEXT, "format": "uuid"}, {**TEXT, "format": "date"}]}, ["2024-03-01"]),
+        ({"anyOf": [TEXT], "oneOf": [TIME, TEXT]}, ["2024-03-01T12:00:00Z"]),
+    ],
+    ids=str,
+)
+def test_texts_that_only_a_format_tells_apart_are_loaded(
+    inner: dict[str, Any], values: list[Any], emulator: Emulator, tmp_path: Path
+) -> None:
+    # given a oneOf whose branches differ in the format alone, and values that fit more than one
+    rows = [{"id": place, "v": value} for place, value in enumerate(values)]
+    lines = tap_output(
+        schema(properties={"id": {"type": "integer"}, "v": inner}), *map(record, rows)
+    )
+    # when they are loaded into a service that checks the posted schema
+    run = piped({"token": "any", "api_url": emulator.url}, tmp_path, lines)
+    # then it takes them as the tap wrote them
+    assert read_table(emulator.database, "orders") == rows, run.stderr
 
 
 @pytest.mark.parametrize(

@@ -262,7 +262,9 @@ def written_anyhow(story: list[Pairs | Raw], chance: random.Random) -> Written:
         messages[len(lines)] = number
     if chance.random() < 0.3:
         lines[0] = b"\xef\xbb\xbf" + lines[0]
-    if chance.random() < 0.3:
+    if chance.random() < 0.3 and not isinstance(
+        story[-1], Raw
+    ):  # a line may be broken, not cut off
         lines[-1] = lines[-1].rstrip(b"\r\n")
     return Written(lines, messages)
 

@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from target_stitch_import.delivery.dry_run import DryRun
-from target_stitch_import.destinations.facts import DESTINATIONS
-from target_stitch_import.destinations.names import ONLY_NULL
+from target_stitch_import.destinations.facts import DESTINATIONS, ONLY_NULL
 from target_stitch_import.emulator import list_tables, read_table, running_emulator
 from target_stitch_import.preview.reader import Preview
 from target_stitch_import.preview.result import to_json

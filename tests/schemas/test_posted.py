@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from target_stitch_import.schemas.posted import column_types, posted_schema, without_checks
+from target_stitch_import.schemas.posted import posted_schema, without_checks
 
 NULL = {"type": "null"}
 DECIMAL = {"type": ["null", "string"], "format": "singer.decimal"}
@@ -118,19 +118,4 @@ def test_keywords_that_only_judge_values_are_left_out() -> None:
             "more": {"anyOf": [{"type": "string"}, {"type": "string"}]},
             "both": {"anyOf": [{"type": "string"}], "allOf": [{"anyOf": [{}]}]},
         },
-    }
-
-
-def test_the_types_of_columns_are_those_of_a_destination() -> None:
-    properties = {
-        "a": {"type": ["null", "integer"]},
-        "b": {"anyOf": [{"type": "string", "format": "date-time"}, NULL, {"type": "string"}]},
-        "c": DECIMAL,
-        "d": {},
-    }
-    assert column_types({"properties": properties}) == {
-        "a": {"integer"},
-        "b": {"date-time", "string"},
-        "c": {"singer.decimal"},
-        "d": frozenset(),
     }

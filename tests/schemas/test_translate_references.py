@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator, Draft7Validator, Draft202012Validator
 
-from target_stitch_import.schemas.translate import SchemaTranslationError, subschemas, to_draft4
+from target_stitch_import.schemas.keywords import subschemas
+from target_stitch_import.schemas.translate import SchemaTranslationError, to_draft4
 
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
@@ -151,7 +152,7 @@ def test_the_same_reference_twice_is_no_recursion() -> None:
 def test_references_that_multiply_are_refused_before_they_fill_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("target_stitch_import.schemas.draft4.MAX_SUBSCHEMAS", 5_000)
+    monkeypatch.setattr("target_stitch_import.schemas.translate.MAX_SUBSCHEMAS", 5_000)
     # given ten lines that would become a billion
     laughs = {f"l{n}": {"allOf": [{"$ref": f"#/$defs/l{n - 1}"}] * 10} for n in range(1, 10)}
     declared = {"properties": {"x": {"$ref": "#/$defs/l9"}}, "$defs": {"l0": TEXT, **laughs}}

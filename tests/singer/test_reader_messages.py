@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from typing import Any
@@ -144,6 +145,13 @@ def test_each_required_field_is_missed(kind: str, field: str) -> None:
 def test_a_field_of_a_wrong_type_is_refused(kind: str, field: str, value: Any) -> None:
     with pytest.raises(InputError, match=r"it is not a Singer message: .*\$\." + field):
         read(json.dumps({**GOOD[kind], field: value}).encode())
+
+
+def test_a_broken_first_line_behind_a_byte_order_mark_is_not_the_end() -> None:
+    # given a first line with a byte order mark, which lacks its last brace, and another behind it
+    with pytest.raises(InputError, match="it is not JSON: Input data was truncated"):
+        # when they are read, then it is not the tap that ended there
+        MessageReader().process_lines(io.BytesIO(b"\xef\xbb\xbf{\n{}\n"), {})
 
 
 @pytest.mark.parametrize("line", [b"", b" ", b"\r", b" \t\r", b"\n"])

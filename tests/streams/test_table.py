@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from target_stitch_import.sequences.sequencer import Sequencer
 from target_stitch_import.streams.table import Table
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("of a table")
 
-INTEGER, NUMBER = frozenset({"integer"}), frozenset({"number"})
+INTEGER, NUMBER = {"type": "integer"}, {"type": ["null", "number"]}
+TIME = {"type": "string", "format": "date-time"}
 
 
 def test_other_key_properties_than_before_are_warned_of(
@@ -38,7 +39,7 @@ def test_other_key_properties_than_before_are_warned_of(
 def test_other_types_than_before_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     # given a table with a column of one type
     table = Table("orders", logger, Sequencer())
-    table.describe(["id"], {"id": INTEGER, "x": INTEGER, "y": frozenset()})
+    table.describe(["id"], {"id": INTEGER, "x": INTEGER, "y": {}})
     # when another type comes, and columns that are new, or had no type
     table.describe(["id"], {"id": INTEGER, "x": NUMBER, "y": INTEGER, "z": INTEGER})
     # then the column is named, with what Stitch does
@@ -54,6 +55,19 @@ def test_a_column_that_is_not_named_for_a_while_keeps_its_type(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     table = Table("orders", logger, Sequencer())
-    for types in (INTEGER, None, frozenset(), INTEGER):
-        table.describe(["id"], {} if types is None else {"x": types})
+    history: list[dict[str, Any]] = [{"x": INTEGER}, {}, {"x": {}}, {"x": INTEGER}]
+    for columns in history:
+        table.describe(["id"], columns)
     assert not caplog.messages
+
+
+def test_the_types_of_a_union_are_those_that_a_destination_tells_apart(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # given a column of texts, some of which are date-times
+    table = Table("orders", logger, Sequencer())
+    table.describe(["id"], {"x": {"anyOf": [TIME, {"type": "null"}, {"type": "string"}]}})
+    # when it has date-times alone
+    table.describe(["id"], {"x": TIME})
+    # then it is said what it had
+    assert "have date-time in column 'x' now, and had date-time or string" in caplog.text

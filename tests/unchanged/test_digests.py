@@ -73,8 +73,6 @@ def test_text_is_no_number_and_a_name_may_be_anything() -> None:
     records = (r'{"a \"b\"\\":1}', r'{"a \"b\"\\":"1"}')
     keys, _ = read(*records, columns=columns, keys=(name,))
     assert keys == [1, '["1"]']
-    digests = RecordDigests({"properties": columns}, (name,), [])
-    assert [digests.key_values(key) for key in keys] == [{name: 1}, {name: "1"}]
 
 
 def test_several_columns_are_one_key() -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from target_stitch_import.destinations.kinds import Instant
+from target_stitch_import.destinations.facts import Instant
 from target_stitch_import.emulator.storage import exact_json
 from target_stitch_import.emulator.storage.exact_json import TOO_DEEP, MalformedError
 

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from target_stitch_import.destinations import names
-from target_stitch_import.destinations.facts import DESTINATIONS
-from target_stitch_import.destinations.kinds import FieldSchema, family, narrowest_type
+from target_stitch_import.destinations import facts
+from target_stitch_import.destinations.facts import DESTINATIONS, FieldSchema, narrowest_type
 from target_stitch_import.emulator.storage import table_changes, tables
 from target_stitch_import.emulator.storage.columns import ColumnType
 from target_stitch_import.emulator.storage.loads import ActivateVersion, Load, Upsert
@@ -124,14 +123,14 @@ class Loader:
         ).fetchone()
         if found is not None:
             stream = msgspec.msgpack.decode(found[0], type=Stream)
-            stream.rejected = stream.rejected or names.stop_table(stream.keys, load.keys)
+            stream.rejected = stream.rejected or facts.stop_table(stream.keys, load.keys)
             return stream
-        name = names.canonical_name(self.destination, load.table)
-        compared = names.compared_name(self.destination, name)
-        rejected = names.reject_table(self.destination, name)
+        name = self.destination.canonical_name(load.table)
+        compared = self.destination.compared_name(name)
+        rejected = self.destination.reject_table(name)
         for (other,) in self._connection.execute("SELECT name FROM _sdc_destination"):
-            if names.compared_name(self.destination, other) == compared:
-                rejected = names.TABLE_COLLISION.format(name)
+            if self.destination.compared_name(other) == compared:
+                rejected = facts.TABLE_COLLISION.format(name)
         return Stream(rejected, list(load.keys), [Sheet((load.table,), name)])
 
     def _save(self, table: str, stream: Stream) -> None:
@@ -140,7 +139,7 @@ class Loader:
 
     def _count_columns(self, sheet: Sheet) -> str | None:
         created = set(sheet.column_names(self.destination).values())
-        return names.count_columns(self.destination, len(created))
+        return self.destination.count_columns(len(created))
 
     def _rows(self, table: str) -> list[dict[str, Any]]:
         found = tables.find_table(self._connection, table)
@@ -153,7 +152,7 @@ class Loader:
     ) -> tuple[list[_Row], list[str]]:
         """Return the rows of a record, and the reasons for which it is rejected."""
         rows: list[tuple[Sheet, tuple[int, ...], list[Cell]]] = []
-        too_large = names.reject_record(self.destination, len(_ENCODER.encode(record)))
+        too_large = self.destination.reject_record(len(_ENCODER.encode(record)))
         reasons = [too_large] if too_large is not None else []
         waiting: list[tuple[Sheet, tuple[int, ...], Any, FieldSchema]]
         waiting = [(stream.sheets[0], (), record, place)]
@@ -178,19 +177,19 @@ class Loader:
         found: dict[str, list[tuple[str, Cell]]] = {}
         fields = self._flatten(item, place, ())
         if not isinstance(item, dict):
-            fields = iter([((names.ITEM,), item, place)] if item not in (None, []) else [])
+            fields = iter([((facts.ITEM,), item, place)] if item not in (None, []) else [])
         for path, value, at in fields:
-            name = names.canonical_name(self.destination, *path)
-            compared = names.compared_name(self.destination, name)
+            name = self.destination.canonical_name(*path)
+            compared = self.destination.compared_name(name)
             found.setdefault(compared, []).append((name, (path, value, at)))
         for same in found.values():
             name, cell = same[0]
-            reason = names.reject_column(self.destination, *cell[0])
+            reason = self.destination.reject_column(*cell[0])
             if len(same) > 1:
-                reasons.append(names.COLLISION.format(name))
+                reasons.append(facts.COLLISION.format(name))
             elif reason is not None:
                 reasons.append(reason)
-            elif (reason := names.omit_column(self.destination, name)) is None:
+            elif (reason := self.destination.omit_column(name)) is None:
                 yield cell
             elif not sheet.depth and len(cell[0]) == 1 and cell[0][0] in stream.keys:
                 reasons.append(reason)
@@ -207,12 +206,12 @@ class Loader:
 
     def _find_sheet(self, stream: Stream, sheet: Sheet, path: Path) -> Sheet | None:
         whole = (*sheet.path, *path)
-        name = names.canonical_name(self.destination, *whole)
-        compared = names.compared_name(self.destination, name), sheet.depth + 1
+        name = self.destination.canonical_name(*whole)
+        compared = self.destination.compared_name(name), sheet.depth + 1
         for each in stream.sheets:
-            if (names.compared_name(self.destination, each.name), each.depth) == compared:
+            if (self.destination.compared_name(each.name), each.depth) == compared:
                 return None if each.is_omitted else each
-        if names.reject_table(self.destination, name) is not None:
+        if self.destination.reject_table(name) is not None:
             return None
         stream.sheets.append(Sheet(whole, name, sheet.depth + 1))
         return stream.sheets[-1]
@@ -227,9 +226,9 @@ class Loader:
             narrowest = narrowest_type(types, kind, value)
             if narrowest is None:
                 narrowest = len(types) - 1
-                name = names.canonical_name(self.destination, *path)
-                reasons.append(names.OUT_OF_RANGE.format(name, types[narrowest].name))
-            suffix = family(self.destination, kind)
+                name = self.destination.canonical_name(*path)
+                reasons.append(facts.OUT_OF_RANGE.format(name, types[narrowest].name))
+            suffix = self.destination.family(kind)
             sheet.note(path, suffix, kind, narrowest)
             row.cells.append((path, suffix, value))
         return row
@@ -256,7 +255,7 @@ class Loader:
                 continue
             keys = self._key_values(stream, record)
             for row in record.rows:
-                own = {names.source_key(self.destination, key): keys[key] for key in keys}
+                own = {self.destination.source_key(key): keys[key] for key in keys}
                 own |= {f"_sdc_level_{n}_id": level for n, level in enumerate(row.levels)}
                 if not row.sheet.depth:
                     own = {} if stream.keys else keys
@@ -281,7 +280,7 @@ class Loader:
 
     def _key_values(self, stream: Stream, record: _Record) -> dict[str, Any]:
         if not stream.keys:
-            return {names.PRIMARY_KEY: str(uuid.uuid4())}
+            return {facts.PRIMARY_KEY: str(uuid.uuid4())}
         return {key: record.message.data[key] for key in stream.keys}
 
     def _load(
@@ -294,7 +293,7 @@ class Loader:
         types: dict[str, ColumnType | None] = {}
         key_types = stream.sheets[0].key_types()
         own = stream.own_types(self.destination, sheet)
-        sources = {names.source_key(self.destination, key): key for key in stream.keys}
+        sources = {self.destination.source_key(key): key for key in stream.keys}
         for name in own:
             plain = ColumnType.INTEGER if name.startswith("_sdc_level_") else ColumnType.STRING
             types[name] = key_types.get(sources[name], plain) if name in sources else plain
@@ -302,9 +301,7 @@ class Loader:
         keys = list(own)
         if not sheet.depth:
             first = sheet.first_names(self.destination)
-            keys = [
-                first.get(key, names.canonical_name(self.destination, key)) for key in stream.keys
-            ]
+            keys = [first.get(key, self.destination.canonical_name(key)) for key in stream.keys]
             types = {key: types.get(key) for key in keys} | types
         return Load(
             table=sheet.name,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from target_stitch_import.destinations import names
+from target_stitch_import.destinations import facts
 from target_stitch_import.emulator.storage.columns import ColumnType, merge_types
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ class Sheet(msgspec.Struct):
         """Return the name of the column of each field and suffix."""
         found = {}
         for path, parts in self.columns.items():
-            name = names.canonical_name(destination, *path)
+            name = destination.canonical_name(*path)
             types = [
                 destination.column_types(part.kinds[0])[part.narrowest] for part in parts.values()
             ]
-            split = names.split_names(destination, name, types)
+            split = destination.split_names(name, types)
             found.update({(path, suffix): each for suffix, each in zip(parts, split, strict=True)})
         return found
 
@@ -108,13 +108,11 @@ class Stream(msgspec.Struct):
         """Return the types of the columns that Stitch itself adds to a table."""
         text, integer = (destination.column_types(kind)[0].name for kind in ("string", "integer"))
         if not sheet.depth:
-            return {} if self.keys else {names.PRIMARY_KEY: text}
+            return {} if self.keys else {facts.PRIMARY_KEY: text}
         own: dict[str, str | None] = {}
-        for key in self.keys or [names.PRIMARY_KEY]:
+        for key in self.keys or [facts.PRIMARY_KEY]:
             parts = [*self.sheets[0].columns.get((key,), {}).values()]
-            own[names.source_key(destination, key)] = (
-                parts[0].type_name(destination) if parts else text
-            )
+            own[destination.source_key(key)] = parts[0].type_name(destination) if parts else text
         return own | {f"_sdc_level_{level}_id": integer for level in range(sheet.depth)}
 
 

@@ -82,10 +82,16 @@ def extend_table(
 
 
 def rename_columns(connection: sqlite3.Connection, table: Table, names: Mapping[str, str]) -> None:
-    """Give columns other names, as a destination does when it splits one; ``names`` are by the old."""
+    """Give columns other names, as a destination does when it splits one; ``names`` are by the old.
+
+    Where a column has the new name already, because two fields have one name, they become one.
+    """
     names = {old: new for old, new in names.items() if old in table.columns}
     for old, new in names.items():
         physical = table.columns[old].physical
+        if new in table.columns:
+            _merge_columns(connection, table, old, new)
+            continue
         if physical is not None:
             used = _used_names(table)
             changed = physical_name(new, used)
@@ -102,6 +108,16 @@ def rename_columns(connection: sqlite3.Connection, table: Table, names: Mapping[
     keys = [names.get(key, key) for key in table.keys]
     connection.execute(
         "UPDATE _sdc_tables SET key_names = ? WHERE name = ?", (json.dumps(keys), table.name)
+    )
+
+
+def _merge_columns(connection: sqlite3.Connection, table: Table, old: str, new: str) -> None:
+    source, target = table.columns.pop(old).physical, table.columns[new].physical
+    if source is not None and target is not None:
+        value = f"COALESCE({quote(target)}, {quote(source)})"
+        connection.execute(join_sql("UPDATE", table.name_sql, "SET", quote(target), "=", value))
+    connection.execute(
+        "DELETE FROM _sdc_columns WHERE table_name = ? AND name = ?", (table.name, old)
     )
 
 

@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_stitch_import.destinations.facts import DESTINATIONS, to_seconds
-from target_stitch_import.destinations.kinds import (
+from target_stitch_import.destinations.facts import (
+    DESTINATIONS,
     FieldSchema,
-    family,
     narrowest_type,
-    quick_check,
+    to_seconds,
 )
 
 INT, BIG = 2**31 - 1, 2**63 - 1
@@ -115,8 +114,9 @@ def test_date_times_are_compared_in_utc() -> None:
 
 
 def test_kinds_of_one_suffix_share_a_column() -> None:
-    assert family(DESTINATIONS["mysql"], "object") == family(DESTINATIONS["mysql"], "array")
-    assert family(DESTINATIONS["mysql"], "object") != family(DESTINATIONS["mysql"], "string")
+    mysql = DESTINATIONS["mysql"]
+    assert mysql.family("object") == mysql.family("array")
+    assert mysql.family("object") != mysql.family("string")
 
 
 DIGITS = st.text("0123456789", min_size=1, max_size=20)
@@ -140,7 +140,7 @@ def test_a_quick_check_holds_for_no_text_of_another_kind_or_out_of_range(
     place = FieldSchema({"type": "string", "format": value_format})
     kind = place.kind(first)
     (held,) = DESTINATIONS[key].column_types(kind)
-    check = quick_check(place, kind, held, first)
+    check = place.quick_check(kind, held, first)
     assert callable(check)
     assert check(first)
     if check(text):
