@@ -60,6 +60,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
 
 
+MEASURED = ("test_command", "test_dry_run", "test_events", "test_preview", "test_pytest_plugin")
+"""Modules whose processes run code that no test runs in its own process."""
+
+
+@pytest.fixture(autouse=True)
+def _coverage_of_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure coverage in few of the processes that tests start: it doubles their time."""
+    if request.path.stem not in MEASURED:
+        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
 @pytest.fixture
 def emulator(tmp_path: Path) -> Iterator[Emulator]:
     """Run an emulator with an empty database."""

@@ -372,9 +372,7 @@ def _with_a_small_disk(config: dict[str, Any], folder: Path, data: bytes) -> Run
         "from target_stitch_import.cli import main\n"
         "main()\n"
     )
-    # without the measuring of coverage, which writes files of its own
-    off = {"COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
-    return piped(config, folder, data, starter=str(starter), **off)
+    return piped(config, folder, data, starter=str(starter))
 
 
 def test_no_quarantine_keeps_the_token(tmp_path: Path) -> None:
