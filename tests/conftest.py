@@ -53,11 +53,14 @@ SLOW = (
 """Folders whose tests run processes or servers, or many examples."""
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of whole folders as slow."""
+    """Mark the tests of whole folders as slow, and measure no coverage of those with many examples."""
     for item in items:
         if item.path.relative_to(TESTS).parts[0] in SLOW:
             item.add_marker("slow")
+        if item.get_closest_marker("hypothesis"):
+            item.add_marker("no_cover")  # it doubles their time, and other tests run the same code
 
 
 MEASURED = ("test_command", "test_dry_run", "test_events", "test_preview", "test_pytest_plugin")
