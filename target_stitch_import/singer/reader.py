@@ -50,7 +50,7 @@ _MOMENT: Final = 0.002  # seconds
 
 _MAX_REASON: Final = 300  # characters
 
-_CSV: Final = re.compile(rb'(?:"[^"]*"|[\w.-]+)(?:[,;\t](?:"[^"]*"|[\w.-]*))+\r?')
+_CSV: Final = re.compile(rb'(?:"[^"]*"|[\w.-]+)(?:[,;\t](?:"[^"]*"|[\w.-]*))+')
 """The names of columns, or values without spaces."""
 
 _decode = msgspec.json.Decoder(Message).decode
@@ -182,7 +182,7 @@ class MessageReader(GenericSingerReader[Any]):
             message = self.deserialize_json(repaired if is_last else repaired + b"\n")
             self._warn_of_repair(getattr(message, "stream", None))
             return message
-        if self.line <= 1 and _CSV.fullmatch(line):
+        if self.line <= 1 and _CSV.fullmatch(line.strip()):
             reason = "looks like CSV; this target reads Singer messages, as a tap writes them"
         elif isinstance(error, msgspec.ValidationError):
             reason = f"is not a Singer message: {error}"

@@ -147,6 +147,16 @@ def test_a_field_of_a_wrong_type_is_refused(kind: str, field: str, value: Any) -
         read(json.dumps({**GOOD[kind], field: value}).encode())
 
 
+@pytest.mark.parametrize(
+    ("line", "is_csv"),
+    [(b"id,name\r\n", True), (b"id\tname\t\n", True), (b"hello\n", False), (b"hello\t\r\n", False)],
+)
+def test_a_first_line_with_the_names_of_columns_is_called_csv(line: bytes, is_csv: bool) -> None:
+    with pytest.raises(InputError) as refused:
+        MessageReader().process_lines(io.BytesIO(line), {})
+    assert ("looks like CSV" in str(refused.value)) == is_csv
+
+
 def test_a_broken_first_line_behind_a_byte_order_mark_is_not_the_end() -> None:
     # given a first line with a byte order mark, which lacks its last brace, and another behind it
     with pytest.raises(InputError, match="it is not JSON: Input data was truncated"):
