@@ -25,6 +25,9 @@ from target_stitch_import.errors import AccessError, DeliveryError, TransientErr
 
 MAX_RESPONSE_BYTES: Final = 1 << 16  # a response is not read further than this
 
+_OBJECT: Final = re.compile(r"<\S+ object at 0x[0-9a-f]+>: ")
+"""What older releases of urllib3 begin a message with; it is another one at each attempt."""
+
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -183,7 +186,8 @@ class ImportClient:
                 setting="api_url",
             )
         cause = _root(error)
-        reason = self._auth.hide(" ".join(f"{type(cause).__name__}: {cause}".split()))
+        text = _OBJECT.sub("", str(cause))
+        reason = self._auth.hide(" ".join(f"{type(cause).__name__}: {text}".split()))
         if isinstance(cause, ssl.SSLCertVerificationError):
             return AccessError(f"{self._api_url} is not trusted: {reason}", setting="api_url")
         return TransientError(reason, is_answer=False)
