@@ -1,4 +1,4 @@
-"""Are the date-times of many records as the service takes them? A quick test, of their JSON text."""
+"""Judges and normalizes the date-times of many records at once, by their JSON text."""
 
 from __future__ import annotations
 
@@ -34,21 +34,12 @@ _MAX_OFFSET: Final = b"18:00"
 
 
 class DatetimeCheck:
-    """Judges the date-times of records that are decoded as structs, which keep their JSON text."""
+    """Normalizes the date-times of records that are decoded as structs, which keep their JSON text."""
 
     def __init__(self, place: Place) -> None:
-        """Judge the values that ``place`` has within a record."""
+        """Read the values that ``place`` has within a record."""
         self._columns = [*_find_columns(place, ())]
         self._attributes: dict[type[msgspec.Struct], dict[str, str]] = {}
-
-    def accepts(self, records: Sequence[object]) -> bool:
-        """Return True only if the service takes all date-times of the records."""
-        values: dict[bool, list[bytes | msgspec.Raw]] = {False: [], True: []}
-        for path, permits_null in self._columns:
-            values[permits_null] += self._values(records, path)
-        return _are_right(b",".join(values[False]), _read_datetimes) and _are_right(
-            b",".join(values[True]), _read_datetimes_and_nulls
-        )
 
     def are_strings(self, records: Sequence[object]) -> bool:
         """Return True if all date-times of the records are strings, or null where that is permitted."""
@@ -64,18 +55,18 @@ class DatetimeCheck:
         """Return the columns with date-times that the service takes only in another form.
 
         Each comes with its name, the texts that the records have, and those that the service takes.
-        None if a date-time is no column, or has a form that few taps write.
+        None if this can't tell: one has a form that few taps write, or is within a column and wrong.
         """
         columns = []
         for path, permits_null in self._columns:
-            texts = [*map(bytes, self._values(records, path))]
-            joined = b",".join(texts)
+            values = self._values(records, path)
+            joined = b",".join(values)
             read = _read_datetimes_and_nulls if permits_null else _read_datetimes
             right = next((each for each in _guesses(joined) if _are_right(each, read)), None)
             if right is None or (right != joined and len(path) > 1):
                 return None
             if right != joined:
-                columns.append((str(path[0]), texts, right.split(b",")))
+                columns.append((str(path[0]), [*map(bytes, values)], right.split(b",")))
         return columns
 
     def _values(self, records: Sequence[Any], path: Sequence[str | int]) -> Sequence[Any]:

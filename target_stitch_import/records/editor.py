@@ -60,15 +60,17 @@ class RecordEditor:
             raise InvalidRecordError("is nested too deeply") from None
         return record if edited is None else edited
 
-    def edit_block(self, records: Sequence[bytes], structs: Sequence[object]) -> list[bytes] | None:
-        """Return records as ``edit`` would, in a third of the time; None if it would do more.
+    def edit_block(self, records: list[bytes], structs: Sequence[object]) -> list[bytes] | None:
+        """Return records as ``edit`` would, in a fraction of the time; None if it has to do it.
 
-        That is, more than to normalize date-times of columns, which have the forms of most taps. The
+        It has to where more is to be edited than date-times of columns in the forms of most taps. The
         ``structs`` are what the records are decoded as.
         """
-        columns = self.datetimes.normalize(structs) if self._normalize else None
-        if not columns:
+        columns = None if self.has_decimals else self.datetimes.normalize(structs)
+        if columns is None or (columns and not self._normalize):
             return None
+        if not columns:
+            return records
         names, texts, normalized = zip(*columns, strict=True)
         for name, before, after in columns:
             self.normalized[name] += sum(map(ne, before, after))

@@ -104,10 +104,9 @@ class RecordValidator:
         The quick tests, by which they are ``decoded``, have not judged date-times.
         """
         structs = [*filter(None, decoded)]
-        if len(structs) == len(decoded) and not editor.has_decimals:
-            if editor.datetimes.accepts(structs):
-                return checked, None
-            if (edited := editor.edit_block(checked, structs)) is not None:
+        if len(structs) == len(decoded):
+            edited = editor.edit_block(checked, structs)
+            if edited is not None:
                 return edited, None
         are_judged = editor.datetimes.are_strings(structs)
         edited = []
