@@ -16,8 +16,8 @@ import msgspec
 from target_stitch_import.batches.batch import Batch
 from target_stitch_import.batches.body_formats import BATCH_TAIL, PUSH_HEAD, PUSH_TAIL
 from target_stitch_import.batches.transit import decode_transit
+from target_stitch_import.datetimes import format_unix_ns
 from target_stitch_import.json_codec import decode_exactly, encode_exactly, json_excerpt
-from target_stitch_import.sequences.timestamps import format_timestamp
 from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
 from target_stitch_import.singer.positions import described, line_number
 
@@ -91,7 +91,7 @@ def as_singer(batch: Batch) -> tuple[SchemaMessage, RecordMessage] | None:
     message = _only_message(batch)
     if message.data == msgspec.Raw():
         return None
-    time = message.time_extracted or format_timestamp(message.sequence)
+    time = message.time_extracted or format_unix_ns(message.sequence)
     if origin := batch.originals.get(batch.positions[0]):
         schema, record = origin
         return schema, msgspec.structs.replace(record, time_extracted=record.time_extracted or time)

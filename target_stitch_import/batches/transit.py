@@ -10,9 +10,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
+from target_stitch_import.datetimes import format_unix_ns, to_unix_ns
 from target_stitch_import.json_codec import encode_exactly
 from target_stitch_import.schemas.places import Place
-from target_stitch_import.sequences.timestamps import TimestampReader, format_timestamp
 
 _MAP: Final = "^ "
 _ESCAPED: Final = ("~", "^", "`")
@@ -26,7 +26,7 @@ def encode_transit(value: Any, place: Place | None = None) -> bytes:
     The date-times that ``place`` has within it become instants. Raise ``ValueError`` for a string
     with a lone surrogate.
     """
-    return encode_exactly(_encode(value, place, TimestampReader()))
+    return encode_exactly(_encode(value, place))
 
 
 def decode_transit(value: Any, instant: Callable[[str], Any] = str) -> Any:
@@ -41,20 +41,19 @@ def decode_transit(value: Any, instant: Callable[[str], Any] = str) -> Any:
     return [decode_transit(part, instant) for part in value]
 
 
-def _encode(value: Any, place: Place | None, times: TimestampReader) -> Any:
+def _encode(value: Any, place: Place | None) -> Any:
     if isinstance(value, dict):
         encoded = [_MAP]
         for name, part in value.items():
             column = place.column(name) if place else None
-            encoded += [_escape(name), _encode(part, column, times)]
+            encoded += [_escape(name), _encode(part, column)]
         return encoded
     if isinstance(value, list):
         return [
-            _encode(part, place.item(index) if place else None, times)
-            for index, part in enumerate(value)
+            _encode(part, place.item(index) if place else None) for index, part in enumerate(value)
         ]
     if isinstance(value, str):
-        return _encode_instant(value, times) if place and place.is_datetime else _escape(value)
+        return _encode_instant(value) if place and place.is_datetime else _escape(value)
     if isinstance(value, Decimal):
         return f"~f{value}"
     if type(value) is int and not -_SAFE < value < _SAFE:
@@ -62,11 +61,11 @@ def _encode(value: Any, place: Place | None, times: TimestampReader) -> Any:
     return value
 
 
-def _encode_instant(text: str, times: TimestampReader) -> str:
-    (time_ns,), (written,) = times.read([text])
-    if not written:
+def _encode_instant(text: str) -> str:
+    if (time_ns := to_unix_ns(text)) is None:
         return _escape(text)
-    return "~t" + (format_timestamp(time_ns) if time_ns % 1_000 else written[:26].decode() + "Z")
+    written = format_unix_ns(time_ns)
+    return f"~t{written if time_ns % 1_000 else f'{written[:26]}Z'}"
 
 
 def _decode_string(text: str, instant: Callable[[str], Any]) -> Any:

@@ -14,8 +14,8 @@ from typing import Final
 
 import msgspec
 
+from target_stitch_import.datetimes import format_unix_ns
 from target_stitch_import.errors import QuarantineError
-from target_stitch_import.sequences.timestamps import format_timestamp
 from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
 from target_stitch_import.text import counted
 
@@ -76,7 +76,7 @@ class Quarantine:
                 "are set aside already, as many as max_quarantined permits"
             )
         time = record.time_extracted
-        time = format_timestamp(time_ns()) if time is None else time
+        time = format_unix_ns(time_ns()) if time is None else time
         quarantined = _Quarantined(record.stream, record.record, reason, line, time, record.version)
         is_new = self._schemas.get(schema.stream) != schema
         messages = [schema, quarantined] if is_new else [quarantined]

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from target_stitch_import.datetimes import normalize_datetime
 from target_stitch_import.schemas.places import Place
 
 _STRUCT: Final = type(msgspec.Struct)  # isinstance is ten times as slow
@@ -22,6 +23,7 @@ _ITEMS: Final = 0
 _Datetime = Annotated[datetime, msgspec.Meta(tz=True)]
 _read_datetimes = msgspec.json.Decoder(list[_Datetime]).decode
 _read_datetimes_and_nulls = msgspec.json.Decoder(list[_Datetime | None]).decode
+_read_text = msgspec.json.Decoder(str).decode
 
 _ZEROS: Final = bytes(ord("0") if chr(byte).isdigit() else byte for byte in range(256))
 _SECOND: Final = b'"0000-00-00T00:00:00'
@@ -55,14 +57,16 @@ class DatetimeCheck:
         """Return the columns with date-times that the service takes only in another form.
 
         Each comes with its name, the texts that the records have, and those that the service takes.
-        None if this can't tell: one has a form that few taps write, or is within a column and wrong.
+        None if this can't tell: one can't be read, or is within a column and wrong.
         """
         columns = []
         for path, permits_null in self._columns:
             values = self._values(records, path)
             joined = b",".join(values)
             read = _read_datetimes_and_nulls if permits_null else _read_datetimes
-            right = next((each for each in _guesses(joined) if _are_right(each, read)), None)
+            right = next(
+                (each for each in _guesses(joined, values) if _are_right(each, read)), None
+            )
             if right is None or (right != joined and len(path) > 1):
                 return None
             if right != joined:
@@ -102,14 +106,30 @@ def _find_columns(
             yield from _find_columns(item, (*path, _ITEMS))
 
 
-def _guesses(joined: bytes) -> Iterator[bytes]:
-    """Yield date-times as they are, and in the right form if all have one of those of most taps."""
+def normalize_text(text: bytes) -> bytes | None:
+    """Return the JSON text of a date-time in the form that the service takes; None if it has none.
+
+    One that has that form stays as it is.
+    """
+    try:
+        written = _read_text(text)
+    except (msgspec.MsgspecError, UnicodeError):  # half of a surrogate pair
+        return None
+    normalized = normalize_datetime(written)
+    if normalized is None:
+        return None
+    return text if normalized == written else f'"{normalized}"'.encode()
+
+
+def _guesses(joined: bytes, values: Sequence[Any]) -> Iterator[bytes]:
+    """Yield date-times as they are, and in the right form: at once if all have one of most taps."""
     yield joined
     joined = joined.replace(b" ", b"T")
     yield joined
     joined += b","
     yield joined.replace(b'",', b'Z",').replace(b'ZZ"', b'Z"')[:-1]  # no zone
     yield joined.replace(b'+00",', b'+00:00",')[:-1]
+    yield b",".join([normalize_text(bytes(value)) or value for value in values])
 
 
 def _are_right(joined: bytes, read: Any) -> bool:

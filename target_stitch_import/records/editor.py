@@ -15,8 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from target_stitch_import.errors import InvalidRecordError
-from target_stitch_import.records.datetime_check import DatetimeCheck
-from target_stitch_import.records.datetimes import normalize_datetime
+from target_stitch_import.records.datetime_check import DatetimeCheck, normalize_text
 from target_stitch_import.schemas.places import Place
 
 Path = tuple[str | int, ...]
@@ -26,7 +25,6 @@ _NUMBER_STARTS: Final = frozenset(b"-0123456789")
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_decode_text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -110,14 +108,10 @@ class RecordEditor:
         return _encode(values) if is_edited else None
 
     def _edit_datetime(self, text: bytes, place: Place, path: Path) -> bytes | None:
-        try:
-            written = _decode_text(text)
-        except (msgspec.MsgspecError, UnicodeError):  # half of a surrogate pair
-            written = ""
-        read = normalize_datetime(written)
-        if read == written:
+        normalized = normalize_text(text)
+        if normalized == text:
             return None
-        if read is None or not self._normalize:
+        if normalized is None or not self._normalize:
             if self._invalid_as_null and place.permits_null:
                 return b"null"
             raise InvalidRecordError(
@@ -125,7 +119,7 @@ class RecordEditor:
                 "(see the settings normalize_datetimes and on_invalid_datetime)"
             )
         self.normalized[place.name] += 1
-        return f'"{read}"'.encode()
+        return normalized
 
 
 def _replace(

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import msgspec
 
+from target_stitch_import.datetimes import SECOND_NS
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.json_codec import decode_exactly
 from target_stitch_import.limits import MAX_SEQUENCE
-from target_stitch_import.sequences.timestamps import SECOND_NS, TimestampReader
+from target_stitch_import.sequences.timestamps import TimestampReader
 
 MAX_AHEAD_NS: Final = 5 * 60 * SECOND_NS
 """A time further ahead of this machine's clock is replaced by the clock's."""

@@ -4,39 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime, timezone
 from typing import Any, Final
 
-SECOND_NS: Final = 1_000_000_000
+from target_stitch_import.datetimes import SECOND_NS, format_unix_ns, to_unix_ns
 
-_TIMESTAMP: Final = re.compile(
-    r"""
-    (?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})
-    (?:[Tt ](?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:[.,](?P<fraction>[0-9]{1,9})[0-9]*)?)?
-    \ ?(?P<zone>[Zz]|(?P<sign>[+-])(?P<hours>[01][0-9]|2[0-3])(?::?(?P<minutes>[0-5][0-9]))?)?
-    """,
-    re.VERBOSE,
+_WITH_FRACTION: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):\d\d:[0-5]\d)\.\d+(?:Z|\+00:00|([+-]\d\d:\d\d))?",
+    re.ASCII,
 )
-_PLAIN_SECOND: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+"""As most taps write them: a second, a fraction, and a zone or none."""
 _SCALES: Final = tuple(10 ** (9 - digits) for digits in range(10))
 """By the number of digits of a fraction, the nanoseconds of its last one."""
-_MAX_SECONDS: Final = 10_000  # that are remembered
-
-
-def format_timestamp(time_ns: int) -> str:
-    """Return Unix nanoseconds as RFC 3339, to the last digit."""
-    seconds, nanoseconds = divmod(time_ns, SECOND_NS)
-    start = datetime.fromtimestamp(seconds, tz=timezone.utc).replace(tzinfo=None).isoformat()
-    return f"{start}.{nanoseconds:09}Z"
+_MAX_REMEMBERED: Final = 10_000
 
 
 class TimestampReader:
     """Reads timestamps, and works out each second once."""
 
     def __init__(self) -> None:
-        self._seconds: dict[str, int] = {}
-        self._newest: tuple[str, tuple[int, bytes]] = ("", (0, b""))
+        self._seconds: dict[str, tuple[int, bytes]] = {}
+        """By a second, with its zone if that is not UTC: its Unix nanoseconds, and its start in UTC."""
+        self._others: dict[str, tuple[int, bytes]] = {}
+        """By its text, what has no fraction or a form that few taps write."""
 
     def read(self, texts: Iterable[Any]) -> tuple[list[int], list[bytes]]:
         """Read timestamps in any form that taps write; one without a zone is in UTC.
@@ -46,22 +35,29 @@ class TimestampReader:
         """
         times_ns: list[int] = []
         written: list[bytes] = []
-        seconds = self._seconds
+        seconds, others = self._seconds, self._others
         for text in texts:
             try:
-                zone = text[-6:]
-                if zone == "+00:00":
-                    digits = text[20:-6]
-                elif zone[5] == "Z":
-                    digits = text[20:-1]
+                if text[19] != ".":
+                    time_ns, encoded = others[text]
                 else:
-                    raise LookupError  # noqa: TRY301 - as for a second that is new
-                if text[19] != "." or not digits.isdecimal():
-                    raise LookupError  # noqa: TRY301
-                time_ns = seconds[text[:19]] + int(digits) * _SCALES[len(digits)]
-                encoded = text.encode("ascii")
-                if len(digits) < 6:  # noqa: PLR2004 - microseconds
-                    encoded = encoded[: 20 + len(digits)].ljust(26, b"0")
+                    zone = text[-6:]
+                    if zone == "+00:00":
+                        second, digits = text[:19], text[20:-6]
+                    elif zone[5] == "Z":
+                        second, digits = text[:19], text[20:-1]
+                    elif zone[0] in "+-":
+                        second, digits = text[:19] + zone, text[20:-6]
+                    else:
+                        second, digits = text[:19], text[20:]
+                    if not digits.isdecimal():
+                        raise LookupError  # noqa: TRY301 - as for a second that is new
+                    width = len(digits)
+                    time_ns, encoded = seconds[second]
+                    time_ns += int(digits) * _SCALES[width]
+                    encoded += digits.encode("ascii")
+                    if width < 6:  # noqa: PLR2004 - microseconds
+                        encoded = encoded.ljust(26, b"0")
             except (LookupError, TypeError, AttributeError, ValueError):
                 time_ns, encoded = self._read_any(text)
             times_ns.append(time_ns)
@@ -71,30 +67,17 @@ class TimestampReader:
     def _read_any(self, text: Any) -> tuple[int, bytes]:
         if not isinstance(text, str):
             return 0, b""
-        if text == self._newest[0]:
-            return self._newest[1]
-        parsed = _parse(text)
-        self._newest = text, parsed
-        if parsed[1] and _PLAIN_SECOND.match(text) and text.endswith(("Z", "+00:00")):
-            if len(self._seconds) >= _MAX_SECONDS:
-                self._seconds.clear()
-            self._seconds[text[:19]] = parsed[0] // SECOND_NS * SECOND_NS
-        return parsed
-
-
-def _parse(text: str) -> tuple[int, bytes]:
-    """Read one string as ``TimestampReader.read`` does."""
-    match = _TIMESTAMP.fullmatch(text.strip())
-    if match is None:
-        return 0, b""
-    try:
-        second = datetime.fromisoformat(f"{match['date']}T{match['time'] or '00:00'}")
-        seconds = int((second.replace(tzinfo=timezone.utc) - _EPOCH).total_seconds())
-        if match["sign"]:
-            offset = int(match["hours"]) * 3600 + int(match["minutes"] or 0) * 60
-            seconds += -offset if match["sign"] == "+" else offset
-        start = datetime.fromtimestamp(seconds, tz=timezone.utc).replace(tzinfo=None).isoformat()
-    except (ValueError, OverflowError, OSError):  # no calendar has it
-        return 0, b""
-    digits = (match["fraction"] or "").ljust(9, "0")
-    return seconds * SECOND_NS + int(digits), f"{start}.{digits[:6]}".encode()
+        if text in self._others:
+            return self._others[text]
+        if (time_ns := to_unix_ns(text)) is None:
+            return 0, b""
+        encoded = format_unix_ns(time_ns).encode()
+        for known in (self._seconds, self._others):
+            if len(known) >= _MAX_REMEMBERED:
+                known.clear()
+        if match := _WITH_FRACTION.fullmatch(text):
+            second = "".join(match.groups(""))
+            self._seconds[second] = time_ns // SECOND_NS * SECOND_NS, encoded[:20]
+        else:
+            self._others[text] = time_ns, encoded
+        return time_ns, encoded

@@ -11,10 +11,10 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from target_stitch_import.batches.transit import decode_transit
+from target_stitch_import.datetimes import format_unix_ns, to_unix_ns
 from target_stitch_import.json_codec import decode_exactly, encode_exactly, encode_sorted
 from target_stitch_import.schemas.keywords import declared_types
 from target_stitch_import.schemas.posted import DATE_TIME
-from target_stitch_import.sequences.timestamps import TimestampReader, format_timestamp
 
 DIGEST_SIZE: Final = 16  # bytes
 NO_DIGEST: Final = bytes(DIGEST_SIZE)
@@ -37,7 +37,6 @@ class RecordDigests:
         self._ignored = {*ignored} - {*key_names}
         columns = schema["properties"]
         self._times = {name for name in key_names if columns[name].get("format") == DATE_TIME}
-        self._timestamps = TimestampReader()
         # The same data under another schema is another version.
         self._start = blake2b(encode_sorted([schema, *key_names]), digest_size=DIGEST_SIZE)
         # Sorted, so that the order in a record does not count. No field can have a name that JSON escapes.
@@ -100,8 +99,8 @@ class RecordDigests:
             is_whole = value.adjusted() < _EXACT.prec and value == value.to_integral_value()
             return int(value) if is_whole else value
         if name in self._times:
-            (time_ns,), _ = self._timestamps.read([value])
-            return format_timestamp(time_ns) if time_ns else value
+            time_ns = to_unix_ns(value)
+            return value if time_ns is None else format_unix_ns(time_ns)
         return value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from target_stitch_import.records.datetimes import normalize_datetime
+from target_stitch_import.datetimes import normalize_datetime
 from tests.support.pages import PROJECT
 
 PAGE = (PROJECT / "docs" / "types.md").read_text(encoding="utf-8")

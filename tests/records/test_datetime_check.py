@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from target_stitch_import.datetimes import normalize_datetime
 from target_stitch_import.records.datetime_check import DatetimeCheck
-from target_stitch_import.records.datetimes import normalize_datetime
 from target_stitch_import.records.struct_decoder import record_decoder
 from target_stitch_import.schemas.places import find_places
 

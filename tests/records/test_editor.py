@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from target_stitch_import.datetimes import normalize_datetime
 from target_stitch_import.errors import InvalidRecordError
-from target_stitch_import.records.datetimes import normalize_datetime
 from target_stitch_import.records.validator import RecordValidator
 from target_stitch_import.schemas.posted import posted_schema
 from target_stitch_import.schemas.translate import to_draft4

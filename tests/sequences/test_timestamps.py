@@ -157,11 +157,19 @@ def test_an_unreadable_time_does_not_spoil_the_next() -> None:
     assert [text[:26].decode() for text in written] == [f"{SECOND}.000000", "", f"{SECOND}.500000"]
 
 
+def test_midnight_at_the_end_of_a_day_has_no_fraction() -> None:
+    # given a reader that has read the end of a day, which is the start of the next one
+    reader = TimestampReader()
+    assert read("2024-02-29T24:00:00.0Z", reader)[0] == unix_ns(2024, 3, 1, 0, 0, 0)
+    # when a time behind it comes, then no clock has it
+    assert read("2024-02-29T24:00:00.5Z", reader) == (0, b"")
+
+
 def test_no_more_seconds_are_remembered_than_the_memory_is_meant_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # given a reader that may remember two seconds
-    monkeypatch.setattr(times, "_MAX_SECONDS", 2)
+    monkeypatch.setattr(times, "_MAX_REMEMBERED", 2)
     reader = TimestampReader()
     # when it reads many, then it remembers no more, and reads them all
     texts = [f"2024-02-29T23:59:{second:02}.5Z" for second in range(60)] * 2
@@ -227,7 +235,7 @@ def test_whatever_comes_each_is_read_as_by_a_plain_parser(texts: list[Any]) -> N
 
 
 PLAIN = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt ]([0-9]{2}:[0-9]{2})(:[0-9]{2})?(?:[.,]([0-9]+))?)?"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt ]([0-9]{2}:[0-9]{2})(?:(:[0-9]{2})(?:[.,]([0-9]+))?)?)?"
     r" ?(?:([Zz])|([+-])([01][0-9]|2[0-3]):?([0-5][0-9])?)?"
 )
 

@@ -1,4 +1,4 @@
-"""Date-times as taps write them, in the form that the service takes.
+"""Date-times as taps write them: in the form that the service takes, and as Unix nanoseconds.
 
 The service enforces ``format: date-time`` (Import API reference, section The batch body): a ``T``,
 seconds, a fraction of at most nine digits if any, and a zone as ``Z`` or ``+05:45``.
@@ -7,9 +7,12 @@ seconds, a fraction of at most nine digits if any, and a zone as ``Z`` or ``+05:
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Final
 
+SECOND_NS: Final = 1_000_000_000
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MAX_OFFSET: Final = timedelta(hours=18)
 _MAX_FRACTION: Final = 10  # characters: a point and nine digits
 
@@ -46,6 +49,28 @@ def normalize_datetime(text: str) -> str | None:
     except ValueError:
         return _normalize_unusual(text)
     return f"{text[:10]}T{text[11:]}{_USUAL_ENDS[match.lastindex]}"
+
+
+def to_unix_ns(text: str) -> int | None:
+    """Return a date-time in any form that ``normalize_datetime`` reads; None if it can't be read."""
+    normalized = normalize_datetime(text)
+    if normalized is None:
+        return None
+    end = -1 if normalized.endswith("Z") else -6
+    zone = "+00:00" if end == -1 else normalized[end:]
+    try:
+        second = datetime.fromisoformat(f"{normalized[:19]}{zone}").astimezone(timezone.utc)
+    except OverflowError:  # its year in UTC is not of the calendar
+        return None
+    seconds = (second - _EPOCH) // timedelta(seconds=1)
+    return seconds * SECOND_NS + int(normalized[20:end].ljust(9, "0"))
+
+
+def format_unix_ns(time_ns: int) -> str:
+    """Return Unix nanoseconds as RFC 3339 in UTC, to the last digit."""
+    seconds, nanoseconds = divmod(time_ns, SECOND_NS)
+    start = datetime.fromtimestamp(seconds, tz=timezone.utc).replace(tzinfo=None).isoformat()
+    return f"{start}.{nanoseconds:09}Z"
 
 
 def _normalize_unusual(text: str) -> str | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_stitch_import.records.datetimes import normalize_datetime
+from target_stitch_import.datetimes import normalize_datetime
 
 
 @pytest.mark.parametrize(
