@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+
+LOCAL = timezone(timedelta(hours=2))
 
 
 def microseconds(time: datetime, _nanoseconds: int = 0) -> str:
@@ -25,6 +28,11 @@ def rfc3339_nano(time: datetime, nanoseconds: int = 0) -> str:
     """Return a time as Go writes it: without the zeros at the end of the fraction."""
     fraction = f"{time.microsecond:06}{nanoseconds:03}".rstrip("0")
     return time.isoformat()[:19] + (f".{fraction}" if fraction else "") + "Z"
+
+
+def local(time: datetime, _nanoseconds: int = 0) -> str:
+    """Return a time as a machine writes it whose zone is not UTC."""
+    return time.astimezone(LOCAL).isoformat(timespec="microseconds")
 
 
 def without_zone(time: datetime) -> str:
@@ -76,6 +84,7 @@ VARIANTS = (
         "isoformat", "times as Python's isoformat() writes them", isoformat, whole_seconds=True
     ),
     Variant("go", "times as Go's RFC3339Nano writes them", rfc3339_nano, whole_seconds=True),
+    Variant("local", "times in another zone than UTC", local),
     Variant("spaces", "spaces behind colons and commas", separators=(", ", ": ")),
     Variant(
         "no-zone",

@@ -38,4 +38,4 @@ def is_reserved(name: str) -> bool:
     Other names that begin with ``_sdc`` are those of ordinary columns (Import API reference, section
     The batch body).
     """
-    return _RESERVED_COLUMN.fullmatch(name) is not None
+    return name.startswith("_") and _RESERVED_COLUMN.fullmatch(name) is not None

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
-from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.limits import is_reserved
 
-_NAME: Final = re.compile(rb'_sdc[^"]*')
-
-_ESCAPED: Final = re.compile(rb"\\u00([3-7][0-9a-fA-F])")
-"""A letter, a digit or an underscore that is written as an escape."""
-
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-
-
-def may_have_reserved(record: bytes) -> bool:
-    """Return False if no column of a record can be one that Stitch itself writes."""
-    if b"\\u00" in record:
-        record = _ESCAPED.sub(_unescaped, record)
-    if b"_sdc" not in record:
-        return False
-    return any(is_reserved(name.decode("latin-1")) for name in _NAME.findall(record))
 
 
 class ReservedColumns:
@@ -40,18 +23,10 @@ class ReservedColumns:
         self.omitted += [name for name in names if name not in self.omitted]
 
     def remove(self, record: bytes) -> bytes | None:
-        """Return a record without reserved columns; None if it has none, or can't be read.
-
-        Raises:
-            InvalidRecordError: The record is nested too deeply to be read.
-        """
-        if not may_have_reserved(record):
-            return None
+        """Return a record without reserved columns; None if it has none, or can't be read."""
         try:
             columns = _decode(record)
-        except RecursionError:
-            raise InvalidRecordError("is nested too deeply") from None
-        except (msgspec.MsgspecError, ValueError):
+        except (msgspec.MsgspecError, ValueError, RecursionError):
             return None
         reserved = [*filter(is_reserved, columns)]
         self.note(reserved)
@@ -71,7 +46,3 @@ def _without(columns: dict[str, msgspec.Raw], names: Sequence[str]) -> bytes | N
     """Return the JSON of columns without those of some names; None if it has none of them."""
     removed = [name for name in names if columns.pop(name, None) is not None]
     return msgspec.json.encode(columns) if removed else None
-
-
-def _unescaped(match: re.Match[bytes]) -> bytes:
-    return bytes.fromhex(match[1].decode())

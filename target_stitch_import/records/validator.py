@@ -21,7 +21,7 @@ from target_stitch_import.json_codec import decode_exactly, encode_exactly, json
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, is_reserved
 from target_stitch_import.records.editor import RecordEditor
 from target_stitch_import.records.exact_verdict import exact_verdict
-from target_stitch_import.records.reserved_columns import ReservedColumns, may_have_reserved
+from target_stitch_import.records.reserved_columns import ReservedColumns
 from target_stitch_import.records.struct_decoder import InDoubtError, record_decoder
 from target_stitch_import.schemas.keywords import declared_types, subschemas
 from target_stitch_import.schemas.places import find_places
@@ -40,7 +40,7 @@ _EXACT_KEYWORDS: Final = frozenset({"enum", "maximum", "minimum", "multipleOf", 
 _REGEX_KEYWORDS: Final = frozenset({"pattern", "patternProperties"})
 """The two libraries read some patterns differently, so only the exact one may judge them."""
 
-_decode_any = msgspec.json.Decoder().decode
+_decode_columns = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class RecordValidator:
@@ -143,9 +143,8 @@ class RecordValidator:
 
         def accept(record: bytes) -> object:
             struct = decode(record)
-            if with_unnamed:
-                _decode_any(record)  # what the decoder skips
-            if is_large(record) or (with_unnamed and may_have_reserved(record)):
+            unnamed = _decode_columns(record).keys() - self._known if with_unnamed else ()
+            if is_large(record) or any(map(is_reserved, unnamed)):
                 raise InDoubtError
             return struct
 

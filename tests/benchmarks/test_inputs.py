@@ -34,7 +34,7 @@ def times(written: list[str]) -> tuple[list[str], list[str]]:
 
 
 @pytest.mark.parametrize(
-    "variant", ["isoformat", "go", "spaces", "no-zone", "time-first", "no-time"]
+    "variant", ["isoformat", "go", "local", "spaces", "no-zone", "time-first", "no-time"]
 )
 def test_a_variant_has_the_records_of_the_base(variant: str) -> None:
     # given the base, and a variant of it
@@ -72,6 +72,13 @@ def test_go_leaves_out_zeros_at_the_end_of_fractions() -> None:
     for those in (extracted, rows):
         assert all(map(form.fullmatch, those))
         assert len(set(map(len, those))) > 3
+
+
+def test_times_of_another_zone_are_those_of_the_base() -> None:
+    # when the variant is written, then its times are those of the base, two hours ahead
+    for local, base in zip(times(lines("--variant", "local")), times(lines()), strict=True):
+        assert all(time.endswith("+02:00") for time in local)
+        assert [*map(datetime.fromisoformat, local)] == [*map(datetime.fromisoformat, base)]
 
 
 def test_times_of_rows_have_no_zone_where_sql_writes_them() -> None:
