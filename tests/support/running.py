@@ -16,6 +16,7 @@ from unittest import mock
 
 from target_stitch_import.errors import TargetStitchImportError
 from target_stitch_import.target import TargetStitchImport
+from tests.support import warm_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,12 +64,14 @@ def started(
     """
     path = folder / "config.json"
     path.write_text(json.dumps(config))
-    process = subprocess.Popen(
+    whole = environment(**env)
+    is_warm = starter is None and warm_start.is_possible(whole)
+    process = (warm_start.Process if is_warm else subprocess.Popen)(
         [*([sys.executable, starter] if starter else [COMMAND]), "--config", str(path), *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment(**env),
+        env=whole,
         cwd=folder,
     )
     try:
