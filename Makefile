@@ -76,6 +76,7 @@ clean:
 
 # What installs all others, in a tenth of pip's time.
 .venv-uv/.ready:
+	@echo 'Installing what is needed, once: half a minute for the demo, a minute or two for the tests.'
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 		|| { echo 'Python 3.10 or later is needed: make PYTHON=python3.12 ...'; exit 1; }
 	$(PYTHON) -m venv --clear .venv-uv
@@ -92,7 +93,6 @@ clean:
 
 # What the demo needs, and nothing for development: a newcomer waits for it.
 .venv-demo/.ready: pyproject.toml Makefile | .venv-uv/.ready
-	@echo 'Installing what the demo needs into .venv-demo. This takes about a minute, once.'
 	$(call new-environment,.venv-demo)
 	$(call install,.venv-demo) --editable '.[emulator]'
 	touch $@

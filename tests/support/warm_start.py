@@ -21,7 +21,7 @@ from typing import Any, Final
 
 PROJECT: Final = Path(__file__).parents[2]
 _SUBREAPER: Final = 36  # PR_SET_CHILD_SUBREAPER of Linux
-_READ_AT_START: Final = ("COVERAGE_", "LANG", "LC_", "PYTHON")
+_READ_AT_START: Final = ("LANG", "LC_", "PYTHON")
 """What the names of variables begin with that Python itself reads when it starts."""
 
 
@@ -29,7 +29,7 @@ def is_possible(env: dict[str, str]) -> bool:
     """Return True if a copy can have this environment: what is read at a start is as it is here."""
     names = {name for name in {*env, *os.environ} if name.startswith(_READ_AT_START)}
     same = all(env.get(name) == os.environ.get(name) for name in names - {"PYTHONWARNINGS"})
-    return sys.platform == "linux" and same
+    return sys.platform == "linux" and same and "COVERAGE_PROCESS_CONFIG" not in env
 
 
 class Process(subprocess.Popen[bytes]):
