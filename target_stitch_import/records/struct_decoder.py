@@ -7,6 +7,7 @@ fits the schema; one that does not may still fit, which the other tests decide.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -22,6 +23,8 @@ from target_stitch_import.records.struct_types import (
 )
 from target_stitch_import.schemas.keywords import declared_types
 from target_stitch_import.schemas.posted import DATE_TIME
+
+_decode_any = msgspec.json.Decoder().decode
 
 
 class InDoubtError(Exception):
@@ -50,7 +53,7 @@ def record_decoder(
         types[name] = {word: value for word, value in part.items() if word != "pattern"}
         if "pattern" in part:
             # ``msgspec`` has patterns, too, but a union of one with a list breaks the memory.
-            tests[name] = pattern_test(part["pattern"])
+            tests[name] = partial(_fits, pattern_test(part["pattern"]))
     try:
         whole = {**schema, "properties": types, "required": required}
         struct = create_struct(whole, with_unnamed=with_unnamed, as_text=numbers)
@@ -77,6 +80,11 @@ def record_decoder(
         return record
 
     return decode_and_test
+
+
+def _fits(test: Callable[[object], bool], value: object) -> bool:
+    """Apply a test to a value, which may be kept as its JSON text."""
+    return test(_decode_any(value) if type(value) is msgspec.Raw else value)
 
 
 def _as_key(schema: Mapping[str, Any]) -> Mapping[str, Any]:

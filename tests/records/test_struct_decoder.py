@@ -28,7 +28,6 @@ SCALARS: st.SearchStrategy[dict[str, Any]] = st.one_of(
             "minLength": SIZES,
             "maxLength": SIZES,
             "pattern": st.sampled_from(["^a", "b$", "\\d", "^\\w+$", "."]),
-            "format": st.just("date-time"),
         },
     ),
     st.fixed_dictionaries(
@@ -128,6 +127,11 @@ def test_what_decodes_fits(
         ({"oneOf": [{"type": "integer"}, {"type": "null"}]}, ["1", "null"], ['"1"']),
         ({"type": "string", "pattern": "^a+$"}, ['"aa"', '"a\\n"'], ['"ba"', "1"]),
         ({"pattern": "^a"}, ['"a"', "5", "null", "[]"], ['"b"']),
+        (
+            {"type": ["null", "string"], "format": "date-time", "pattern": "^2.*Z$"},
+            ['"2024-01-01T00:00:00Z"', "null"],
+            ['"1024-01-01T00:00:00Z"', '"2024-01-01 00:00:00"'],
+        ),
         ({"type": ["string", "array"], "pattern": "^a"}, ['"a"', "[]"], ['"b"', "5"]),
         ({"type": ["null", "string"], "enum": ["a", None]}, ['"a"', "null"], ['"b"', "1"]),
         ({"enum": ["a", 1, True, Decimal("0.5")]}, ['"a"', "1"], ["true", "0.5", "1.0", "null"]),
