@@ -12,7 +12,7 @@ from typing import Final
 
 SECOND_NS: Final = 1_000_000_000
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_CALENDAR: Final = range(-62_135_596_800, 253_402_300_800)  # the seconds of the years 1 to 9999
 _MAX_OFFSET: Final = timedelta(hours=18)
 _MAX_FRACTION: Final = 10  # characters: a point and nine digits
 
@@ -53,16 +53,13 @@ def normalize_datetime(text: str) -> str | None:
 
 def to_unix_ns(text: str) -> int | None:
     """Return a date-time in any form that ``normalize_datetime`` reads; None if it can't be read."""
-    normalized = normalize_datetime(text)
-    if normalized is None:
+    if (normalized := normalize_datetime(text)) is None:
         return None
     end = -1 if normalized.endswith("Z") else -6
     zone = "+00:00" if end == -1 else normalized[end:]
-    try:
-        second = datetime.fromisoformat(f"{normalized[:19]}{zone}").astimezone(timezone.utc)
-    except OverflowError:  # its year in UTC is not of the calendar
+    seconds = int(datetime.fromisoformat(f"{normalized[:19]}{zone}").timestamp())
+    if seconds not in _CALENDAR:
         return None
-    seconds = (second - _EPOCH) // timedelta(seconds=1)
     return seconds * SECOND_NS + int(normalized[20:end].ljust(9, "0"))
 
 

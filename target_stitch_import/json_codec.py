@@ -25,9 +25,8 @@ _JSON_TYPES: Final = {
     type(None): "null",
 }
 
-_NON_FINITE: Final = re.compile(
-    rb"N(?<=\bN)aN\b|I(?<=\bI)nfinity\b"
-)  # quick, as each begins with a letter
+# It begins with a letter, not with \b, so that the next match is found quickly.
+_NON_FINITE: Final = re.compile(rb"N(?<=\bN)aN\b|I(?<=\bI)nfinity\b")
 
 _HIGH_SURROGATE_AT_END: Final = re.compile(rb'\\u[dD][89abAB][0-9a-fA-F]{2}"')
 _LONE_SURROGATES: Final = re.compile(
@@ -96,11 +95,11 @@ def json_excerpt(value: Any) -> str:
 
 def replace_non_finite(text: bytes) -> bytes:
     """Replace NaN, Infinity and -Infinity, which some taps write, by null."""
-    # Without those that are escaped, a quote begins or ends a string.
-    quotes = text.replace(rb"\\", b"__").replace(rb"\"", b"__")
+    # Where no quote is escaped, each begins or ends a string.
+    masked = text.replace(rb"\\", b"__").replace(rb"\"", b"__")
     pieces, end, counted, is_string = [], 0, 0, 0
-    for match in _NON_FINITE.finditer(quotes):
-        is_string ^= quotes.count(b'"', counted, match.start()) & 1
+    for match in _NON_FINITE.finditer(masked):
+        is_string ^= masked.count(b'"', counted, match.start()) & 1
         counted = match.start()
         if not is_string:
             pieces += [text[end:counted].removesuffix(b"-"), b"null"]

@@ -122,7 +122,7 @@ def normalize_text(text: bytes) -> bytes | None:
 
 
 def _guesses(joined: bytes, values: Sequence[Any]) -> Iterator[bytes]:
-    """Yield date-times as they are, and in the right form: at once if all have one of most taps."""
+    """Yield date-times as they are; in the right form, if that is near; and each normalized."""
     yield joined
     joined = joined.replace(b" ", b"T")
     yield joined

@@ -98,7 +98,7 @@ class RecordDigests:
             value = value.normalize(_EXACT)
             is_whole = value.adjusted() < _EXACT.prec and value == value.to_integral_value()
             return int(value) if is_whole else value
-        if name in self._times:
+        if name in self._times and isinstance(value, str):
             time_ns = to_unix_ns(value)
             return value if time_ns is None else format_unix_ns(time_ns)
         return value

@@ -80,3 +80,15 @@ def test_several_columns_are_one_key() -> None:
     records = ('{"id":1,"at":"2024-01-01T01:00:00+01:00"}', '{"id":1,"at":"2024-01-01T00:00:00Z"}')
     (one, other), _ = read(*records, columns=columns, keys=("id", "at"))
     assert one == other
+
+
+def test_a_key_that_may_be_a_time_or_a_number_may_be_either() -> None:
+    columns = {"at": {"type": ["integer", "string"], "format": "date-time"}}
+    keys, _ = read('{"at":5}', '{"at":"2024-01-01"}', columns=columns, keys=("at",))
+    assert keys == [5, '["2024-01-01T00:00:00.000000000Z"]']
+
+
+def test_a_number_among_times_is_one_of_several_keys() -> None:
+    columns = {**COLUMNS, "at": {"type": ["integer", "string"], "format": "date-time"}}
+    keys, _ = read('{"id":1,"at":5}', columns=columns, keys=("id", "at"))
+    assert keys == ["[1,5]"]
