@@ -207,7 +207,7 @@ class Mode:
 
 MODES = {
     "start": Mode(start),
-    "shapes": Mode(shapes, DEFAULT, FEW, MAIN, "base,isoformat,go,local,spaces,no-zone"),
+    "shapes": Mode(shapes, DEFAULT, FEW, MAIN, "base,isoformat,go,spaces,no-zone"),
     "growth": Mode(growth),
     "live": Mode(live, shapes=(NARROW, WIDE)),
     "schemas": Mode(shapes, "ours", "ours", (WIDE, *DECLARED)),

@@ -84,7 +84,9 @@ VARIANTS = (
         "isoformat", "times as Python's isoformat() writes them", isoformat, whole_seconds=True
     ),
     Variant("go", "times as Go's RFC3339Nano writes them", rfc3339_nano, whole_seconds=True),
-    Variant("local", "times in another zone than UTC", local),
+    Variant(
+        "local", "times in another zone than UTC, which the vendor's target does not read", local
+    ),
     Variant("spaces", "spaces behind colons and commas", separators=(", ", ": ")),
     Variant(
         "no-zone",
