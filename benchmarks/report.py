@@ -164,6 +164,8 @@ def page_table(results: Sequence[Result]) -> str:
     variants = [each.name for each in VARIANTS if any(each.name == e.variant for e in results)]
     columns = {f"vendor: {name}": (name, "vendor") for name in variants}
     columns |= {"tuned": (BASE, "vendor-fast"), "sdk": (BASE, "sdk"), "pump": (BASE, "pump")}
+    measured = {each[1:] for each in found}
+    columns = {name: column for name, column in columns.items() if column in measured}
     lines = [
         "shape | seconds | records/s | " + " | ".join(columns),
         ":--" + " | --:" * (len(columns) + 2),
