@@ -153,7 +153,7 @@ class CommandTarget(Target, abc.ABC):
         return access_check.print_checks(checks, sys.stdout, as_json=as_json)
 
     def forget(self, table: str) -> None:
-        """Empty the file of ``skip_unchanged``, or what it has of one table, if one is named.
+        """Remove the file of ``skip_unchanged``, or what it has of one table, if one is named.
 
         Raises:
             UnchangedFileError: The file can't be used, or has no such table.
@@ -261,7 +261,7 @@ class CommandTarget(Target, abc.ABC):
         }
         text = "With --dry-run: write the request bodies to FILE, one on each line."
         forget_text = (
-            "Empty the file of skip_unchanged, or what it has of one table, and exit; its rows are "
+            "Remove the file of skip_unchanged, or what it has of one table, and exit; its rows are "
             "sent again. For a table that was truncated or reset in the warehouse."
         )
         command.params += [

@@ -73,6 +73,11 @@ class ColumnType:
             return None
         return range(math.ceil(self.low), math.floor(self.high) + 1)
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether there is a value that is outside of its range."""
+        return any(each is not None for each in (self.low, self.high, self.digits))
+
     def holds(self, value: Decimal) -> bool:
         """Return True if a number, or a date-time in seconds, is within its range."""
         if self.digits is not None:
@@ -287,8 +292,9 @@ class FieldSchema:
             return _ORDINARY[kind].fullmatch
         if kind == "integer" and type(value) is int and held.integers is not None:
             return held.integers.__contains__
-        is_certain = self._by_type[type(value)] is not None
-        return True if is_certain and to_number(kind, value) is None else None
+        if self._by_type[type(value)] is None:
+            return None
+        return None if held.is_bounded and to_number(kind, value) is not None else True
 
     def _declared_kinds(self) -> Iterator[str]:
         for schema in self._schemas:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_stitch_import.destinations.facts import (
+    ANY,
     DESTINATIONS,
     FieldSchema,
     narrowest_type,
@@ -145,3 +146,25 @@ def test_a_quick_check_holds_for_no_text_of_another_kind_or_out_of_range(
     assert check(first)
     if check(text):
         assert (place.kind(text), narrowest_type([held], kind, text)) == (kind, 0)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [({"type": "integer"}, 5), ({"type": "number"}, Decimal("1.5")), ({"type": "boolean"}, True)],
+)
+def test_where_a_type_has_no_range_no_further_value_is_looked_at(
+    schema: dict[str, Any], value: Any
+) -> None:
+    # given the column of a table that goes to any destination
+    place = FieldSchema(schema)
+    kind = place.kind(value)
+    # then all values of one type of Python are alike
+    assert place.quick_check(kind, ANY.column_types(kind)[0], value) is True
+
+
+def test_where_a_type_has_a_range_it_is_looked_at() -> None:
+    bigint = DESTINATIONS["redshift"].column_types("integer")[-1]
+    check = FieldSchema({"type": "integer"}).quick_check("integer", bigint, 5)
+    assert callable(check)
+    assert check(BIG)
+    assert not check(BIG + 1)
