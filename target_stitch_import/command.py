@@ -96,7 +96,7 @@ class CommandTarget(Target, abc.ABC):
 
     def _warn(self, stream: str, reason: str) -> None:
         text = "Stream %r: %s. What has it goes to _sdc_rejected, or is left out."
-        self.logger.warning(text, stream, reason)
+        self.logger.warning(text, stream, reason, extra={"stream_name": stream})
 
     def connect(self, url: str) -> ImportClient:
         """Return a client for the service at the base URL ``url``."""

@@ -16,7 +16,6 @@ from target_stitch_import.batches.body_limit import BodyLimit
 from target_stitch_import.batches.splitting import as_singer, describe_record
 from target_stitch_import.command import CommandTarget
 from target_stitch_import.config.loading import base_url
-from target_stitch_import.delivery.dry_run import DryRun
 from target_stitch_import.delivery.pipeline import (
     Pipeline,
     StateWriter,
@@ -65,7 +64,7 @@ class TargetStitchImport(CommandTarget):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._quarantine: Quarantine | DryRun | None = None
+        self._quarantine: Quarantine | None = None
         self._states = StateWriter(self.logger)
         self.message_reader.on_run = self._process_run
 
@@ -117,7 +116,7 @@ class TargetStitchImport(CommandTarget):
         return UnchangedRows(RowStore(path, made_for, changes=self.dry_run is None), config)
 
     def _create_quarantine(self, source: IO[Any]) -> Quarantine | None:
-        if self.config["on_invalid_record"] != "quarantine":
+        if self.dry_run is not None or self.config["on_invalid_record"] != "quarantine":
             return None
         try:
             input_fd = source.fileno()
@@ -152,7 +151,7 @@ class TargetStitchImport(CommandTarget):
             Terminated: A signal asked to end.
         """
         source = file_input or self.message_reader.default_input
-        self._quarantine = self.dry_run or self._create_quarantine(source)
+        self._quarantine = self._create_quarantine(source)
         pipeline = self._pipeline  # there from the start, so that a signal finds it
         succeeded = False
         try:
@@ -214,7 +213,7 @@ class TargetStitchImport(CommandTarget):
             raise
 
     def _write_state(self, value: bytes) -> None:
-        if isinstance(self._quarantine, DryRun):
+        if self.dry_run is not None:
             return
         if self._quarantine is not None:
             self._quarantine.sync()
@@ -254,11 +253,14 @@ class TargetStitchImport(CommandTarget):
         reason = str(error)
         if where := self._batch_files.describe(position):
             reason = f"{where}: {reason}"
-        if self._quarantine is None:
+        if self.dry_run is not None:
+            self.dry_run.note_refused(table_name, reason, line_number(position))
+        elif self._quarantine is not None:
+            self._quarantine.add(stream.message, record, reason, line_number(position))
+        else:
             failure = type(error)(reason)
             failure.stream = record.stream
             raise failure
-        self._quarantine.add(stream.message, record, reason, line_number(position))
         self._pipeline.metrics.set_aside(table_name)
         for route in stream.routes:
             if route.sink.rows is not None:

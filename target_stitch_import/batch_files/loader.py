@@ -105,7 +105,7 @@ class BatchFiles:
                 "Stream %r has NaN or Infinity, first in line %d (%s), which JSON lacks; "
                 "null takes its place."
             )
-            logger.warning(text, stream, line, where)
+            logger.warning(text, stream, line, where, extra={"stream_name": stream})
 
 
 def _encoding(message: BatchMessage) -> tuple[str, str]:

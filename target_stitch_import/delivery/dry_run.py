@@ -1,6 +1,6 @@
 """A run that sends nothing: counts what would be posted, and what would be refused.
 
-It stands in for the client and for the quarantine, so that all before them runs as in a real run.
+It stands in for the client, so that all before that runs as in a real run.
 """
 
 from __future__ import annotations
@@ -8,13 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections import Counter
 from collections.abc import Mapping
 from typing import IO, Any
 
 from target_stitch_import.errors import TargetStitchImportError
-from target_stitch_import.reporting.metrics import Metrics, StreamCounts
-from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
+from target_stitch_import.reporting.metrics import Metrics
 from target_stitch_import.text import counted
 
 
@@ -32,8 +30,7 @@ class DryRun:
     def __init__(self) -> None:
         self.metrics = Metrics()  # the numbers of the run, which its pipeline counts
         self._output: IO[bytes] | None = None
-        self._refused: Counter[str] = Counter()
-        self._first_refused: dict[str, str] = {}
+        self._first_refused: dict[str, str] = {}  # by table: line and reason
 
     def write_to(self, path: str, source: IO[Any]) -> None:
         """Write each body as a line of the file at ``path``, which must not be that of the ``source``.
@@ -74,40 +71,29 @@ class DryRun:
         except OSError as error:
             raise OutputError(f"the bodies can't be written: {error}") from error
 
-    # Instead of the quarantine
-
-    def add(
-        self,
-        schema: SchemaMessage,
-        record: RecordMessage,  # noqa: ARG002
-        reason: str,
-        line: int,
-        status: int | None = None,  # noqa: ARG002
-    ) -> None:
-        """Count a record that would be refused."""
-        self._refused[schema.stream] += 1
-        self._first_refused.setdefault(schema.stream, f"line {line:,}: {reason}")
-
     def close(self) -> None:
         """Do nothing: ``finish`` closes the file."""
 
     # The result
 
+    def note_refused(self, table_name: str, reason: str, line: int) -> None:
+        """Note why a record would be refused; the metrics count it."""
+        self._first_refused.setdefault(table_name, f"line {line:,}: {reason}")
+
     def summary(self) -> list[str]:
         """Return lines for people: for each table its bodies and what would be refused, and the sum."""
         lines = []
-        streams = self.metrics.streams.items()
-        posted = {name: each for name, each in streams if each.requests or each.unchanged}
-        for name in dict.fromkeys([*posted, *self._refused]):
-            counts = posted.get(name, StreamCounts())
+        for name, counts in self.metrics.streams.items():
+            if not (counts.requests or counts.unchanged or counts.quarantined):
+                continue
             lines.append(
                 f"{name}: {counted(counts.records, 'record')}, {counted(counts.size, 'byte')}, "
                 f"{counted(counts.requests, 'request')}"
             )
             if counts.unchanged:
                 lines[-1] += f"; {counts.unchanged:,} unchanged"
-            if refused := self._refused[name]:
-                records = counted(refused, "record")
+            if counts.quarantined:
+                records = counted(counts.quarantined, "record")
                 first = self._first_refused[name]
                 lines.append(f"{name}: {records} would be refused, the first in {first}")
         total = self.metrics.total
@@ -119,15 +105,15 @@ class DryRun:
 
     def check_outcome(self, config: Mapping[str, Any]) -> None:
         """Raise ``WouldFailError`` if a real run would end at a record that would be refused."""
-        refused = self._refused.total()
+        refused = self.metrics.total.quarantined
         if refused and config["on_invalid_record"] == "fail":
             raise WouldFailError(
-                f"A real run would end at the first of {refused:,} records that would be refused. "
-                "Mend the tap, or set on_invalid_record to 'quarantine'"
+                f"A real run would end: {counted(refused, 'record')} would be refused, and "
+                "on_invalid_record is 'fail'. Mend the tap, or set it to 'quarantine'"
             )
         max_records = config.get("max_quarantined")
         if max_records is not None and refused > max_records:
             raise WouldFailError(
-                f"A real run would end: {refused:,} records would be set aside, and "
+                f"A real run would end: {counted(refused, 'record')} would be set aside, and "
                 f"max_quarantined permits {max_records:,}"
             )

@@ -69,7 +69,7 @@ class Refusals:
                 "The service has refused %d records of table %r. From here on its records are "
                 "checked before they are sent, as with validate_records."
             )
-            logger.warning(text, CHECK_AFTER, table_name)
+            logger.warning(text, CHECK_AFTER, table_name, extra={"stream_name": table_name})
         if not self.find_invalid(record, [table_name]):
             unforeseen = self._unforeseen.setdefault(table_name, [])
             unforeseen.append(error)

@@ -58,9 +58,7 @@ class Preview:
                 continue
             keys = batch.get("key_names", [])
             table = self._table(batch["table_name"], keys)
-            if table.stopped is None and (stopped := facts.stop_table(table.keys, keys)):
-                table.stopped = stopped
-                self._report(table, stopped)
+            table.stopped = table.stopped or facts.stop_table(table.keys, keys)
             schema = batch.get("schema")
             if schema is not table.schema and schema != table.schema:
                 table.schema, table.top.place = schema, FieldSchema(schema)

@@ -1,8 +1,7 @@
 """Counts what a run has done so far: by stream, and together.
 
-A stream here is a table: a stream map may rename it. Only the thread that reads the input counts,
-once a request and never once a record. Another thread may read the numbers meanwhile; one of them
-may then be a request ahead of another.
+A stream here is a table: a stream map may rename it. Only the thread that reads the input counts.
+Another thread may read the numbers meanwhile; one of them may then be a request ahead of another.
 """
 
 from __future__ import annotations

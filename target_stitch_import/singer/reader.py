@@ -214,6 +214,7 @@ class MessageReader(GenericSingerReader[Any]):
                 "%s has NaN or Infinity, first in line %d, which JSON lacks; null takes its place.",
                 "A STATE" if stream is None else f"Stream {stream!r}",
                 self.line,
+                extra={"stream_name": stream},
             )
 
     def _bad_line(self, reason: str) -> InputError:

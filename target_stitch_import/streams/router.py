@@ -25,7 +25,8 @@ from target_stitch_import.streams.table import Table
 if TYPE_CHECKING:
     from target_stitch_import.delivery.pipeline import Pipeline
 
-RECENT: Final = 4  # schemas of a stream that are remembered
+RECENT: Final = 4
+"""Schemas of a stream whose sinks are kept, as some taps change between a few again and again."""
 
 
 class Router:
@@ -52,7 +53,6 @@ class Router:
         known = self._streams.get(message.stream)
         if known and message == known.message:
             return
-        # Some taps change between a few schemas again and again.
         recent = self._recent.setdefault(message.stream, deque(maxlen=RECENT))
         stream = next((each for each in recent if message == each.message), None)
         if stream is None:
@@ -65,8 +65,7 @@ class Router:
                 route.sink.rows.claim(message.stream)
             before = self._sinks.get(table_name)
             if before is not route.sink:
-                if isinstance(before, StitchSink):
-                    before.begin_generation()
+                route.sink.replace(before)
                 self._sinks[table_name] = route.sink
                 self._pipeline.metrics.add_stream(table_name)
         self._streams[message.stream] = stream

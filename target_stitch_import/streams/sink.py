@@ -58,7 +58,6 @@ class StitchSink(Sink):
         if config["schema_checks"] == "types":
             posted, self.schema = without_checks(posted, keys), without_checks(self.schema, keys)
         self._posted = posted
-        table.describe(keys, posted["properties"])
         if pipeline.preview is not None:
             pipeline.preview.declare(table.name, keys, posted)
         declared = (
@@ -96,6 +95,12 @@ class StitchSink(Sink):
 
     def get_validator(self) -> None:
         """Return none: ``RecordValidator`` judges records as bytes."""
+
+    def replace(self, before: Sink | None) -> None:
+        """Load the table from here on, instead of the sink ``before``, if there is one."""
+        if isinstance(before, StitchSink):
+            before.begin_generation()
+        self.table.describe(self.key_properties, self._posted["properties"])
 
     def matches(self, stream: StreamDefinition) -> bool:
         """Return True if a SCHEMA that says this changes nothing."""

@@ -35,7 +35,8 @@ class Table:
         """Log what its records have, the first time that this is so."""
         if text not in self._logged:
             self._logged.add(text)
-            self.logger.log(level, "Records of stream %r %s", self.name, text)
+            fields = {"stream_name": self.name}
+            self.logger.log(level, "Records of stream %r %s", self.name, text, extra=fields)
 
     def describe(self, key_properties: Sequence[str], columns: Mapping[str, Any]) -> None:
         """Warn if its key properties, or types of its columns, are others than before in this run.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from target_stitch_import.delivery.dry_run import DryRun
-from target_stitch_import.singer.messages import RecordMessage, SchemaMessage
 from tests.support.fake_service import DeliveryRun, sealed_batch
 
 
@@ -16,8 +13,8 @@ def test_what_is_posted_and_what_is_refused_is_counted_by_one_thread() -> None:
     batch = sealed_batch(1, "orders", rows=3)
     # when a batch is delivered, and a record of the same name and another are refused
     run.scheduler.submit(batch)
-    schema = SchemaMessage("orders", msgspec.Raw(b"{}"), ["id"])
-    dry_run.add(schema, RecordMessage("orders", msgspec.Raw(b'{"id":"x"}')), "not an integer", 7)
+    dry_run.metrics.set_aside("orders")
+    dry_run.note_refused("orders", "not an integer", 7)
     run.scheduler.finish()
     run.scheduler.close()
     # then both are in the summary

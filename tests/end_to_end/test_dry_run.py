@@ -79,7 +79,7 @@ def test_it_ends_with_what_would_be_sent_of_each_stream(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "exit_code", "last"),
     [
-        ({}, 1, "would end at the first of 2 records"),
+        ({}, 1, "would end: 2 records would be refused"),
         ({"on_invalid_record": "quarantine"}, 0, "nothing was sent"),
         ({"on_invalid_record": "quarantine", "max_quarantined": 1}, 1, "permits 1"),
     ],
@@ -101,6 +101,20 @@ def test_what_would_be_refused_is_told_and_does_not_end_it(
     assert "orders: 2 records would be refused, the first in line 3: " in run.stderr
     assert "orders: 2 records, " in run.stderr
     assert not path.exists()
+
+
+def test_what_would_be_refused_is_told_of_the_table_that_a_stream_map_names(
+    tmp_path: Path,
+) -> None:
+    # given a stream that loads a table of another name, and a record that does not fit it
+    settings = {"stream_maps": {"orders": {"__alias__": "sales", "id": "id"}}}
+    data = tap_output(schema(), record({"id": 1}), record({"id": "x"}))
+    # when it is rehearsed
+    run = piped(settings, tmp_path, data, "--dry-run")
+    # then all is said of that table
+    assert "sales: 1 record, " in run.stderr
+    assert "sales: 1 record would be refused, the first in line 3: " in run.stderr
+    assert "orders: " not in run.stderr
 
 
 def test_a_line_that_can_not_be_used_ends_it_as_it_would_end_a_run(tmp_path: Path) -> None:

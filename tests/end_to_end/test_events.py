@@ -123,6 +123,19 @@ def test_a_bad_record_names_its_stream_although_the_service_fails_too(
     assert "And what came before:" in failed["reason"]
 
 
+def test_a_warning_about_a_stream_names_it(service: Service, tmp_path: Path) -> None:
+    # given NaN, a column that Stitch itself writes, and a name that the destination rejects
+    columns = {"id": {"type": "integer"}, "v": {"type": ["null", "number"]}, "x__st": {}}
+    lines = [schema(properties=columns), record('{"id": 1, "v": NaN, "_sdc_batched_at": 1}')]
+    # when they are loaded
+    config = service.config(log_format="json", destination="redshift")
+    run = piped(config, tmp_path, tap_output(*lines))
+    # then each of the three warnings has the stream
+    assert run.exit_code == 0, run.stderr
+    warnings = [json.loads(line) for line in run.stderr.splitlines() if '"warning"' in line]
+    assert [each["stream_name"] for each in warnings] == ["orders"] * 3
+
+
 def test_a_message_without_a_schema_names_its_stream(service: Service, tmp_path: Path) -> None:
     bad = b'{"type": "ACTIVATE_VERSION", "stream": "orders", "version": 1}\n'
     run = piped(service.config(log_format="json"), tmp_path, bad)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -362,6 +363,41 @@ def test_a_change_of_key_properties_or_types_is_warned_of_before_it_is_posted(
     keys = 'have key properties ["id","v"] now, and had ["id"]. Stitch stops loading a table'
     assert (run.stderr.count(types), run.stderr.count(keys)) == (1, 1)
     assert run.stderr.count("WARNING") == 2
+
+
+def test_key_properties_that_come_again_are_compared_with_those_before_them(
+    service: Service, tmp_path: Path
+) -> None:
+    # given a stream whose key changes, changes back, and changes to a third one
+    columns = {name: {"type": "integer"} for name in ("id", "a", "b")}
+    lines = [
+        line
+        for key in ("id", "a", "id", "b")
+        for line in (schema(properties=columns, keys=[key]), record({"id": 1, "a": 1, "b": 1}))
+    ]
+    # when it is loaded
+    run = piped(service.config(), tmp_path, tap_output(*lines))
+    # then each change is said with the key that was there right before it
+    assert run.exit_code == 0, run.stderr
+    found = re.findall(r'have key properties \["(.)?.*"\] now, and had \["(.)?.*"\]', run.stderr)
+    assert found == [("a", "i"), ("i", "a"), ("b", "i")]
+
+
+def test_a_changed_key_is_warned_of_once_whatever_the_destination_is(
+    service: Service, tmp_path: Path
+) -> None:
+    # given a destination, and a stream whose key changes
+    columns = {"id": {"type": "integer"}, "a": {"type": "integer"}}
+    lines = [
+        line
+        for key in ("id", "a")
+        for line in (schema(properties=columns, keys=[key]), record({"id": 1, "a": 1}))
+    ]
+    # when it is loaded
+    run = piped(service.config(destination="redshift"), tmp_path, tap_output(*lines))
+    # then one warning says so
+    assert run.exit_code == 0, run.stderr
+    assert run.stderr.count("WARNING") == 1, run.stderr
 
 
 def test_a_schema_that_only_permits_null_or_grows_is_not_warned_of(
