@@ -32,6 +32,11 @@ REGIONS: Final = {  # the base URL of each (Import API reference, section Base U
 }
 
 
+def max_key_length(endpoint: str) -> int:
+    """Return how many characters a string key value may have at an endpoint, batch or push."""
+    return MAX_PUSH_KEY_LENGTH if endpoint == "push" else MAX_KEY_LENGTH
+
+
 def is_reserved(name: str) -> bool:
     """Return True if Stitch itself writes a column of this name.
 

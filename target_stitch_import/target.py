@@ -35,6 +35,7 @@ from target_stitch_import.errors import (
     TargetStitchImportError,
 )
 from target_stitch_import.json_codec import encode_sorted
+from target_stitch_import.limits import max_key_length
 from target_stitch_import.records.validator import find_invalid
 from target_stitch_import.reporting.reporter import Reporter
 from target_stitch_import.singer.messages import (
@@ -81,7 +82,11 @@ class TargetStitchImport(CommandTarget):
         options = DeliveryOptions(
             partial(Retry, max_retry, max_seconds, log=RetryLog()),
             BodyLimit(config["max_batch_bytes"]),
-            Refusals(self._set_aside, find_invalid, validates=config["validate_records"]),
+            Refusals(
+                self._set_aside,
+                partial(find_invalid, max_key_length=max_key_length(config["endpoint"])),
+                validates=config["validate_records"],
+            ),
             self.metrics,
             self.preview,
         )

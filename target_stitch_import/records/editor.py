@@ -25,6 +25,7 @@ _NUMBER_STARTS: Final = frozenset(b"-0123456789")
 
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -83,7 +84,8 @@ class RecordEditor:
         if text.startswith((b"{", b"[")):
             return self._edit_parts(text, place, path)
         if place.is_decimal and text[0] in _NUMBER_STARTS:
-            return _as_text(text, path)
+            is_integer = text.removeprefix(b"-").isdigit()
+            return None if is_integer and place.permits_integer else _as_text(text, path)
         return None
 
     def _edit_parts(self, text: bytes, place: Place, path: Path) -> bytes | None:
@@ -109,7 +111,7 @@ class RecordEditor:
 
     def _edit_datetime(self, text: bytes, place: Place, path: Path) -> bytes | None:
         normalized = normalize_text(text)
-        if normalized == text:
+        if normalized == text or (place.texts and _decode_text(text) in place.texts):
             return None
         if normalized is None or not self._normalize:
             if self._invalid_as_null and place.permits_null:

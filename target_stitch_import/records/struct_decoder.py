@@ -35,6 +35,7 @@ def record_decoder(
     schema: Mapping[str, Any],
     key_properties: Sequence[str],
     *,
+    max_key_length: int = MAX_KEY_LENGTH,
     with_unnamed: bool = False,
 ) -> Callable[[bytes | msgspec.Raw], object] | None:
     """Return a decoder that accepts only what ``schema`` accepts; None if there is none.
@@ -44,7 +45,7 @@ def record_decoder(
     """
     if not is_plain_object(schema):
         return None
-    keys = {name: _as_key(schema["properties"][name]) for name in key_properties}
+    keys = {name: _as_key(schema["properties"][name], max_key_length) for name in key_properties}
     properties = {**schema["properties"], **keys}
     required = {*schema.get("required", ()), *keys}
     numbers = {name: test for name, part in properties.items() if (test := number_test(part))}
@@ -87,12 +88,12 @@ def _fits(test: Callable[[object], bool], value: object) -> bool:
     return test(_decode_any(value) if type(value) is msgspec.Raw else value)
 
 
-def _as_key(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+def _as_key(schema: Mapping[str, Any], max_length: int) -> Mapping[str, Any]:
     """Return the schema of a key property without null, and with a bound for strings."""
     types = [each for each in declared_types(schema) if each != "null"]
     if not types:
         return {"not": {}}  # which has no type, so the other tests decide
     if "string" not in types or schema.get("format") == DATE_TIME:
         return {**schema, "type": types}
-    longest = schema.get("maxLength", MAX_KEY_LENGTH)
-    return {**schema, "type": types, "maxLength": min(longest, MAX_KEY_LENGTH)}
+    longest = min(schema.get("maxLength", max_length), max_length)
+    return {**schema, "type": types, "maxLength": longest}

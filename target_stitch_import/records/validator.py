@@ -52,12 +52,14 @@ class RecordValidator:
         key_properties: Sequence[str],
         *,
         validate: bool,
+        max_key_length: int = MAX_KEY_LENGTH,
         posted: Mapping[str, Any] | None = None,
         normalize: bool = True,
         invalid_as_null: bool = False,
     ) -> None:
         """Judge by a draft 4 ``schema``; with ``validate`` off, only by what the service needs.
 
+        A string in a key property has at most ``max_key_length`` characters.
         Values are edited to fit the ``posted`` schema, which is ``schema`` itself if none is given;
         ``normalize`` and ``invalid_as_null`` are those of ``RecordEditor``.
         """
@@ -71,6 +73,7 @@ class RecordValidator:
         self._known = frozenset(schema["properties"])
         self._schema = schema
         self._validate = validate
+        self._max_key_length = max_key_length
         self._quick_test = self._struct_test = self._create_struct_test() or _accept_nothing
 
     def check(self, records: Iterable[bytes]) -> tuple[list[bytes], InvalidRecordError | None]:
@@ -137,7 +140,12 @@ class RecordValidator:
 
         It accepts records with columns that the schema permits and does not name if ``with_unnamed``.
         """
-        decode = record_decoder(self._schema, self._keys, with_unnamed=with_unnamed)
+        decode = record_decoder(
+            self._schema,
+            self._keys,
+            max_key_length=self._max_key_length,
+            with_unnamed=with_unnamed,
+        )
         if decode is None or not (with_unnamed or _may_hold_too_many(self._schema)):
             return decode
 
@@ -159,7 +167,7 @@ class RecordValidator:
         exact = any(_EXACT_KEYWORDS & part.keys() for part in subschemas(schema))
         float_hook = _decode_decimal if exact else None
         decode = msgspec.json.Decoder(dict[str, Any], float_hook=float_hook).decode
-        known, keys = self._known, self._keys
+        known, keys, is_unusable_key = self._known, self._keys, self._is_unusable_key
 
         def accept(record: bytes) -> None:
             try:
@@ -168,7 +176,7 @@ class RecordValidator:
                 raise InDoubtError from None
             if (
                 (not known.issuperset(values) and any(map(is_reserved, values)))
-                or any(_is_unusable_key(values.get(key)) for key in keys)
+                or any(is_unusable_key(values.get(key)) for key in keys)
                 or not is_valid(values)
                 or is_large(record)
             ):
@@ -193,6 +201,9 @@ class RecordValidator:
             return self._judge(rest)
         return self._judge_exactly(record), None
 
+    def _is_unusable_key(self, value: Any) -> bool:
+        return value is None or (type(value) is str and len(value) > self._max_key_length)
+
     @cached_property
     def _exact_verdict(self) -> Callable[[Any], str | None]:
         return exact_verdict(self._schema)
@@ -204,13 +215,13 @@ class RecordValidator:
             kept = {name: value for name, value in values.items() if name not in reserved}
             return self._judge_exactly(encode_exactly(kept))
         for key in self._keys:
-            if not _is_unusable_key(value := values.get(key)):
+            if not self._is_unusable_key(value := values.get(key)):
                 continue
             if value is None:
                 raise MissingKeyError(f"lacks key property {key!r}, or has null in it")
             raise MissingKeyError(
                 f"has {len(value)} characters in key property {key!r}, "
-                f"and the service takes at most {MAX_KEY_LENGTH}"
+                f"and the service takes at most {self._max_key_length:,}"
             )
         if self._validate and (broken := self._exact_verdict(values)):
             raise InvalidRecordError(f"does not fit its schema: {broken}")
@@ -222,10 +233,16 @@ class RecordValidator:
 
 
 def find_invalid(
-    schema: Mapping[str, Any], key_properties: Sequence[str], records: Mapping[int, bytes]
+    schema: Mapping[str, Any],
+    key_properties: Sequence[str],
+    records: Mapping[int, bytes],
+    *,
+    max_key_length: int = MAX_KEY_LENGTH,
 ) -> dict[int, str]:
     """Return what is wrong with each record that is invalid by a draft 4 ``schema``, by its index."""
-    validator = RecordValidator(schema, key_properties, validate=True)
+    validator = RecordValidator(
+        schema, key_properties, validate=True, max_key_length=max_key_length
+    )
     # One by one: behind an invalid record, all others would be checked again.
     errors = {index: validator.check([record])[1] for index, record in records.items()}
     return {index: str(error) for index, error in errors.items() if error is not None}
@@ -245,10 +262,6 @@ def _accepts_all(test: QuickTest, records: Iterator[bytes], decoded: list[object
 
 def _accept_nothing(_record: bytes) -> None:
     raise InDoubtError
-
-
-def _is_unusable_key(value: Any) -> bool:
-    return value is None or (type(value) is str and len(value) > MAX_KEY_LENGTH)
 
 
 def _fast_validator(schema: Mapping[str, Any]) -> Callable[[Any], bool] | None:

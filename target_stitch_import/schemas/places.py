@@ -9,6 +9,7 @@ from functools import partial
 from itertools import chain, product
 from typing import Any, Final
 
+from target_stitch_import.json_codec import json_type
 from target_stitch_import.schemas.keywords import declared_types, subschemas
 from target_stitch_import.schemas.posted import DATE_TIME, DECIMAL
 
@@ -25,8 +26,10 @@ class Place:
 
     name: str = ""
     """Of its column; behind the names of the columns that it is in, with slashes between."""
-    is_datetime: bool = False  # a string has to be a date-time
+    is_datetime: bool = False  # a string has to be a date-time, or one of ``texts``
+    texts: frozenset[str] = frozenset()
     is_decimal: bool = False  # a number is posted as a string of its digits
+    permits_integer: bool = False  # but an integer is not
     permits_null: bool = False
     columns: dict[str, Place] = field(default_factory=dict)  # within an object
     other_column: Callable[[str], Place | None] | None = None
@@ -66,11 +69,14 @@ def find_places(schema: Schema, *, not_null: Iterable[str] = ()) -> Place | None
 
 def _find(branches: Sequence[Branch], name: str = "") -> Place | None:
     texts = _permitting(branches, "string")
+    others = [_listed_texts(each) for each in texts if not _has_format(each, DATE_TIME)]
     place = Place(
         name,
-        is_datetime=bool(texts) and all(_has_format(each, DATE_TIME) for each in texts),
+        is_datetime=len(others) < len(texts) and None not in others,
+        texts=frozenset().union(*filter(None, others)),
         is_decimal=any(_has_format(each, DECIMAL) for each in texts)
         and not _permitting(branches, "number"),
+        permits_integer=bool(_permitting(branches, "integer")),
         permits_null=bool(_permitting(branches, "null")),
         items=_find_items(_permitting(branches, "array"), name),
     )
@@ -119,9 +125,20 @@ def _combine(some: Sequence[Branch], more: Sequence[Branch]) -> list[Branch]:
 
 def _permitting(branches: Sequence[Branch], name: str) -> list[Branch]:
     """Return the branches that permit values of a JSON type."""
-    return [
-        branch for branch in branches if all(name in declared_types(part, name) for part in branch)
-    ]
+    return [branch for branch in branches if all(_permits(part, name) for part in branch)]
+
+
+def _permits(schema: Schema, name: str) -> bool:
+    is_listed = "enum" not in schema or any(json_type(each) == name for each in schema["enum"])
+    return is_listed and name in declared_types(schema, name)
+
+
+def _listed_texts(branch: Branch) -> frozenset[str] | None:
+    """Return the only strings that a branch permits; None if it permits any."""
+    for part in branch:
+        if "enum" in part:
+            return frozenset(each for each in part["enum"] if isinstance(each, str))
+    return None
 
 
 def _has_format(branch: Branch, name: str) -> bool:

@@ -52,6 +52,8 @@ def _posted(schema: Mapping[str, Any], *, decimals: bool) -> dict[str, Any]:
         return {"type": ["null", "string"], "format": DECIMAL, **kept}
     within = decimals and not _binds_numbers(schema)
     posted = map_subschemas(schema, lambda part: _posted(part, decimals=within))
+    if "not" in schema:
+        posted["not"] = _posted(schema["not"], decimals=False)
     for word in ("precision", "scale"):
         posted.pop(word, None)
     set_or_drop(posted, "format", _POSTED_FORMATS.get(posted.get("format", "")))

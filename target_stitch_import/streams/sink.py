@@ -17,7 +17,7 @@ from target_stitch_import.batches.batch import PreparedBlock
 from target_stitch_import.batches.body_formats import body_format
 from target_stitch_import.errors import InvalidRecordError
 from target_stitch_import.json_codec import encode_exactly, json_excerpt
-from target_stitch_import.limits import MAX_BATCH_BYTES
+from target_stitch_import.limits import MAX_BATCH_BYTES, max_key_length
 from target_stitch_import.records.validator import RecordValidator
 from target_stitch_import.schemas.posted import DECIMAL, posted_schema, without_checks
 from target_stitch_import.sequences.sequencer import BookmarkSequencer
@@ -88,6 +88,7 @@ class StitchSink(Sink):
             self.schema,
             self.key_properties,
             validate=self.validate_schema,
+            max_key_length=max_key_length(self.config["endpoint"]),
             posted=self._posted,
             normalize=self.config["normalize_datetimes"],
             invalid_as_null=self.config["on_invalid_datetime"] == "null",

@@ -222,6 +222,34 @@ def test_a_union_with_a_plain_string_takes_any_string(emulator: Emulator, tmp_pa
     assert "normalized" not in run.stderr
 
 
+@pytest.mark.parametrize("union", ["anyOf", "oneOf"])
+@pytest.mark.parametrize("validate", [True, False])
+@pytest.mark.parametrize(
+    ("other", "kept"),
+    [
+        ({"enum": [None]}, [None]),
+        ({"const": None}, [None]),
+        ({"type": "string", "const": ""}, [""]),
+        ({"enum": ["never", "2024-03-01", 5]}, ["never", "2024-03-01", 5]),
+    ],
+    ids=json.dumps,
+)
+def test_what_a_union_lists_beside_a_date_time_is_kept_and_no_other_string(
+    union: str, validate: bool, other: dict[str, Any], kept: list[Any], emulator: Emulator
+) -> None:
+    # given a date-time, or one of some values
+    columns = {**ID, "v": {union: [{"type": "string", "format": "date-time"}, other]}}
+    rows = [{"id": place, "v": value} for place, value in enumerate([*kept, "2024-03-01 12:00"])]
+    # when such values come, and then another text
+    lines = [schema(properties=columns), *map(record, rows), record({"id": 9, "v": "x"})]
+    _, error = loaded(into(emulator, validate_records=validate), tap_output(*lines))
+    # then what is listed arrives as it was written, and what is a date-time is normalized
+    found = [row["v"] for row in read_table(emulator.database, "orders")]
+    assert found == [*kept, "2024-03-01T12:00:00Z"]
+    # and the text is neither
+    assert "#/v: is not a valid date-time" in str(error)
+
+
 UNREADABLE = [
     "0000-00-00 00:00:00", "", "infinity", "2024-02-30T12:00:00Z", "10000-01-01T00:00:00Z",
     "0000-12-31T00:00:00Z",

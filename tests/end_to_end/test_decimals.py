@@ -116,6 +116,26 @@ def test_every_digit_is_in_the_table_at_every_depth(emulator: Emulator, tmp_path
     assert (second["amount"], second["either"]) == (None, True)
 
 
+def test_what_a_schema_excludes_or_lists_stays_as_it_is(emulator: Emulator, tmp_path: Path) -> None:
+    # given a decimal beside null in another form, beside integers, and one that is excluded
+    columns = {
+        **ID,
+        "or_null": {"anyOf": [SCALED, {"enum": [None]}]},
+        "or_integer": {
+            "anyOf": [{"type": "integer"}, {"type": "string", "format": DECIMAL["format"]}]
+        },
+        "no_decimal": {"not": SCALED},
+    }
+    data = '{"id": 1, "or_null": 1.10, "or_integer": 5, "no_decimal": "x"}'
+    # when they are loaded with decimals: singer.decimal
+    config = {"token": "any", "api_url": emulator.url, **DECIMALS}
+    run = piped(config, tmp_path, tap_output(schema(properties=columns), record(data)))
+    # then the service takes them, and only what is sent as a decimal is changed
+    assert run.exit_code == 0, run.stderr
+    (row,) = read_table(emulator.database, "orders")
+    assert row == {"id": 1, "or_null": "1.10", "or_integer": 5, "no_decimal": "x"}
+
+
 def test_key_properties_keep_their_type(
     emulator: Emulator, service: Service, tmp_path: Path
 ) -> None:

@@ -133,6 +133,20 @@ def test_settings_that_do_not_fit_are_refused(
     assert reported in run.stderr
 
 
+def test_a_key_may_be_as_long_as_push_takes_it(emulator: Emulator) -> None:
+    # given keys of 1,024 characters, and of one more
+    keys = {"k": {"type": "string"}}
+    lines = [schema(properties=keys, keys=["k"]), record({"k": "x" * 1_024})]
+    config = {**PUSH, "token": "any", "api_url": emulator.url}
+    # when they are pushed
+    _, error = loaded(config, tap_output(*lines, record({"k": "x" * 1_025})))
+    # then the first arrives, and the other is named before it is sent
+    assert read_table(emulator.database, "orders") == [{"k": "x" * 1_024}]
+    assert "has 1025 characters in key property 'k', and the service takes at most 1,024" in str(
+        error
+    )
+
+
 def test_versions_are_left_to_the_other_endpoint(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
