@@ -115,7 +115,7 @@ class TargetStitchImport(CommandTarget):
         maps = {name: config.get(name) for name in ("stream_maps", "stream_map_config")}
         made_for = {
             "API address": base_url(config),
-            "endpoint": config["endpoint"],
+            "endpoint": f"{config['endpoint']} {config['push_format']}",
             "set of stream maps": sha256(encode_sorted(maps)).hexdigest(),
         }
         return UnchangedRows(RowStore(path, made_for, changes=self.dry_run is None), config)
@@ -300,8 +300,9 @@ class TargetStitchImport(CommandTarget):
             InvalidSchemaError: A stream has had nothing to load, as no field is selected.
         """
         self._end_loads()
-        self._finish()
+        self._pipeline.finish()
         self._router.require_columns()
+        self._finish()
 
     def _remember_state(self, value: bytes) -> None:
         self._end_loads()

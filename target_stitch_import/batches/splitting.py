@@ -5,7 +5,7 @@ That is rare, so batches keep no second copy of their messages, and the body is 
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
@@ -47,7 +47,7 @@ _decode_messages = msgspec.json.Decoder(list[msgspec.Raw]).decode
 def split_in_half(batch: Batch) -> list[Batch]:
     """Return the two halves of a batch of several messages, in order, cut by bytes."""
     ends = list(accumulate(map(len, _split_body(batch.body)[1])))
-    return split_at(batch, min(max(1, bisect_left(ends, ends[-1] / 2)), batch.rows - 1))
+    return split_at(batch, min(max(1, bisect_right(ends, ends[-1] / 2)), batch.rows - 1))
 
 
 def split_at(batch: Batch, *cuts: int) -> list[Batch]:

@@ -117,7 +117,8 @@ def read_environment(
             else:
                 logger.warning("Setting %s is not known and is ignored.", variable)
         except json.JSONDecodeError as error:
-            errors.append(f"{variable} must be a JSON object: {_describe_json(error)}")
+            kind = _KINDS[types[name][0]]
+            errors.append(f"{variable} must be {kind}: {_describe_json(error)}")
         except ValueError:
             errors.append(f"{variable} must be {_KINDS[types[name][0]]}, not {text!r:.100}")
     return config, errors
@@ -126,7 +127,7 @@ def read_environment(
 def _parse(text: str, types: list[str]) -> Any:
     if "integer" in types:
         return int(text)
-    if "object" in types:
+    if "object" in types or "array" in types:
         return json.loads(text)
     if "boolean" in types:
         return _BOOLEANS.index(text.lower()) < len(_BOOLEANS) / 2

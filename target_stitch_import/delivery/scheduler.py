@@ -116,11 +116,13 @@ class DeliveryScheduler:
         """Post nothing more; wait for the posts in flight, and close the connections."""
         self._stopping = True
         self._handle_outcomes()
-        deadline = min(self._deadline, self._startup.deadline)
-        while (posts := self._posts()) and time.monotonic() < deadline:
+        while (posts := self._posts()) and not self._is_over():
             self._workers.wait(self._seconds_to_first(posts))
             self._handle_outcomes()
         self._workers.close()
+
+    def _is_over(self) -> bool:
+        return time.monotonic() >= min(self._deadline, self._startup.deadline)
 
     def _retries(self) -> dict[int, Retry]:
         status = {} if self._status is None else {_STATUS: self._status}

@@ -51,11 +51,14 @@ class StreamCounts:
 
     def plus(self, other: StreamCounts) -> StreamCounts:
         """Return the sum; its time is from the first post of both to the last of both."""
-        names = (*_NUMBERS, "size", "normalized", "sub_rows")
+        names = (*_NUMBERS, "size", "sub_rows")
         sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        # Copies, as the reading thread may add a column meanwhile.
+        normalized = self.normalized.copy() + other.normalized.copy()
         began = [each for each in (self.began, other.began) if each is not None]
         ended = [each for each in (self.ended, other.ended) if each is not None]
-        return StreamCounts(**sums, began=min(began, default=None), ended=max(ended, default=None))
+        times = min(began, default=None), max(ended, default=None)
+        return StreamCounts(**sums, normalized=normalized, began=times[0], ended=times[1])
 
 
 class Metrics:

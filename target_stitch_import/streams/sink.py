@@ -220,10 +220,11 @@ class StitchSink(Sink):
 
     def _end_load(self, rows: TableRows, version: int, position: int) -> None:
         """Send the deletes of a load, if one ends here, between what came before and comes behind."""
-        load, greatest, is_whole = rows.ended_load(version, position)
+        load = rows.ended_load(version, position)
         if not load:
             return
-        self._deliver()
+        self._deliver()  # the service may refuse some of it
+        _, greatest, is_whole = rows.store.read_load(rows.number, str(version))
         if is_whole:
             schema, table = rows.deletes_schema(self._posted), self.table
             described = msgspec.structs.replace(self.described, schema=Raw(encode_exactly(schema)))

@@ -37,8 +37,9 @@ class RecordDigests:
         self._ignored = {*ignored} - {*key_names}
         columns = schema["properties"]
         self._times = {name for name in key_names if columns[name].get("format") == DATE_TIME}
-        # The same data under another schema is another version.
-        self._start = blake2b(encode_sorted([schema, *key_names]), digest_size=DIGEST_SIZE)
+        # The same data under another schema, or with other columns left out, is another version.
+        made_for = [schema, *key_names, sorted(self._ignored)]
+        self._start = blake2b(encode_sorted(made_for), digest_size=DIGEST_SIZE)
         # Sorted, so that the order in a record does not count. No field can have a name that JSON escapes.
         names = [
             name for name in sorted(columns) if encode_exactly(name) == b'"%b"' % name.encode()
@@ -79,6 +80,13 @@ class RecordDigests:
             digest.update(encode_sorted(row))
             digests.append(digest.digest())
         return keys, digests
+
+    def written_key(self, record: bytes) -> str | None:
+        """Return the key properties as a record has them, as JSON; None if the key is that already."""
+        if not self._times:
+            return None
+        row = decode_record(record)
+        return encode_exactly([row[name] for name in self._key_names]).decode()
 
     def _type(self, name: str, column: Mapping[str, Any]) -> Any:
         """Return what a column is read as. Numbers stay as they are written: each digit counts."""

@@ -138,7 +138,10 @@ class TableRows:
             if kind == RETURNED:
                 records[place] = _as_returned(records[place])
             sequence, position = block.sequences[place], block.positions[place]
-            row = RowVersion(self.number, key, values[place], sequence, position, kind, load)
+            written = digests.written_key(records[place])
+            row = RowVersion(
+                self.number, key, values[place], sequence, position, kind, load, written
+            )
             self.newest[key] = kept[place] = row
         if load:
             self.store.see(self.number, load, seen)
@@ -178,20 +181,18 @@ class TableRows:
             "before: no row that is gone is deleted, until the tap writes one there."
         )
 
-    def ended_load(self, version: int, position: int) -> tuple[int, int, bool]:
-        """Return the load that ends where a version is activated.
+    def ended_load(self, version: int, position: int) -> int:
+        """Return the number of the load that ends where a version is activated; 0 if none does.
 
         An ACTIVATE_VERSION may also stand in front of the rest of a load, of which the run before has
         read some. That load is ``waiting``: it ends if a STATE or the end follows, and no record.
-        Return what ``RowStore.read_load`` does.
         """
         if not self.settings["detect_deletes"] or str(version) == self.ended_version:
-            return 0, 0, False
-        found = self.store.read_load(self.number, str(version))
+            return 0
         if version in self.loads or self.waiting == (version, position):
-            return found
+            return self.store.read_load(self.number, str(version))[0]
         self.waiting = (version, position)
-        return 0, 0, False
+        return 0
 
     def deletes_schema(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         """Return the schema of the deletes of rows that come with a posted schema."""
@@ -212,11 +213,14 @@ class TableRows:
             )
         now = datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
         for gone in self.store.gone(self.number, load, _DELETES):
-            records = [encode_exactly({**self._key_values(key), DELETED_AT: now}) for key in gone]
-            sequences = [max(sequence, newest + 1) for newest in gone.values()]
+            records = [
+                encode_exactly({**self._key_values(written), DELETED_AT: now})
+                for _, _, written in gone
+            ]
+            sequences = [max(sequence, newest + 1) for _, newest, _ in gone]
             rows = [
                 RowVersion(self.number, key, NO_DIGEST, each, position, DELETED)
-                for key, each in zip(gone, sequences, strict=True)
+                for (key, _, _), each in zip(gone, sequences, strict=True)
             ]
             times, positions = [b""] * len(rows), [position] * len(rows)
             yield PreparedBlock(None, records, sequences, times, positions, entries=rows)

@@ -24,7 +24,7 @@ from target_stitch_import.errors import UnchangedFileError
 from target_stitch_import.json_codec import encode_exactly
 from target_stitch_import.unchanged.digests import DIGEST_SIZE, Key
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 LIVE, DELETED, RETURNED = range(3)
 """What an entry's version is: a row, a delete, or the first version behind a delete.
@@ -43,6 +43,7 @@ class RowVersion(msgspec.Struct, eq=False, gc=False):
     position: int = 0
     kind: int = LIVE
     load: int = 0  # the number of the last load that it was in; 0: none
+    written: str | None = None  # the key properties as they are posted, where ``key`` is not that
     is_refused: bool = False
 
 
@@ -58,7 +59,7 @@ CREATE TABLE loads (
 );
 CREATE TABLE entries (
     table_number INTEGER, key, digest BLOB, sequence BLOB, post INTEGER, kind INTEGER, load INTEGER,
-    PRIMARY KEY (table_number, key)
+    written TEXT, PRIMARY KEY (table_number, key)
 ) WITHOUT ROWID;
 """
 
@@ -71,7 +72,8 @@ _IS_POSTED: Final = "post IN (SELECT number FROM posts)"
 # A second version with the same sequence leaves no digest: nobody knows which one Stitch has kept.
 _POST: Final = f"""
 INSERT INTO entries
-SELECT :table_number, value, {_DIGEST}, substr(:sequences, 8 * given.key + 1, 8), :post, :kind, :load
+SELECT :table_number, value, {_DIGEST}, substr(:sequences, 8 * given.key + 1, 8), :post, :kind, :load,
+    NULL
 FROM json_each(:keys) AS given WHERE TRUE
 ON CONFLICT DO UPDATE SET
     digest = CASE
@@ -95,6 +97,8 @@ UPDATE entries SET load = :load WHERE table_number = :table_number AND load < :l
     AND key IN (SELECT value FROM json_each(:keys))
 """
 
+_WRITE_KEY: Final = "UPDATE entries SET written = ? WHERE table_number = ? AND key = ?"
+
 # Of a row that was to return, Stitch has the delete.
 _REFUSE: Final = f"""
 UPDATE entries SET digest = x'', kind = CASE kind WHEN {RETURNED} THEN {DELETED} ELSE kind END
@@ -107,7 +111,7 @@ UPDATE loads SET sequence = max(sequence, ?), is_whole = is_whole AND ? WHERE nu
 
 # A delete that was not acknowledged is sent again.
 _GONE: Final = f"""
-SELECT key, sequence FROM entries WHERE table_number = ? AND load < ? AND key > ?
+SELECT key, sequence, coalesce(written, key) FROM entries WHERE table_number = ? AND load < ? AND key > ?
     AND (kind <> {DELETED} OR digest = x'' OR {_IS_POSTED})
 ORDER BY key LIMIT ?
 """  # noqa: S608
@@ -210,12 +214,17 @@ class RowStore:
         )
         return counts[0], counts[1]
 
-    def gone(self, table: int, load: int, size: int) -> Iterator[dict[Key, int]]:
-        """Yield the rows that were not in a load nor in a later one: ``size`` keys with sequences."""
+    def gone(self, table: int, load: int, size: int) -> Iterator[list[tuple[Key, int, Key]]]:
+        """Yield the rows that were not in a load nor in a later one, up to ``size`` at a time.
+
+        For each its key, its sequence, and its key as it was posted.
+        """
         last: object = -math.inf
         while found := self._execute(_GONE, table, load, last, size):
             last = found[-1][0]
-            yield {key: int.from_bytes(sequence, "big") for key, sequence in found}
+            yield [
+                (key, int.from_bytes(sequence, "big"), posted) for key, sequence, posted in found
+            ]
 
     def find(self, table: int, keys: list[Key], digests: list[bytes]) -> dict[int, bool]:
         """Return the places of the rows that Stitch has with this digest, or may show as deleted.
@@ -248,6 +257,9 @@ class RowStore:
                 kind=kind,
                 load=load,
             )
+            with self._errors():
+                written = [(row.written, table, row.key) for row in part if row.written]
+                self._connection.executemany(_WRITE_KEY, written)
         self.commit()
         return int(number)
 
@@ -323,8 +335,10 @@ def lock(path: str) -> int:
 def forget(path: str, table: str | None) -> str:
     """Remove a table, or all, from the file at ``path``; return what was done, for people.
 
-    Raise ``UnchangedFileError`` if the file can't be used, or has no such table.
+    Raise ``UnchangedFileError`` if the file is missing, can't be used, or has no such table.
     """
+    if not os.path.exists(path):  # noqa: PTH110 - as in ``RowStore``
+        raise UnchangedFileError(f"skip_unchanged: there is no file {path}")
     if table is not None:
         with contextlib.closing(RowStore(path, {})) as store:
             store.forget(table)

@@ -113,6 +113,12 @@ def test_a_batch_is_split_by_bytes_and_not_by_rows() -> None:
     assert [half.rows for half in split_in_half(batch)] == [50, 1]
 
 
+@pytest.mark.parametrize("rows", [2, 3, 4, 8, 9])
+def test_records_of_one_size_are_split_in_the_middle(rows: int) -> None:
+    first, second = split_in_half(sealed_with_records(*[b'{"id":1}'] * rows))
+    assert (first.rows, second.rows) == (rows // 2, rows - rows // 2)
+
+
 def test_the_counts_of_parts_are_those_of_the_whole() -> None:
     # given a batch of records with an activation behind them, which is no record
     batch = TABLE.open()

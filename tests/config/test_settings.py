@@ -270,9 +270,11 @@ def test_what_others_read_from_the_environment_is_no_typo(
         ("MAX_RETRY_SECONDS", "0", 0),
         ("VALIDATE_RECORDS", "false", False),
         ("LOAD_METHOD", "append-only", "append-only"),
+        ("SKIP_UNCHANGED_IGNORE", '["seen"]', ["seen"]),
+        ("STREAM_MAPS", '{"orders": null}', {"orders": None}),
     ],
 )
-def test_the_environment_gives_numbers_as_text(
+def test_the_environment_gives_all_as_text(
     name: str, text: str, value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TARGET_STITCH_IMPORT_TOKEN", TOKEN)

@@ -233,6 +233,33 @@ def test_a_write_that_takes_a_part_is_gone_on_with(
     assert len(lines(path)) == 2
 
 
+def test_behind_half_a_line_nothing_is_written_or_considered_safe(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a disk that is full in the middle of a line
+    write = os.write
+    room = iter([10])
+
+    def write_some(file: int, data: bytes) -> int:
+        if (size := next(room, 0)) == 0:
+            raise OSError(28, "No space left on device")
+        return write(file, bytes(data)[:size])
+
+    monkeypatch.setattr(os, "write", write_some)
+    quarantine = Quarantine(str(path))
+    with pytest.raises(QuarantineError, match="No space left"):
+        quarantine.add(schema(), record(), "no", 1)
+    # when there is room again
+    monkeypatch.undo()
+    # then no other record follows that half, and no STATE is safe
+    with pytest.raises(QuarantineError, match="No space left"):
+        quarantine.add(schema(), record(), "no", 2)
+    with pytest.raises(QuarantineError, match="No space left"):
+        quarantine.sync()
+    quarantine.close()
+    assert path.stat().st_size == 10
+
+
 @pytest.mark.parametrize(
     ("place", "reason"),
     [

@@ -154,6 +154,20 @@ def test_at_the_deadline_a_post_in_flight_is_given_up() -> None:
     run.service.answer(1)
 
 
+def test_a_deadline_that_comes_while_posts_are_waited_for_ends_the_wait() -> None:
+    # given a post that is not answered, and a run that failed and waits for it
+    run = DeliveryRun()
+    run.scheduler.submit(sealed_batch(1))
+    run.service.wait_for(1)
+    closing = run.in_thread(run.scheduler.close)
+    # when a signal gives it a moment more
+    run.scheduler.set_deadline(time.monotonic() + 0.05)
+    # then it waits no longer
+    closing.join(TEST_TIMEOUT / 2)
+    assert not closing.is_alive()
+    run.service.answer(1)
+
+
 def test_before_the_first_post_the_status_is_asked_for_once() -> None:
     run = DeliveryRun(check_status=True)
     run.service.accepts_all = True

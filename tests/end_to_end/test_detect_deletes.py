@@ -210,6 +210,50 @@ def test_a_load_in_which_a_record_was_set_aside_deletes_nothing(
     assert load(emulator, deletes, *full(3, 1)) == [1]
 
 
+def test_a_load_of_which_the_service_refuses_a_record_deletes_nothing(
+    emulator: Emulator, deletes: dict[str, Any], tmp_path: Path
+) -> None:
+    # given a full load, and a target that leaves the check of records to the service
+    quarantine = {"on_invalid_record": "quarantine", "quarantine_path": str(tmp_path / "aside")}
+    settings = {**deletes, **quarantine, "validate_records": False}
+    assert load(emulator, settings, *full(1, 1, 2, 3)) == [1, 2, 3]
+    # when one record of the next load is refused, and another row is gone
+    bad = record({"id": 1, "name": 5}, version=2)
+    lines = [bad, record({"id": 2, "name": "x"}, version=2), activate(2), state({"version": 2})]
+    # then nobody knows what that record is, so no row is deleted
+    assert load(emulator, settings, *lines) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["2024-03-01T12:00:00Z", "2024-03-01T12:00:00.5+00:00", "2024-03-01 12:00:00", "2024-03-01"],
+)
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        {},
+        {"endpoint": "push", "client_id": 1},
+        {"endpoint": "push", "client_id": 1, "push_format": "transit"},
+    ],
+)
+def test_a_row_whose_key_is_a_date_time_is_deleted_by_the_key_that_was_posted(
+    time: str, endpoint: dict[str, Any], emulator: Emulator, deletes: dict[str, Any]
+) -> None:
+    # given rows with such keys
+    key = {"at": {"type": "string", "format": "date-time"}}
+    config = {"token": "t", "api_url": emulator.url, **deletes, **endpoint}
+    for version, times in enumerate([[time, "2024-03-02T00:00:00Z"], ["2024-03-02T00:00:00Z"]]):
+        rows = [record({"at": each}, version=version) for each in times]
+        lines = [schema(properties=key, keys=["at"]), *rows, activate(version)]
+        # when the first is not in the second load
+        _, error = loaded(config, tap_output(*lines))
+        assert error is None
+    # then it is marked, and no other row is there
+    gone, other = read_table(emulator.database, "orders")
+    assert gone["_sdc_deleted_at"] is not None
+    assert other.get("_sdc_deleted_at") is None
+
+
 def test_too_many_deletes_are_a_mistake(emulator: Emulator, deletes: dict[str, Any]) -> None:
     # given a full load, and the default share
     del deletes["max_delete_share"]

@@ -84,6 +84,17 @@ def test_a_structured_log_has_the_metrics_as_fields(service: Service, tmp_path: 
     assert (count["value"], count["tags"]["stream"]) == (25, "orders")
 
 
+def test_a_table_is_counted_once_also_if_the_run_fails_at_its_end(
+    service: Service, tmp_path: Path
+) -> None:
+    # given a stream that loads, and one that has neither columns nor records
+    empty = '{"type": "SCHEMA", "stream": "none", "schema": {}, "key_properties": []}'
+    run = piped(service.config(), tmp_path, GOOD + f"{empty}\n".encode())
+    # then the run fails once all is delivered, and the records are counted once
+    assert run.exit_code == 1
+    assert len([each for each in metrics_in(run.stderr) if each["tags"]["stream"] == "orders"]) == 1
+
+
 def test_metrics_can_go_to_a_file_of_their_own(service: Service, tmp_path: Path) -> None:
     # given a logging config that keeps metrics apart
     apart = {"handlers": ["metrics"], "propagate": False}

@@ -92,6 +92,16 @@ def test_columns_that_are_ignored_send_no_row_again(service: Service, rows: dict
     assert load(service, settings, record(deleted)) == [deleted]
 
 
+def test_a_column_that_is_no_longer_ignored_sends_its_rows_again(
+    service: Service, rows: dict[str, Any]
+) -> None:
+    # given a row with a column that is ignored
+    load(service, {**rows, "skip_unchanged_ignore": ["seen"]}, record({"id": 1, "seen": 1}))
+    # when it counts again, and the row comes without it
+    # then Stitch gets that
+    assert load(service, rows, record({"id": 1})) == [{"id": 1}]
+
+
 def test_of_several_versions_in_a_run_each_counts_against_the_one_before(
     service: Service, rows: dict[str, Any]
 ) -> None:
@@ -428,6 +438,12 @@ def test_forget_sends_a_table_again_or_all(
     run = piped(config, tmp_path, b"", "--forget", "order")
     assert run.exit_code == 1
     assert "has no table 'order'; it has: orders, users" in run.last_line
+    # and so is a file that is not there, which is not created
+    elsewhere = tmp_path / "row.db"
+    run = piped({**config, "skip_unchanged": str(elsewhere)}, tmp_path, b"", "--forget", "orders")
+    assert run.exit_code == 1
+    assert f"there is no file {elsewhere}" in run.last_line
+    assert not elsewhere.exists()
     # and without the setting there is nothing to forget
     run = piped(service.config(), tmp_path, b"", "--forget")
     assert "--forget needs the setting skip_unchanged" in run.stderr

@@ -141,7 +141,7 @@ def test_rows_that_are_gone_are_those_of_older_loads(store: RowStore) -> None:
     post_row(store, "[4]", GONE, 7, DELETED, first)
     # then the one is gone, and the delete is sent again, in blocks of any size
     assert store.count_gone(table, second) == (1, 2)
-    assert list(store.gone(table, second, 1)) == [{1: 1}, {"[4]": 7}]
+    assert list(store.gone(table, second, 1)) == [[(1, 1, 1)], [("[4]", 7, "[4]")]]
     # and none is before the load that is first
     assert store.count_gone(table, first) == (0, 2)
     # and a row that is seen is there
