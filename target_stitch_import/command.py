@@ -197,7 +197,7 @@ class CommandTarget(Target, abc.ABC):
         for path in value:
             try:
                 read = super().cb_config(ctx, param, (path,))
-            except (OSError, ValueError, TypeError, RecursionError) as error:  # noqa: PERF203 - few
+            except (OSError, ValueError, TypeError, RuntimeError) as error:  # noqa: PERF203 - few
                 reason = loading.describe_unreadable(path, error)
                 errors.append(f"Config {path} can't be read: {reason}")
             else:

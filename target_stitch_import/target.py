@@ -155,11 +155,11 @@ class TargetStitchImport(CommandTarget):
             DeliveryError: A batch can't be delivered.
             Terminated: A signal asked to end.
         """
-        source = file_input or self.message_reader.default_input
-        self._quarantine = self._create_quarantine(source)
-        pipeline = self._pipeline  # there from the start, so that a signal finds it
         succeeded = False
         try:
+            source = file_input or self.message_reader.default_input
+            self._quarantine = self._create_quarantine(source)
+            pipeline = self._pipeline  # there from the start, so that a signal finds it
             quiet = self.dry_run is not None
             path = self.config.get("quarantine_path")
             with Reporter(pipeline, self.logger, quiet=quiet, quarantine_path=path):
@@ -173,7 +173,8 @@ class TargetStitchImport(CommandTarget):
             succeeded = True
         finally:  # another program may use this as a library, and go on
             restore_signal_handlers(self._handle_termination, self._handlers_before)
-            pipeline.cancel_alarm()
+            if "_pipeline" in self.__dict__:
+                self._pipeline.cancel_alarm()
             self._write_metrics(succeeded=succeeded)
 
     def _write_metrics(self, *, succeeded: bool) -> None:

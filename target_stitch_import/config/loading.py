@@ -180,6 +180,8 @@ def describe_unreadable(path: str, error: Exception) -> str:
     """Return why a config file can't be read, and for JSON where it breaks; ``error`` is the SDK's."""
     if isinstance(error, OSError):
         return str(error)
+    if not path:
+        return "no file is named"
     try:
         text = Path(path).read_text(encoding="utf-8")
         json.loads(text)

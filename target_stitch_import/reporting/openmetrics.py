@@ -33,13 +33,20 @@ def write_metrics(path: str, metrics: Metrics, logger: logging.Logger, *, succee
     The file is replaced as a whole. It keeps the time of the last success through runs that fail.
     """
     try:
-        file = Path(path)
+        text = _generate(Path(path), metrics, succeeded=succeeded)
+        file = Path(path).resolve()  # a link stays
+        if file.exists() and not file.is_file():  # a device, say
+            file.write_bytes(text)
+            return
         written = file.with_name(f".{file.name}.{os.getpid()}")
-        written.write_bytes(_generate(file, metrics, succeeded=succeeded))
-        written.replace(file)
+        try:
+            written.write_bytes(text)
+            written.replace(file)
+        finally:
+            written.unlink(missing_ok=True)
     except OSError as error:
-        text = "The metrics file %s can't be written: %s. Check the setting metrics_path."
-        logger.warning(text, path, error.strerror)
+        reason = "The metrics file %s can't be written: %s. Check the setting metrics_path."
+        logger.warning(reason, path, error.strerror)
 
 
 def _generate(file: Path, metrics: Metrics, *, succeeded: bool) -> bytes:

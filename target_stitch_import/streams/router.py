@@ -78,9 +78,11 @@ class Router:
         """
         stream = self._streams.get(name)
         if stream is None:
-            raise RecordBeforeSchemaError(
+            error = RecordBeforeSchemaError(
                 f"{kind} of stream {name!r} came before its SCHEMA; the tap must write that first"
             )
+            error.stream = name
+            raise error
         return stream
 
     def require_columns(self) -> None:
@@ -95,10 +97,12 @@ class Router:
                 continue
             of_tables = [counts[route.sink.stream_name] for route in stream.routes]
             if not any(each.records or each.quarantined for each in of_tables):
-                raise InvalidSchemaError(
+                error = InvalidSchemaError(
                     f"the schema of stream {name!r} has no properties, and no record came: "
                     "perhaps no field is selected in the catalog"
                 )
+                error.stream = name
+                raise error
 
     def _find_sink(self, stream: StreamDefinition) -> StitchSink:
         """Return the sink of a table; a new one where what a SCHEMA says has changed."""

@@ -108,23 +108,27 @@ class RecordTransform:
             self._kept = list(stream_map.transformed_key_properties or [])
         names: set[str] = set()
         if "filter_rule" in parsed:
-            tree = parsed["filter_rule_parsed"]
+            tree = self._check_expression(parsed["filter_rule"], parsed["filter_rule_parsed"])
             self._filter = compile_expression(stream_map, parsed["filter_rule"], tree, None)
             names |= names_in(tree)
         for name, expression, tree in parsed["stream_map_parsed"]:
             if tree is None:
                 self._removed.append(name)
                 continue
-            if not isinstance(tree, ast.Expr):
-                raise InputError(
-                    f"the stream map can't be applied to {self._stream_name!r}: "
-                    f"{expression!r} is not an expression"
-                )
+            self._check_expression(expression, tree)
             self._computed[name] = compile_expression(stream_map, expression, tree, name)
             names |= names_in(tree)
             if "self" in names:
                 names.add(name)
         self._names = names if names.isdisjoint(WHOLE_RECORD) else None
+
+    def _check_expression(self, text: str, tree: ast.AST) -> ast.AST:
+        if not isinstance(tree, ast.Expr):  # an assignment, which ``simpleeval`` only warns of
+            raise InputError(
+                f"the stream map can't be applied to {self._stream_name!r}: "
+                f"{text!r} is not an expression"
+            )
+        return tree
 
     def __call__(self, data: bytes) -> bytes | None:
         """Return what the map makes of a record, as JSON with exact numbers.

@@ -153,3 +153,12 @@ def test_of_several_files_the_one_that_cant_be_read_is_named(tmp_path: Path) -> 
     assert run.exit_code == 1
     assert "missing.json can't be read" in run.last_line
     assert "good.json" not in run.last_line
+
+
+def test_a_config_without_a_name_is_told(tmp_path: Path) -> None:
+    # given a shell variable that is not set
+    run = run_with(tmp_path, "")
+    # then one line says so
+    assert run.exit_code == 1
+    assert "can't be read: no file is named" in run.last_line
+    assert "Traceback" not in run.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -259,6 +260,35 @@ def test_a_file_that_cant_be_written_fails_no_run(service: Service, tmp_path: Pa
     run = piped(service.config(metrics_path=str(path)), tmp_path, GOOD)
     assert run.exit_code == 0
     assert f"The metrics file {path} can't be written: No such file or directory." in run.stderr
+
+
+def test_a_run_that_can_not_begin_is_in_the_file_too(service: Service, tmp_path: Path) -> None:
+    # given the file of a run that succeeded
+    path = tmp_path / "shop.prom"
+    config = service.config(metrics_path=str(path))
+    piped(config, tmp_path, GOOD)
+    # when the next one fails at its start
+    quarantine = {"on_invalid_record": "quarantine", "quarantine_path": str(tmp_path / "no" / "q")}
+    assert piped({**config, **quarantine}, tmp_path, GOOD).exit_code == 1
+    # then nobody is told that all is well
+    assert metrics_in(path)["run_success", None] == 0
+
+
+def test_a_link_or_a_pipe_stays_what_it_is(service: Service, tmp_path: Path) -> None:
+    # given a link to a file elsewhere, and a pipe that somebody reads
+    link, pipe = tmp_path / "shop.prom", tmp_path / "pipe.prom"
+    link.symlink_to(tmp_path / "elsewhere.prom")
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    # when the numbers of a run go there
+    for path in (link, pipe):
+        assert piped(service.config(metrics_path=str(path)), tmp_path, GOOD).exit_code == 0
+    # then both are still there, and have them
+    assert link.is_symlink()
+    assert metrics_in(link)["run_success", None] == 1
+    assert pipe.is_fifo()
+    assert b"run_success" in os.read(reader, 1 << 16)
+    os.close(reader)
 
 
 def test_a_file_that_is_no_metrics_is_replaced(service: Service, tmp_path: Path) -> None:

@@ -316,9 +316,10 @@ def test_what_a_map_makes_may_be_no_json() -> None:
     assert "makes of a record of 'sales' can't be written: RecursionError" in str(caught.value)
 
 
-def test_a_map_that_assigns_is_refused_before_any_record() -> None:
+@pytest.mark.parametrize("name", ["x", "__filter__"])
+def test_a_map_that_assigns_is_refused_before_any_record(name: str) -> None:
     # given a map with a statement instead of an expression
-    stream_map = create_map({"x": "y = id"})
+    stream_map = create_map({name: "y = id"})
     # when it is to be applied
     # then it is the map that is wrong, and no record
     with pytest.raises(InputError, match="y = id"):
