@@ -143,7 +143,8 @@ class LiveTable:
         for handler in self._handlers:
             handler.setStream(self._terminal)
         if self._is_in_foreground():
-            tick = "\N{CHECK MARK}" if completed and self._can_encode("\N{CHECK MARK}") else " "
+            can_encode = "\N{CHECK MARK}".encode(self._terminal.encoding or "utf-8", "ignore")
+            tick = "\N{CHECK MARK}" if completed and can_encode else " "
             table = ""
             if self._metrics.streams:
                 width = self._size()[0] - 1
@@ -182,10 +183,6 @@ class LiveTable:
 
     def flush(self) -> None:
         """Do nothing: each write is flushed."""
-
-    def _can_encode(self, text: str) -> bool:
-        encoding = self._terminal.encoding or "utf-8"
-        return bool(text.encode(encoding, "ignore"))
 
     def _write(self, text: str) -> None:
         encoding = self._terminal.encoding or "utf-8"
