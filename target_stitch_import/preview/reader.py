@@ -75,8 +75,7 @@ class Preview:
 
     def note_unchanged(self, stream: str, rows: int) -> None:
         """Note how many records of a stream are not sent; it may have no others."""
-        table = self.tables.get(stream) or self._table(stream, [])
-        table.unchanged_rows = rows
+        self._table(stream, []).unchanged_rows = rows
 
     def _table(self, stream: str, keys: Sequence[str]) -> Table:
         destination = self.destination
