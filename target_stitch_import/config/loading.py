@@ -161,6 +161,10 @@ def _find_errors(config: dict[str, Any]) -> list[str]:
         errors.append(
             "detect_deletes: needs skip_unchanged, and a sequence_source other than 'replication_key'"
         )
+    if config.get("detect_deletes") and config.get("process_activate_version_messages") is False:
+        errors.append(
+            "detect_deletes: needs process_activate_version_messages, as an ACTIVATE_VERSION ends a load"
+        )
     is_push = config.get("endpoint") == "push"
     if is_push and "client_id" not in config:
         errors.append(

@@ -196,8 +196,12 @@ class TableRows:
 
     def deletes_schema(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         """Return the schema of the deletes of rows that come with a posted schema."""
-        columns = {name: schema["properties"][name] for name in self.key_names}
-        return {"type": "object", "properties": {**columns, DELETED_AT: DELETED_AT_SCHEMA}}
+        posted = schema["properties"]
+        columns = {name: posted[name] for name in self.key_names}
+        columns[DELETED_AT] = DELETED_AT_SCHEMA
+        if "string" in declared_types(posted.get(DELETED_AT, {})):  # another type would split it
+            columns[DELETED_AT] = posted[DELETED_AT]
+        return {"type": "object", "properties": columns}
 
     def deletes(self, load: int, sequence: int, position: int) -> Iterator[PreparedBlock]:
         """Yield the deletes of the rows that were not in a load, with at least this sequence.

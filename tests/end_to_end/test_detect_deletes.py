@@ -286,14 +286,19 @@ def test_two_streams_of_one_table_are_refused(service: Service, deletes: dict[st
 
 
 @pytest.mark.parametrize(
-    "change", [{"sequence_source": "replication_key"}, {"skip_unchanged": None}]
+    ("change", "needed"),
+    [
+        ({"sequence_source": "replication_key"}, "skip_unchanged"),
+        ({"skip_unchanged": None}, "skip_unchanged"),
+        ({"process_activate_version_messages": False}, "process_activate_version_messages"),
+    ],
 )
 def test_settings_that_do_not_fit_are_refused(
-    service: Service, deletes: dict[str, Any], change: dict[str, Any]
+    service: Service, deletes: dict[str, Any], change: dict[str, Any], needed: str
 ) -> None:
     with pytest.raises(ConfigValidationError) as raised:
         loaded(service.config(**{**deletes, **change}), b"")
-    assert raised.value.errors[0].startswith("detect_deletes: needs skip_unchanged")
+    assert raised.value.errors[0].startswith(f"detect_deletes: needs {needed}")
 
 
 def test_a_row_with_its_own_deleted_at_keeps_it(service: Service, deletes: dict[str, Any]) -> None:
@@ -305,3 +310,19 @@ def test_a_row_with_its_own_deleted_at_keeps_it(service: Service, deletes: dict[
     (body,) = post(service, deletes, record(own, version=2), state({"n": 1}))
     # then its record is sent as it is
     assert [message["data"] for message in body["messages"]] == [own]
+
+
+def test_a_delete_has_the_type_that_the_tap_declares(
+    service: Service, deletes: dict[str, Any]
+) -> None:
+    # given a tap that has the column as a plain string
+    own = {"type": ["null", "string"]}
+    columns = {"id": {"type": "integer"}, "_sdc_deleted_at": own}
+    for version, ids in enumerate([(1, 2), (1,)]):
+        rows = [record({"id": each}, version=version) for each in ids]
+        lines = [schema(properties=columns), *rows, activate(version)]
+        # when one row is not in the second load
+        assert loaded(service.config(**deletes), tap_output(*lines))[1] is None
+    # then its delete is posted with that type, as another one would split the column
+    first, delete = [request.batch["schema"]["properties"] for request in service.requests]
+    assert first["_sdc_deleted_at"] == delete["_sdc_deleted_at"] == own
