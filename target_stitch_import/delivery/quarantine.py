@@ -70,8 +70,6 @@ class Quarantine:
         A record without ``time_extracted`` gets the time of now. So it replaces no newer row when it
         is loaded later. Raise ``QuarantineError`` also for one too many.
         """
-        if self._failure is not None:
-            raise self._failure
         if self._max_records is not None and self.counts.total() >= self._max_records:
             raise QuarantineError(
                 f"Line {line} of the input: {reason.rstrip('.')}. And {self._max_records:,} records "
@@ -149,11 +147,15 @@ class Quarantine:
             if self._file is None:
                 self._file = self._open()
             rest = memoryview(lines)
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
-        except OSError as error:  # which may have left a part of a line
-            self._failure = self._error(error)
-            raise self._failure from error
+            try:
+                while rest:
+                    rest = rest[os.write(self._file, rest) :]
+            except OSError:
+                written = len(lines) - len(rest)
+                os.ftruncate(self._file, os.fstat(self._file).st_size - written)
+                raise
+        except OSError as error:
+            raise self._error(error) from error
 
     def _open(self) -> int:
         is_new = not self.path.exists()

@@ -6,7 +6,7 @@ All else of a record keeps its bytes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from operator import ne
@@ -32,8 +32,17 @@ _encode = msgspec.json.Encoder().encode
 class RecordEditor:
     """Edits the records of one stream."""
 
-    def __init__(self, place: Place, *, normalize: bool, invalid_as_null: bool) -> None:
+    def __init__(
+        self,
+        place: Place,
+        create_test: Callable[[Mapping[str, Any]], Callable[[bytes], bool]],
+        *,
+        normalize: bool,
+        invalid_as_null: bool,
+    ) -> None:
         """Edit the values that ``place`` has within a record.
+
+        ``create_test`` returns a test whether JSON text fits a schema, its date-times included.
 
         With ``normalize``, a date-time whose meaning is clear gets the form that the service takes.
         With ``invalid_as_null``, one that can't be read becomes null, where the schema permits that.
@@ -43,6 +52,9 @@ class RecordEditor:
         self.datetimes = DatetimeCheck(place)
         self.has_decimals = place.has_decimals()
         """Whether numbers become strings, too."""
+        self._has_open_datetimes = place.has_open_datetimes()
+        self._create_test = create_test
+        self._tests: dict[int, Callable[[bytes], bool]] = {}  # by the place, of its object
         self._place = place
         self._normalize = normalize
         self._invalid_as_null = invalid_as_null
@@ -65,7 +77,9 @@ class RecordEditor:
         It has to where more is to be edited than date-times of columns in the forms of most taps. The
         ``structs`` are what the records are decoded as.
         """
-        columns = None if self.has_decimals else self.datetimes.normalize(structs)
+        if self.has_decimals or self._has_open_datetimes:
+            return None
+        columns = self.datetimes.normalize(structs)
         if columns is None or (columns and not self._normalize):
             return None
         if not columns:
@@ -107,7 +121,32 @@ class RecordEditor:
             if edited is not None:
                 values[key] = msgspec.Raw(edited)
                 is_edited = True
-        return _encode(values) if is_edited else None
+        edited = _encode(values) if is_edited else None
+        if place.object_schema is None or not self._normalize:
+            return edited
+        return self._edit_open(edited or text, values, place) or edited
+
+    def _edit_open(self, text: bytes, values: dict[str, msgspec.Raw], place: Place) -> bytes | None:
+        """Return an object with the date-times normalized that its other columns make it have.
+
+        None if it fits its schema as it is, or also then does not.
+        """
+        if id(place) not in self._tests:
+            self._tests[id(place)] = self._create_test(place.object_schema or {})
+        fits = self._tests[id(place)]
+        if fits(text):
+            return None
+        normalized = {
+            part.name: (name, new)
+            for name, part in place.columns.items()
+            if part.may_be_datetime and name in values
+            if (new := normalize_text(bytes(values[name]))) not in (None, bytes(values[name]))
+        }
+        edited = _encode(values | {name: msgspec.Raw(new) for name, new in normalized.values()})
+        if not normalized or not fits(edited):
+            return None
+        self.normalized.update(normalized.keys())
+        return edited
 
     def _edit_datetime(self, text: bytes, place: Place, path: Path) -> bytes | None:
         normalized = normalize_text(text)

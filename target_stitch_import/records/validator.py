@@ -16,6 +16,7 @@ from typing import Any, Final
 import jsonschema_rs
 import msgspec
 
+from target_stitch_import.datetimes import normalize_datetime
 from target_stitch_import.errors import InvalidRecordError, MissingKeyError
 from target_stitch_import.json_codec import decode_exactly, encode_exactly, json_type
 from target_stitch_import.limits import MAX_DATA_POINTS, MAX_KEY_LENGTH, is_reserved
@@ -25,6 +26,7 @@ from target_stitch_import.records.reserved_columns import ReservedColumns
 from target_stitch_import.records.struct_decoder import InDoubtError, record_decoder
 from target_stitch_import.schemas.keywords import declared_types, subschemas
 from target_stitch_import.schemas.places import find_places
+from target_stitch_import.schemas.posted import DATE_TIME
 
 QuickTest = Callable[[bytes], object]
 """Returns for a record that is sure to be accepted; raises one of ``_IN_DOUBT`` for any other.
@@ -68,7 +70,9 @@ class RecordValidator:
         self.editor: RecordEditor | None = None
         """Edits the records; None if the schema has nothing to edit."""
         if place is not None:
-            self.editor = RecordEditor(place, normalize=normalize, invalid_as_null=invalid_as_null)
+            self.editor = RecordEditor(
+                place, _strict_test, normalize=normalize, invalid_as_null=invalid_as_null
+            )
         self._keys = tuple(key_properties)
         self._known = frozenset(schema["properties"])
         self._schema = schema
@@ -264,14 +268,36 @@ def _accept_nothing(_record: bytes) -> None:
     raise InDoubtError
 
 
-def _fast_validator(schema: Mapping[str, Any]) -> Callable[[Any], bool] | None:
-    """Return the fast accept test, or None where it might accept what draft 4 does not."""
+def _strict_test(schema: Mapping[str, Any]) -> Callable[[bytes], bool]:
+    """Return a test whether JSON text fits a schema, its date-times included; True if none can tell."""
+    is_valid = _fast_validator(schema, {DATE_TIME: lambda text: normalize_datetime(text) == text})
+    decode = msgspec.json.Decoder(float_hook=_decode_decimal).decode
+
+    def fits(text: bytes) -> bool:
+        try:
+            return is_valid is None or is_valid(decode(text))
+        except (*_IN_DOUBT, ArithmeticError):
+            return True
+
+    return fits
+
+
+def _fast_validator(
+    schema: Mapping[str, Any], formats: Mapping[str, Callable[[str], bool]] | None = None
+) -> Callable[[Any], bool] | None:
+    """Return the fast accept test, or None where it might accept what draft 4 does not.
+
+    Only the ``formats`` that are given are checked.
+    """
     if any(_REGEX_KEYWORDS & part.keys() or _is_rounded(part) for part in subschemas(schema)):
         return None
     try:
         # The text, not the object: the library then reads the schema's numbers without rounding.
         return jsonschema_rs.Draft4Validator(
-            encode_exactly(schema).decode(), validate_formats=False, offline=True
+            encode_exactly(schema).decode(),
+            formats=dict(formats or {}),
+            validate_formats=formats is not None,
+            offline=True,
         ).is_valid
     except ValueError:
         return None

@@ -28,6 +28,8 @@ class Place:
     """Of its column; behind the names of the columns that it is in, with slashes between."""
     is_datetime: bool = False  # a string has to be a date-time, or one of ``texts``
     texts: frozenset[str] = frozenset()
+    may_be_datetime: bool = False  # other columns of its object decide whether it has to be one
+    object_schema: Schema | None = None  # judges an object that has such columns
     is_decimal: bool = False  # a number is posted as a string of its digits
     permits_integer: bool = False  # but an integer is not
     permits_null: bool = False
@@ -51,6 +53,11 @@ class Place:
         parts = [*self.columns.values(), *filter(None, self.items)]
         return self.is_decimal or any(part.has_decimals() for part in parts)
 
+    def has_open_datetimes(self) -> bool:
+        """Return True if other columns decide whether a string within it has to be a date-time."""
+        parts = [*self.columns.values(), *filter(None, self.items)]
+        return self.object_schema is not None or any(part.has_open_datetimes() for part in parts)
+
 
 def find_places(schema: Schema, *, not_null: Iterable[str] = ()) -> Place | None:
     """Return the place of a whole record, by the schema that is posted; None if it has none.
@@ -69,11 +76,10 @@ def find_places(schema: Schema, *, not_null: Iterable[str] = ()) -> Place | None
 
 def _find(branches: Sequence[Branch], name: str = "") -> Place | None:
     texts = _permitting(branches, "string")
-    others = [_listed_texts(each) for each in texts if not _has_format(each, DATE_TIME)]
     place = Place(
         name,
-        is_datetime=len(others) < len(texts) and None not in others,
-        texts=frozenset().union(*filter(None, others)),
+        is_datetime=_needs_datetime(branches),
+        texts=frozenset().union(*filter(None, map(_listed_texts, texts))),
         is_decimal=any(_has_format(each, DECIMAL) for each in texts)
         and not _permitting(branches, "number"),
         permits_integer=bool(_permitting(branches, "integer")),
@@ -83,17 +89,34 @@ def _find(branches: Sequence[Branch], name: str = "") -> Place | None:
     objects = _permitting(branches, "object")
 
     def find_column(column: str) -> Place | None:
-        found = _within(objects, lambda part: _column_schema(part, column))
-        return _find(found, f"{name}/{column}" if name else column)
+        of_objects = [
+            _within([each], lambda part: _column_schema(part, column)) for each in objects
+        ]
+        path = f"{name}/{column}" if name else column
+        found = _find([*chain.from_iterable(of_objects)], path)
+        needs = {_needs_datetime(each) for each in of_objects if _permitting(each, "string")}
+        if len(needs) > 1:
+            found = found or Place(path)
+            found.may_be_datetime = True
+        return found
 
     parts = list(chain.from_iterable(objects))
     for column in dict.fromkeys(each for part in parts for each in part.get("properties", ())):
         if (found := find_column(column)) is not None:
             place.columns[column] = found
+    if any(column.may_be_datetime for column in place.columns.values()):
+        place.object_schema = {"anyOf": [{"allOf": list(each)} for each in objects]}
     if any(map(_types_unnamed, parts)):
         place.other_column = find_column
     edits = place.is_datetime or place.is_decimal
     return place if edits or place.columns or place.other_column or place.items else None
+
+
+def _needs_datetime(branches: Sequence[Branch]) -> bool:
+    """Return True if a string has to be a date-time, or one of those that a branch lists."""
+    texts = _permitting(branches, "string")
+    others = [_listed_texts(each) for each in texts if not _has_format(each, DATE_TIME)]
+    return len(others) < len(texts) and None not in others
 
 
 def _find_items(arrays: Sequence[Branch], name: str) -> list[Place | None]:

@@ -250,6 +250,69 @@ def test_what_a_union_lists_beside_a_date_time_is_kept_and_no_other_string(
     assert "#/v: is not a valid date-time" in str(error)
 
 
+AT: dict[str, Any] = {"type": "string", "format": "date-time"}
+EVENT: dict[str, Any] = {
+    "anyOf": [
+        {"type": "object", "properties": {"kind": {"enum": ["time"]}, "at": AT}},
+        {"type": "object", "properties": {"kind": {"enum": ["text"]}}},
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "row", "expected"),
+    [
+        pytest.param(
+            {"properties": {**ID, "e": {"type": "array", "items": EVENT}}},
+            {"e": [{"kind": kind, "at": "2024-03-01 12:00"} for kind in ("time", "text")]},
+            {
+                "e": [
+                    {"kind": "time", "at": "2024-03-01T12:00:00Z"},
+                    {"kind": "text", "at": "2024-03-01 12:00"},
+                ]
+            },
+            id="objects in a list",
+        ),
+        pytest.param(
+            {"properties": {**ID, "e": EVENT}},
+            {"e": {"kind": "time", "at": "2024-03-01 12:00"}},
+            {"e": {"kind": "time", "at": "2024-03-01T12:00:00Z"}},
+            id="object",
+        ),
+        pytest.param(
+            {"properties": {**ID, "e": EVENT}},
+            {"e": {"kind": "text", "at": "2024-03-01 12:00"}},
+            {"e": {"kind": "text", "at": "2024-03-01 12:00"}},
+            id="object of another kind",
+        ),
+        pytest.param(
+            {
+                "properties": {**ID, "kind": {"type": "string"}, "at": {"type": "string"}},
+                "if": {"properties": {"kind": {"const": "time"}}},
+                "then": {"properties": {"at": AT}},
+            },
+            {"kind": "time", "at": "2024-03-01 12:00"},
+            {"kind": "time", "at": "2024-03-01T12:00:00Z"},
+            id="condition",
+        ),
+    ],
+)
+def test_what_another_column_makes_a_date_time_is_normalized(
+    more: dict[str, Any],
+    row: dict[str, Any],
+    expected: dict[str, Any],
+    emulator: Emulator,
+    tmp_path: Path,
+) -> None:
+    # given a schema in which one column decides what another one is
+    declared = {"type": "SCHEMA", "stream": "orders", "schema": more, "key_properties": ["id"]}
+    # when such a row is loaded
+    lines = [json.dumps(declared), record({"id": 1, **row})]
+    delivered(piped(into(emulator), tmp_path, tap_output(*lines)))
+    # then it is as the service takes it
+    assert read_table(emulator.database, "orders") == [{"id": 1, **expected}]
+
+
 UNREADABLE = [
     "0000-00-00 00:00:00", "", "infinity", "2024-02-30T12:00:00Z", "10000-01-01T00:00:00Z",
     "0000-12-31T00:00:00Z",

@@ -99,7 +99,11 @@ def test_a_column_is_a_date_time_only_if_each_object_of_a_union_says_so() -> Non
     closed = {**other, "additionalProperties": False}
     assert find_places({"properties": {"x": {"anyOf": [named, also]}}}) is not None
     assert find_places({"properties": {"x": {"anyOf": [named, closed]}}}) is not None
-    assert find_places({"properties": {"x": {"anyOf": [named, other]}}}) is None
+    place = find_places({"properties": {"x": {"anyOf": [named, other]}}})
+    assert place is not None
+    column = place.columns["x"].columns["d"]
+    assert (column.is_datetime, column.may_be_datetime) == (False, True)
+    assert place.has_open_datetimes()
 
 
 def test_numbers_become_strings_where_no_branch_takes_numbers() -> None:
