@@ -75,50 +75,31 @@ def _normalize_unusual(text: str) -> str | None:
     if match is None:
         return None
     date, minute, second, fraction, zone = match.groups()
-    zone, shift = ("Z", None) if zone is None or zone in "Zz" else _read_offset(zone)
+    zone, shift = ("Z", timedelta()) if zone is None or zone in "Zz" else _read_offset(zone)
     if not zone:
         return None
     fraction = f".{fraction[1:_MAX_FRACTION]}" if fraction else ""
     time = f"{date}T{minute or '00:00'}{second or ':00'}"
+    if time.endswith(":60"):
+        time, shift = f"{time[:-2]}59", shift + timedelta(seconds=1)
+    elif time.endswith("T24:00:00") and not fraction.strip(".0"):  # midnight, to the last digit
+        time, shift = f"{date}T00:00:00", shift + timedelta(days=1)
     try:
-        time = _shift(time, shift or timedelta())
+        return f"{(datetime.fromisoformat(time) + shift).isoformat()}{fraction}{zone}"
     except (ValueError, OverflowError):
-        time = _carry(time, shift, is_exact=not fraction.strip(".0"))
-    return f"{time}{fraction}{zone}" if time else None
+        return None
 
 
-def _read_offset(text: str) -> tuple[str, timedelta | None]:
+def _read_offset(text: str) -> tuple[str, timedelta]:
     """Return the zone to write for an offset, and what a time has to be shifted by for it.
 
     The zone is empty if there is no such offset.
     """
     match = _OFFSET.fullmatch(text[1:])
     if match is None:
-        return "", None
+        return "", timedelta()
     hours, minutes, seconds = match.groups("00")
     offset = timedelta(hours=int(hours), minutes=int(minutes), seconds=int(seconds))
     if seconds == "00" and offset <= _MAX_OFFSET:
-        return f"{text[0]}{hours}:{minutes}", None
+        return f"{text[0]}{hours}:{minutes}", timedelta()
     return "Z", -offset if text[0] == "+" else offset
-
-
-def _shift(time: str, by: timedelta) -> str:
-    return (datetime.fromisoformat(time) + by).isoformat()
-
-
-def _carry(time: str, shift: timedelta | None, *, is_exact: bool) -> str:
-    """Return the time that second 60 or the hour 24:00 means; empty if no clock has it.
-
-    ``is_exact`` is true of a time without a fraction, as 24:00 has to be.
-    """
-    more = shift or timedelta()
-    if time.endswith(":60"):
-        time, more = f"{time[:-2]}59", more + timedelta(seconds=1)
-    elif time.endswith("T24:00:00") and is_exact:
-        time, more = f"{time[:10]}T00:00:00", more + timedelta(days=1)
-    else:
-        return ""
-    try:
-        return _shift(time, more)
-    except (ValueError, OverflowError):
-        return ""
