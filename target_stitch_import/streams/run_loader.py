@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from heapq import merge
 from itertools import pairwise
 from operator import itemgetter
@@ -24,28 +25,18 @@ What stands behind an invalid record is prepared again with the next ones.
 """
 
 
+@dataclass(eq=False)
 class RunLoader:
     """Loads the records of runs into their tables."""
 
-    def __init__(
-        self,
-        router: Router,
-        remember_state: Callable[[bytes], None],
-        refuse: Callable[[Stream, RecordMessage, InvalidRecordError, int, str], None],
-        *,
-        keep_originals: bool,
-    ) -> None:
-        """Load into the tables that ``router`` has.
-
-        ``remember_state`` gets the newest STATE of a run, behind all of its records. ``refuse`` gets
-        each invalid record, its position, and the name of the table, in the order of the input; it
-        sets the record aside, or raises. With ``keep_originals``, a batch has what the tap wrote for
-        the records that are not posted as it wrote them.
-        """
-        self._router = router
-        self._remember_state = remember_state
-        self._refuse = refuse
-        self._keep_originals = keep_originals
+    router: Router  # has the tables
+    remember_state: Callable[[bytes], None]
+    """Gets the newest STATE of a run, behind all of its records."""
+    refuse: Callable[[Stream, RecordMessage, InvalidRecordError, int, str], None]
+    """Gets each invalid record, its position, and the name of the table, in the order of the input; it
+    sets the record aside, or raises."""
+    keep_originals: bool
+    """Whether a batch has what the tap wrote for the records that are not posted as it wrote them."""
 
     def load(self, run: Run) -> None:
         """Load a run.
@@ -58,7 +49,7 @@ class RunLoader:
         try:
             for block in run.blocks.values():
                 first = block.positions[0]
-                self._router.stream(block.stream, "RECORD")
+                self.router.stream(block.stream, "RECORD")
         except RecordBeforeSchemaError as error:
             error.line = line_number(first)
             self.load(run.split([first])[0])
@@ -71,7 +62,7 @@ class RunLoader:
         """Return where another stream goes on with a table: there, none may overtake the other."""
         tables: dict[str, list[Block]] = {}
         for block in run.blocks.values():
-            for route in self._router.stream(block.stream, "RECORD").routes:
+            for route in self.router.stream(block.stream, "RECORD").routes:
                 tables.setdefault(route.sink.stream_name, []).append(block)
         cuts: set[int] = set()
         for blocks in tables.values():
@@ -82,9 +73,9 @@ class RunLoader:
 
     def _load(self, run: Run) -> None:
         preparations = [
-            _Preparation(stream, route, block, keep_originals=self._keep_originals)
+            _Preparation(stream, route, block, self.keep_originals)
             for block in run.blocks.values()
-            for stream in [self._router.stream(block.stream, "RECORD")]
+            for stream in [self.router.stream(block.stream, "RECORD")]
             for route in stream.routes
         ]
         refused: set[int] = set()
@@ -94,7 +85,7 @@ class RunLoader:
                 continue
             table_name = preparation.route.sink.stream_name
             try:
-                self._refuse(preparation.stream, record, error, position, table_name)
+                self.refuse(preparation.stream, record, error, position, table_name)
             except Exception as failure:
                 self._finish(run, preparations, refused, before=position)
                 if isinstance(failure, InputError):
@@ -115,22 +106,22 @@ class RunLoader:
             for block in preparation.prepared:
                 preparation.route.sink.load(_without(block, refused, before))
         if (state := run.newest_state(before)) is not None:
-            self._remember_state(state)
+            self.remember_state(state)
 
 
+@dataclass(eq=False)
 class _Preparation:
     """A block on its way to one table."""
 
-    def __init__(self, stream: Stream, route: Route, block: Block, *, keep_originals: bool) -> None:
-        self.stream = stream
-        self.route = route
-        self.prepared: list[PreparedBlock] = []
-        self._block = block
-        self._keep_originals = keep_originals
+    stream: Stream
+    route: Route
+    block: Block
+    keep_originals: bool
+    prepared: list[PreparedBlock] = field(default_factory=list, init=False)
 
     def prepare(self) -> Iterator[tuple[int, _Preparation, RecordMessage, InvalidRecordError]]:
         """Prepare all records; yield each invalid one with its position before those behind it."""
-        block, transform = self._block, self.route.transform
+        block, transform = self.block, self.route.transform
         records = list(map(bytes, block.records))
         times, positions = block.times, block.positions
         places: Sequence[int] = range(len(records))
@@ -147,7 +138,7 @@ class _Preparation:
                 prepared, error = self.route.sink.prepare(
                     block.version, records[start:end], times[start:end], positions[start:end]
                 )
-                if self._keep_originals:
+                if self.keep_originals:
                     prepared.originals = self._originals(
                         prepared, records[start:end], places[start:]
                     )
@@ -166,7 +157,7 @@ class _Preparation:
         """Return what the tap wrote for the records that are not posted as it wrote them."""
         each = zip(prepared.positions, prepared.records, records, places, strict=False)
         return {
-            position: (self.stream.message, self._block.message(place))
+            position: (self.stream.message, self.block.message(place))
             for position, made, record, place in each
             if self.route.transform is not None or made is not record
         }

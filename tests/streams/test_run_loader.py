@@ -135,7 +135,7 @@ def test_a_state_is_remembered_behind_all_records_of_its_run() -> None:
     loading = Loading(batch_size_rows=1)
     loading.declare("a")
     sent: list[int] = []
-    loading.loader._remember_state = lambda _: sent.append(len(loading.batches))
+    loading.loader.remember_state = lambda _: sent.append(len(loading.batches))
     # when a STATE comes before the last record of a run, then that was loaded before it, too
     loading.load(record(1), state(2), record(3))
     assert sent == [2]
