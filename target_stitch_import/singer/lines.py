@@ -23,9 +23,6 @@ T = TypeVar("T")
 class LineTooLongError(ValueError):
     """A line is longer than ``MAX_LINE_BYTES``."""
 
-    def __init__(self) -> None:
-        super().__init__(f"is longer than {MAX_LINE_BYTES:,} bytes")
-
 
 def split_lines(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
     """Yield the lines that each chunk completes, with their ends; raise ``LineTooLongError``."""
@@ -37,7 +34,7 @@ def split_lines(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
             pieces.append(chunk)
             waiting += len(chunk)
             if waiting > MAX_LINE_BYTES:
-                raise LineTooLongError
+                raise LineTooLongError(f"is longer than {MAX_LINE_BYTES:,} bytes")
             continue
         lines[0] = b"".join([*pieces, lines[0]])
         pieces = [] if chunk.endswith(b"\n") else [lines.pop()]
