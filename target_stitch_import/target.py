@@ -236,8 +236,7 @@ class TargetStitchImport(CommandTarget):
         (position,) = record.positions
         where = self._batch_files.describe(position)
         reason = f"{reason.rstrip('.')}.{describe_record(record, where)}"
-        message = as_singer(record) if self._quarantine is not None else None
-        if message is None or self._quarantine is None:
+        if self._quarantine is None or (message := as_singer(record)) is None:
             raise RejectedError(reason)
         self._quarantine.add(*message, reason, line_number(position), status)
         if self._pipeline.unchanged is not None:
