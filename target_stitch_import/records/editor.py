@@ -54,7 +54,6 @@ class RecordEditor:
         """Whether numbers become strings, too."""
         self._has_open_datetimes = place.has_open_datetimes()
         self._create_test = create_test
-        self._tests: dict[int, Callable[[bytes], bool]] = {}  # by the place, of its object
         self._place = place
         self._normalize = normalize
         self._invalid_as_null = invalid_as_null
@@ -131,9 +130,9 @@ class RecordEditor:
 
         None if it fits its schema as it is, or also then does not.
         """
-        if id(place) not in self._tests:
-            self._tests[id(place)] = self._create_test(place.object_schema or {})
-        fits = self._tests[id(place)]
+        if place.object_test is None:
+            place.object_test = self._create_test(place.object_schema or {})
+        fits = place.object_test
         if fits(text):
             return None
         normalized = {

@@ -30,6 +30,7 @@ class Place:
     texts: frozenset[str] = frozenset()
     may_be_datetime: bool = False  # other columns of its object decide whether it has to be one
     object_schema: Schema | None = None  # judges an object that has such columns
+    object_test: Callable[[bytes], bool] | None = None  # the same, once it was needed
     is_decimal: bool = False  # a number is posted as a string of its digits
     permits_integer: bool = False  # but an integer is not
     permits_null: bool = False

@@ -287,6 +287,24 @@ EVENT: dict[str, Any] = {
         ),
         pytest.param(
             {
+                "properties": ID,
+                "patternProperties": {
+                    "^a": EVENT,
+                    "^b": json.loads(json.dumps(EVENT).replace('"at"', '"on"')),
+                },
+            },
+            {
+                "a": {"kind": "time", "at": "2024-03-01 12:00"},
+                "b": {"kind": "time", "on": "2024-03-01 12:00"},
+            },
+            {
+                "a": {"kind": "time", "at": "2024-03-01T12:00:00Z"},
+                "b": {"kind": "time", "on": "2024-03-01T12:00:00Z"},
+            },
+            id="columns that a pattern names",
+        ),
+        pytest.param(
+            {
                 "properties": {**ID, "kind": {"type": "string"}, "at": {"type": "string"}},
                 "if": {"properties": {"kind": {"const": "time"}}},
                 "then": {"properties": {"at": AT}},
