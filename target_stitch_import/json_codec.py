@@ -34,8 +34,17 @@ _LONE_SURROGATES: Final = re.compile(
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
 
+
+def _format_decimal(value: Decimal) -> msgspec.Raw | None:
+    return msgspec.Raw(str(value).encode()) if value.is_finite() else None
+
+
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
-_encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+encode_exactly = msgspec.json.Encoder(decimal_format=_format_decimal, enc_hook=str).encode
+"""Encodes to JSON with all digits of every ``int`` and ``Decimal``; NaN and infinity become null.
+
+It raises ``ValueError`` for a string with a lone surrogate.
+"""
 encode_sorted = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 """Encodes exactly decoded JSON with sorted keys: the same data always has the same text."""
 
@@ -68,18 +77,6 @@ def decode_exactly(text: bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
     except InvalidOperation:
         raise ValueError("it has a number whose exponent is too large") from None
-
-
-def encode_exactly(value: Any) -> bytes:
-    """Encode to JSON with all digits of every ``int`` and ``Decimal``; NaN and infinity become null.
-
-    Raise ``ValueError`` for a string with a lone surrogate.
-    """
-    text = _encode(value)
-    # A single byte is found a dozen times as fast as a word, and by ``find`` twice as fast as by ``in``.
-    if (text.find(b"N") >= 0 and b"NaN" in text) or (text.find(b"I") >= 0 and b"Infinity" in text):
-        return replace_non_finite(text)
-    return text
 
 
 def json_type(value: Any) -> str:

@@ -132,7 +132,7 @@ def _keep(value: Any) -> Any:
 
 def _convert_float(value: float) -> Any:
     # Written as NaN and Infinity: who reads the row logs a warning and replaces them by null.
-    return value if math.isfinite(value) else Decimal(value)
+    return value if math.isfinite(value) else msgspec.Raw(str(Decimal(value)).encode())
 
 
 def _convert_datetime(text: str) -> str:
