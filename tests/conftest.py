@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("no_cover")  # it doubles their time, and other tests run the same code
 
 
-MEASURED = ("test_command", "test_dry_run", "test_events", "test_preview", "test_pytest_plugin")
+MEASURED = ("test_events", "test_preview", "test_pytest_plugin")
 """Modules whose processes run code that no test runs in its own process."""
 
 
