@@ -10,6 +10,7 @@ import ctypes
 import gc
 import logging
 import signal
+import sys
 
 from target_stitch_import.text import PrintableRecord
 
@@ -28,7 +29,12 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(50_000)  # records create many objects and hardly a cycle
     gc.enable()
-    TargetStitchImport.cli()
+    try:
+        command = TargetStitchImport.cli
+    except Exception as error:  # noqa: BLE001 - what the environment says of the log may be anything
+        variables = "TARGET_STITCH_IMPORT_LOGLEVEL, LOGLEVEL and SINGER_SDK_LOG_CONFIG"
+        sys.exit(f"The log can't be set up: {error}. Check {variables}.")
+    command()
 
 
 def keep_freed_memory() -> None:

@@ -51,6 +51,8 @@ Settings are listed by --about. Documentation:
   https://github.com/target-stitch-import/target-stitch-import/tree/main/docs
 """
 
+_ALL_TABLES: Final = "\0"  # no argument can have it
+
 
 class CommandTarget(Target, abc.ABC):
     """A target with this project's command line and settings, without the loading."""
@@ -139,7 +141,11 @@ class CommandTarget(Target, abc.ABC):
                 for name, counts in self.metrics.streams.items():
                     if counts.unchanged:
                         self.preview.note_unchanged(name, counts.unchanged)
-                result.print_preview(self.preview, as_json=as_json)
+                if log_format.is_structured() and not as_json:
+                    fields = {"event_name": "preview", **result.to_json(self.preview)}
+                    self.logger.info("What would be there is in the fields.", extra=fields)
+                else:
+                    result.print_preview(self.preview, as_json=as_json)
             for line in dry_run.summary():
                 self.logger.info("%s", line)
             dry_run.finish()
@@ -162,7 +168,9 @@ class CommandTarget(Target, abc.ABC):
 
         if (path := self.config.get("skip_unchanged")) is None:
             raise click.UsageError("--forget needs the setting skip_unchanged.")
-        self.logger.info("%s", forget(path, table or None))
+        if not table:
+            raise click.UsageError("--forget names no table.")
+        self.logger.info("%s", forget(path, None if table == _ALL_TABLES else table))
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
@@ -268,7 +276,11 @@ class CommandTarget(Target, abc.ABC):
             *(click.Option([flag], is_flag=True, help=each) for flag, each in flags.items()),
             click.Option(["--output"], metavar="FILE", help=text),
             click.Option(
-                ["--forget"], is_flag=False, flag_value="", metavar="[TABLE]", help=forget_text
+                ["--forget"],
+                is_flag=False,
+                flag_value=_ALL_TABLES,
+                metavar="[TABLE]",
+                help=forget_text,
             ),
         ]
         return command

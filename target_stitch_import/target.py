@@ -197,8 +197,11 @@ class TargetStitchImport(CommandTarget):
                 for each in (self._quarantine, store, pipeline):
                     if each is not None:
                         closing.callback(each.close)
-        if self._states.lost:
-            raise DeliveryError("Everything is delivered, but stdout was closed: a STATE is lost.")
+        if self._states.failure is not None:
+            raise DeliveryError(
+                "Everything is delivered, but a STATE is lost: it can't be written to stdout "
+                f"({self._states.failure})"
+            )
         if pipeline.signum is not None:
             raise Terminated(pipeline.signum)
 
@@ -226,7 +229,7 @@ class TargetStitchImport(CommandTarget):
         if self._pipeline.unchanged is not None:
             self._pipeline.unchanged.store.commit()
         self._states(value)
-        if not self._states.lost:
+        if self._states.failure is None:
             self._pipeline.metrics.state_written()
 
     # Quarantine

@@ -149,7 +149,7 @@ class ImportClient:
             content, is_complete = self._read(response)
             code, headers = response.status_code, response.headers
             return parse_response(code, headers, content, self._auth.hide, is_complete=is_complete)
-        except (ValueError, requests.RequestException, HTTPError) as error:
+        except (ValueError, OSError, HTTPError) as error:  # those of ``requests`` are OSErrors
             failure = self._failure(error)
             _clear(error)
         try:
@@ -179,12 +179,21 @@ class ImportClient:
         return {**options, "timeout": self._timeout, "allow_redirects": False}
 
     def _failure(self, error: Exception) -> DeliveryError:
-        if isinstance(error, ValueError):  # its message may quote the header
+        # What these errors say may quote the header, or the password of the proxy.
+        is_of_header = isinstance(error, (requests.exceptions.InvalidHeader, UnicodeError))
+        if isinstance(error, ValueError) and self._options["proxies"] and not is_of_header:
+            return AccessError(
+                "the proxy that the environment names (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY) can't be "
+                "used: it has to be an address as http://proxy.example.com:3128"
+            )
+        if isinstance(error, ValueError):
             return AccessError(
                 "no request can be made with this token and api_url: one has characters that "
                 "HTTP does not permit",
                 setting="api_url",
             )
+        if not isinstance(error, (requests.RequestException, HTTPError)):
+            return AccessError(f"{error}. Check REQUESTS_CA_BUNDLE, or CURL_CA_BUNDLE")
         cause = _root(error)
         text = _OBJECT.sub("", str(cause))
         reason = self._auth.hide(" ".join(f"{type(cause).__name__}: {text}".split()))

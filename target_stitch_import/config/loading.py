@@ -188,9 +188,12 @@ def describe_unreadable(path: str, error: Exception) -> str:
         return "no file is named"
     try:
         text = Path(path).read_text(encoding="utf-8")
-        json.loads(text)
+        if isinstance(json.loads(text), dict):
+            return "it has NaN or Infinity, which JSON lacks"
     except json.JSONDecodeError as broken:
         return _describe_json(broken) if text.strip() else "it is empty"
+    except UnicodeDecodeError:
+        return "it is not UTF-8 text"
     except (ValueError, RecursionError):
         pass
     return "it is not a JSON object"

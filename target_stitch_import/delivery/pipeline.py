@@ -6,7 +6,6 @@ All of it runs in the thread that reads the input.
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import select
@@ -183,20 +182,21 @@ def restore_signal_handlers(
 
 
 class StateWriter:
-    """Writes STATEs to stdout, and drops them once stdout is closed."""
+    """Writes STATEs to stdout, and drops them once that has failed."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
-        self.lost = False  # true once a STATE could not be written
+        self.failure: Exception | None = None  # why a STATE could not be written
 
     def __call__(self, value: bytes) -> None:
         """Write one STATE, as the tap's own bytes."""
         try:
             _write_line(value + b"\n")
         except (OSError, ValueError, AttributeError) as error:
-            if not self.lost:
-                self._logger.error("stdout is closed (%s); delivery goes on.", error)  # noqa: TRY400
-            self.lost = True
+            if self.failure is None:
+                text = "A STATE can't be written to stdout (%s); delivery goes on."
+                self._logger.error(text, error)  # noqa: TRY400
+                self.failure = error
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 # or the interpreter's last flush would fail, too
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -213,9 +213,9 @@ def _write_line(line: bytes) -> None:
     written = 0
     try:
         while written < len(line):
-            if (count := raw.write(line[written:])) is None:
-                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-            written += count
+            if (count := raw.write(line[written:])) is None:  # it is full, and does not block
+                select.select([], [raw], [])
+            written += count or 0
     except OSError:
         with contextlib.suppress(OSError):  # it is no file
             end = os.lseek(raw.fileno(), 0, os.SEEK_CUR)

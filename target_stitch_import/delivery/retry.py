@@ -29,7 +29,10 @@ MAX_WAIT_BEFORE_DEADLINE: Final = 1.0
 
 REPEAT_SECONDS: Final = 60.0  # seconds for which failures with the same reason are not logged again
 
-_ADVICE: Final = "Is the setting api_url right, is the network up? If it is the emulator's address, is it running?"
+_ADVICE: Final = (
+    "Is the setting api_url right, is the network up, and the proxy, if HTTPS_PROXY names one? If it "
+    "is the emulator's address, is it running?"
+)
 
 
 class RetryLog:

@@ -34,9 +34,14 @@ def is_rejected(preview: Preview) -> bool:
 
 
 def print_preview(preview: Preview, *, as_json: bool) -> None:
-    """Print the tables that would be there: as JSON to stdout, or as text to stderr."""
+    """Print the tables that would be there: as JSON to stdout, or as text to stderr.
+
+    Raise ``OSError`` if they can't be written.
+    """
     result = to_json(preview)
     if as_json:
+        if sys.stdout is None:
+            raise OSError("the tables can't be written: stdout is closed")
         sys.stdout.buffer.write(encode_exactly(result) + b"\n")
         sys.stdout.flush()
         return

@@ -44,9 +44,9 @@ def write_metrics(path: str, metrics: Metrics, logger: logging.Logger, *, succee
             written.replace(file)
         finally:
             written.unlink(missing_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the path may be none
         reason = "The metrics file %s can't be written: %s. Check the setting metrics_path."
-        logger.warning(reason, path, error.strerror)
+        logger.warning(reason, path, getattr(error, "strerror", None) or error)
 
 
 def _generate(file: Path, metrics: Metrics, *, succeeded: bool) -> bytes:

@@ -47,6 +47,8 @@ class RowVersion(msgspec.Struct, eq=False, gc=False):
     is_refused: bool = False
 
 
+_FILE_START: Final = b"SQLite format 3\0"
+
 _TABLES: Final = """
 CREATE TABLE made_for (name TEXT PRIMARY KEY, value TEXT);
 CREATE TABLE posts (number INTEGER PRIMARY KEY AUTOINCREMENT);
@@ -304,7 +306,7 @@ class RowStore:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, ValueError) as error:
             raise UnchangedFileError(
                 f"skip_unchanged: {self._path} can't be used: {error}. If the disk is full, make space. If the "
                 "file is damaged, begin anew with --forget: all rows are then sent again"
@@ -320,7 +322,10 @@ def lock(path: str) -> int:
 
     Raise ``UnchangedFileError`` if another run has it.
     """
-    descriptor = os.open(f"{os.path.realpath(path)}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+    real_path = os.path.realpath(path)
+    if not os.path.isdir(os.path.dirname(real_path)):  # noqa: PTH112, PTH120
+        raise UnchangedFileError(f"skip_unchanged: the folder of {path} does not exist")
+    descriptor = os.open(f"{real_path}.lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -344,6 +349,13 @@ def forget(path: str, table: str | None) -> str:
             store.forget(table)
         return f"Table {table!r} is forgotten: its rows are sent again."
     try:
+        with open(path, "rb") as file:  # noqa: PTH123 - as in ``RowStore``
+            start = file.read(len(_FILE_START))
+        if start and start != _FILE_START:
+            raise UnchangedFileError(
+                f"skip_unchanged: {path} is none of this target's files, and stays. Check the setting; if "
+                "it was one, and is damaged, remove it yourself"
+            )
         descriptor = lock(path)
         for end in ("", "-wal", "-shm"):  # without the file itself, the others are void
             with contextlib.suppress(FileNotFoundError):

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from target_stitch_import.api.client import ImportClient
 from target_stitch_import.errors import (
+    AccessError,
     DeliveryError,
     TargetStitchImportError,
     TransientError,
@@ -20,8 +22,6 @@ from tests.support.raw_server import OK, connected, request, sends, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from target_stitch_import.api.client import ImportClient
 
 
 @pytest.mark.parametrize(
@@ -162,6 +162,33 @@ def test_a_token_that_no_header_can_hold_is_not_shown(token: str) -> None:
             client.post(b"{}")
     assert "cret" not in str(raised.value)
     assert "token" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["socks9://127.0.0.1:9", "ftp://u:pass@127.0.0.1:9", "http://127.0.0.1:abc", "http://[::1"],
+)
+def test_a_proxy_that_can_not_be_used_is_named(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a proxy in the environment that is none
+    for name in ("no_proxy", "NO_PROXY", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    client = ImportClient("https://stitch.example.com", "s3cret", timeout=5, agent="target/1")
+    # when a body is posted
+    with pytest.raises(AccessError, match="HTTPS_PROXY") as raised:
+        client.post(b"{}")
+    # then the proxy is to blame, not the token, and its password is not shown
+    assert "token" not in str(raised.value)
+    assert "pass" not in str(raised.value)
+
+
+def test_certificates_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/none/there.pem")
+    expected = r"/none/there\.pem\. Check REQUESTS_CA_BUNDLE"
+    with connected(9, "https") as client, pytest.raises(AccessError, match=expected):
+        client.post(b"{}")
 
 
 def test_a_redirect_is_not_followed() -> None:

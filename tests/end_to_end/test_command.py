@@ -220,6 +220,7 @@ def test_a_setting_that_cant_be_used_is_refused_by_name(
         ("{", "line 1, column 2: Expecting"),
         ('{"token": "secret",\n  "region": "us" "api_url": 1}', "line 2, column 18: Expecting ','"),
         ('"x"', "it is not a JSON object"),
+        ('{"max_retry_seconds": NaN}', "it has NaN or Infinity, which JSON lacks"),
         ('{"token":' * 5_000, "it is not a JSON object"),
     ],
     ids=lambda text: text[:9],
@@ -237,6 +238,15 @@ def test_a_config_that_is_none_is_refused(text: str, reason: str, tmp_path: Path
     assert f"broken.json can't be read: {reason}" in run.stderr
     assert "secret" not in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_a_level_that_is_none_is_told_in_a_line(tmp_path: Path) -> None:
+    # given a level of the log that Python does not know
+    run = piped({}, tmp_path, b"", "--version", TARGET_STITCH_IMPORT_LOGLEVEL="trace")
+    # then one line says so
+    assert run.exit_code == 1
+    assert run.stderr.startswith("The log can't be set up: Unknown level: 'TRACE'. Check TARGET_")
+    assert run.stderr.count("\n") == 1
 
 
 def test_null_means_the_default_and_unknown_settings_are_told(

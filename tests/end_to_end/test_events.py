@@ -262,6 +262,13 @@ def test_a_file_that_cant_be_written_fails_no_run(service: Service, tmp_path: Pa
     assert f"The metrics file {path} can't be written: No such file or directory." in run.stderr
 
 
+@pytest.mark.parametrize("name", ["shop\0.prom", "caf\udce9.prom"])
+def test_a_path_that_can_be_none_fails_no_run(name: str, service: Service, tmp_path: Path) -> None:
+    run = piped(service.config(metrics_path=name), tmp_path, GOOD)
+    assert run.exit_code == 0
+    assert "can't be written" in run.stderr
+
+
 def test_a_run_that_can_not_begin_is_in_the_file_too(service: Service, tmp_path: Path) -> None:
     # given the file of a run that succeeded
     path = tmp_path / "shop.prom"

@@ -58,6 +58,16 @@ def test_it_is_one_json_object_on_stdout(tmp_path: Path) -> None:
     assert "What would be there" not in run.stderr
 
 
+def test_in_a_json_log_it_is_an_event(tmp_path: Path) -> None:
+    # given a log for machines, in which each line is an object
+    run = piped({**REDSHIFT, "log_format": "json"}, tmp_path, tap_output(*LINES), "--dry-run")
+    lines = [json.loads(line)["extra"] for line in run.stderr.splitlines()]
+    # then one has what would be written to stdout
+    (event,) = [each for each in lines if each.get("event_name") == "preview"]
+    assert event["destination"] == "redshift"
+    assert [each["name"] for each in event["tables"]] == ["orders"]
+
+
 def test_without_a_destination_it_shows_what_holds_for_all(tmp_path: Path) -> None:
     lines = [*LINES, record({"Id": 4, "cost__it": 1})]
     run = piped({}, tmp_path, tap_output(*lines), "--dry-run")

@@ -384,7 +384,9 @@ def test_a_file_of_another_format_is_refused(service: Service, rows: dict[str, A
 
 def test_a_folder_that_is_missing_is_named(service: Service, tmp_path: Path) -> None:
     missing = {"skip_unchanged": str(tmp_path / "missing" / "rows.db")}
-    assert "can't be used" in failure(service, missing)
+    reason = f"the folder of {tmp_path / 'missing' / 'rows.db'} does not exist"
+    assert reason in failure(service, missing)
+    assert "can't be used" in failure(service, {"skip_unchanged": "rows\0.db"})
 
 
 def test_a_disk_that_is_full_ends_the_run_before_the_post(
@@ -444,9 +446,26 @@ def test_forget_sends_a_table_again_or_all(
     assert run.exit_code == 1
     assert f"there is no file {elsewhere}" in run.last_line
     assert not elsewhere.exists()
+    # and so is a variable that is empty
+    run = piped(config, tmp_path, b"", "--forget", "")
+    assert "--forget names no table" in run.stderr
+    assert tables() == set()
     # and without the setting there is nothing to forget
     run = piped(service.config(), tmp_path, b"", "--forget")
     assert "--forget needs the setting skip_unchanged" in run.stderr
+
+
+def test_forget_removes_no_file_of_others(service: Service, tmp_path: Path) -> None:
+    # given a setting that names a file of somebody else
+    path = tmp_path / "precious.json"
+    path.write_text("[1, 2, 3]")
+    # when it is to be forgotten
+    config = service.config(skip_unchanged=str(path))
+    run = piped(config, tmp_path, b"", "--forget")
+    # then it stays
+    assert run.exit_code == 1
+    assert f"{path} is none of this target's files, and stays" in run.last_line
+    assert path.read_text() == "[1, 2, 3]"
 
 
 def test_without_it_nothing_of_it_is_imported(service: Service) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import select
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from tests.support.messages import record, schema, state, tap_output
-from tests.support.running import environment, loaded, piped, started
+from tests.support.running import COMMAND, environment, loaded, piped, started, wait_for
 from tests.support.service import ACCEPTED, Request, running_service
 
 if TYPE_CHECKING:
@@ -157,6 +159,33 @@ def test_a_state_that_is_no_object_is_refused(service: Service, tmp_path: Path) 
     assert run.exit_code == 1
     assert run.states == [{"a": 1}]
     assert "Line 2 of the input: the value of a STATE is not a JSON object" in run.last_line
+
+
+def test_a_state_waits_for_a_reader_that_is_slow(service: Service, tmp_path: Path) -> None:
+    # given a stdout that does not block, and is full
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    (tmp_path / "config.json").write_text(json.dumps(service.config()))
+    process = subprocess.Popen(
+        [COMMAND, "--config", str(tmp_path / "config.json")],
+        stdin=subprocess.PIPE,
+        stdout=writer,
+        env=environment(),
+    )
+    os.close(writer)
+    assert process.stdin is not None
+    with process, process.stdin, os.fdopen(reader, "rb") as stdout:
+        process.stdin.write(tap_output(schema(), record({"id": 1}), state({"at": 1})))
+        process.stdin.close()
+        # when all is delivered, and somebody reads on
+        wait_for(lambda: service.ids)
+        read = stdout.read()
+    # then the STATE is there
+    assert process.returncode == 0
+    assert read.endswith(b'x{"at": 1}\n')
 
 
 FULL = """
