@@ -240,6 +240,7 @@ class FieldSchema:
         """Combine all ``schemas`` of a field: none if the types come of the values alone."""
         self._schemas = list(_alternatives(schemas))
         self._properties: dict[str | None, FieldSchema] = {}
+        self._has_patterns = any(each.get("patternProperties") for each in self._schemas)
         self.kinds = list(dict.fromkeys(self._declared_kinds()))
         """The kinds of values that the schema declares."""
         number = next((kind for kind in ("number", "integer") if kind in self.kinds), None)
@@ -258,12 +259,10 @@ class FieldSchema:
 
     def field(self, name: str) -> FieldSchema:
         """Return the schema of a field of its objects."""
-        declared = name if name in self.names else None  # all others are alike
+        is_alike = name not in self.names and not self._has_patterns
+        declared = None if is_alike else name
         if (schema := self._properties.get(declared)) is None:
-            found = [
-                each.get("properties", {}).get(name, each.get("additionalProperties"))
-                for each in self._schemas
-            ]
+            found = [part for each in self._schemas for part in _field_schemas(each, name)]
             schema = self._properties[declared] = FieldSchema(*found)
         return schema
 
@@ -304,6 +303,15 @@ class FieldSchema:
                     yield (
                         _FORMATS.get(str(schema.get("format")), name) if name == "string" else name
                     )
+
+
+def _field_schemas(schema: Mapping[str, Any], name: str) -> list[Any]:
+    """Return what a schema of objects says of a field."""
+    patterns = schema.get("patternProperties", {}).items()
+    found = [part for pattern, part in patterns if re.search(pattern, name)]
+    if name in schema.get("properties", {}):
+        found.append(schema["properties"][name])
+    return found or [schema.get("additionalProperties")]
 
 
 def narrowest_type(types: Sequence[ColumnType], kind: str, value: Any) -> int | None:

@@ -75,6 +75,11 @@ def find_places(schema: Schema, *, not_null: Iterable[str] = ()) -> Place | None
     return place
 
 
+def permits(schema: Schema, name: str) -> bool:
+    """Return True if a schema may permit values of a JSON type."""
+    return bool(_permitting(_branches(schema), name))
+
+
 def _find(branches: Sequence[Branch], name: str = "") -> Place | None:
     texts = _permitting(branches, "string")
     place = Place(

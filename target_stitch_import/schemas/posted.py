@@ -10,13 +10,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from target_stitch_import.json_codec import json_type
-from target_stitch_import.schemas.keywords import declared_types, map_subschemas, set_or_drop
+from target_stitch_import.schemas.keywords import (
+    declared_types,
+    map_subschemas,
+    set_or_drop,
+    subschemas,
+)
 
 DATE_TIME: Final = "date-time"
 DECIMAL: Final = "singer.decimal"
 
 _POSTED_FORMATS: Final = {DATE_TIME: DATE_TIME, DECIMAL: DECIMAL, "x-singer.decimal": DECIMAL}
-_TEXT_CHECKS: Final = ("enum", "maxLength", "minLength", "pattern")
+_TEXT_CHECKS: Final = frozenset({"enum", "maxLength", "minLength", "not", "pattern"})
+_UNIONS: Final = ("allOf", "anyOf", "oneOf")
 _TYPING: Final = frozenset({
     "additionalItems", "additionalProperties", "allOf", "anyOf", "default", "description", "format",
     "items", "patternProperties", "precision", "properties", "scale", "title", "type",
@@ -51,16 +57,55 @@ def _posted(schema: Mapping[str, Any], *, decimals: bool) -> dict[str, Any]:
         kept = {word: schema[word] for word in ("description", "title") if word in schema}
         return {"type": ["null", "string"], "format": DECIMAL, **kept}
     within = decimals and not _binds_numbers(schema)
+    schema = _without_text_checks(schema)
     posted = map_subschemas(schema, lambda part: _posted(part, decimals=within))
+    if within and _has_format({"oneOf": posted.get("oneOf")}, DECIMAL):
+        posted = _as_any_of(posted)
     if "not" in schema:
         posted["not"] = _posted(schema["not"], decimals=False)
     for word in ("precision", "scale"):
         posted.pop(word, None)
     set_or_drop(posted, "format", _POSTED_FORMATS.get(posted.get("format", "")))
-    if posted.get("format") == DATE_TIME:  # these judge what the tap writes
-        for word in _TEXT_CHECKS:
-            posted.pop(word, None)
+    if _has_format({"items": posted.get("items")}, DATE_TIME):
+        posted.pop("uniqueItems", None)  # two texts may be the same time
     return posted
+
+
+def _without_text_checks(schema: Mapping[str, Any], *, is_datetime: bool = False) -> dict[str, Any]:
+    """Return a schema without what judges the text of a date-time, which the tap may write otherwise.
+
+    What stands beside a date-time in a union stays: it says which other texts there are.
+    """
+    if not (is_datetime or _judges_datetimes(schema)):
+        return dict(schema)
+    is_datetime |= schema.get("format") == DATE_TIME
+    is_datetime |= any(map(_judges_datetimes, schema.get("allOf", ())))
+    kept = {word: part for word, part in schema.items() if word not in _TEXT_CHECKS}
+    for union in _UNIONS:
+        if union in kept:
+            judged = is_datetime or union == "allOf"
+            kept[union] = [_without_text_checks(part, is_datetime=judged) for part in kept[union]]
+    return kept if kept.get("oneOf") == schema.get("oneOf") else _as_any_of(kept)
+
+
+def _judges_datetimes(schema: Mapping[str, Any]) -> bool:
+    """Return True if a schema, or a part of it that judges the same value, is of a date-time."""
+    parts = [part for union in _UNIONS for part in schema.get(union, ())]
+    return schema.get("format") == DATE_TIME or any(map(_judges_datetimes, parts))
+
+
+def _has_format(schema: Mapping[str, Any], name: str) -> bool:
+    """Return True if a format is somewhere in a schema."""
+    return any(part.get("format") == name for part in subschemas(schema))
+
+
+def _as_any_of(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a schema whose ``oneOf`` is an ``anyOf``, as more than one may fit from here on."""
+    loosened = dict(schema)
+    union = {"anyOf": loosened.pop("oneOf")}
+    if "anyOf" in loosened:
+        union = {"allOf": [*loosened.get("allOf", ()), union]}
+    return loosened | union
 
 
 def _is_decimal(schema: Mapping[str, Any]) -> bool:
@@ -76,7 +121,8 @@ def _is_decimal(schema: Mapping[str, Any]) -> bool:
 def _binds_numbers(schema: Mapping[str, Any]) -> bool:
     """Return True if a schema and its parts judge the same numbers, so that no part may change."""
     is_union = not schema.keys().isdisjoint({"anyOf", "oneOf"})
-    return "allOf" in schema or (is_union and "number" in declared_types(schema))
+    judges = "enum" in schema or "number" in declared_types(schema)
+    return "allOf" in schema or (is_union and judges)
 
 
 def _without_checks(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,11 +130,8 @@ def _without_checks(schema: Mapping[str, Any]) -> dict[str, Any]:
     for word in ("additionalItems", "additionalProperties"):
         if typed.get(word) is False:
             del typed[word]
-    if "oneOf" in schema:  # without what judges, more than one may fit
-        union = {"anyOf": schema["oneOf"]}
-        if "anyOf" in typed:
-            union = {"allOf": [*typed.get("allOf", ()), union]}
-        typed.update(union)
+    if "oneOf" in schema:
+        typed = _as_any_of(typed | {"oneOf": schema["oneOf"]})
     if "type" not in typed and "enum" in schema:
         typed["type"] = sorted({json_type(value) for value in schema["enum"]})
     return map_subschemas(typed, _without_checks)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from target_stitch_import.batches.batch import Batch, PreparedBlock
 from target_stitch_import.errors import InputError
 from target_stitch_import.json_codec import decode_exactly, encode_exactly
-from target_stitch_import.schemas.keywords import declared_types
+from target_stitch_import.schemas.places import permits
 from target_stitch_import.schemas.posted import DATE_TIME
 from target_stitch_import.unchanged.digests import NO_DIGEST, Key, RecordDigests, decode_record
 from target_stitch_import.unchanged.store import DELETED, LIVE, RETURNED, RowStore, RowVersion
@@ -46,10 +46,12 @@ class UnchangedRows:
     def declared_schema(self, schema: dict[str, Any], key_names: Sequence[str]) -> dict[str, Any]:
         """Return the schema to post with records; those of returned rows have a column more."""
         columns = schema["properties"]
-        has_column = "null" in declared_types(columns.get(DELETED_AT, {"type": []}))
-        if has_column or not key_names or not self.settings["detect_deletes"]:
+        column = columns.get(DELETED_AT)
+        is_there = column is not None and permits(column, "null")
+        if is_there or not key_names or not self.settings["detect_deletes"]:
             return schema
-        return {**schema, "properties": {**columns, DELETED_AT: DELETED_AT_SCHEMA}}
+        nullable = {"anyOf": [column, {"type": "null"}]} if column else DELETED_AT_SCHEMA
+        return {**schema, "properties": {**columns, DELETED_AT: nullable}}
 
     def before_post(self, batch: Batch) -> None:
         """Remove the digests of a batch's rows, and return once that is on disk."""
@@ -198,9 +200,9 @@ class TableRows:
         """Return the schema of the deletes of rows that come with a posted schema."""
         posted = schema["properties"]
         columns = {name: posted[name] for name in self.key_names}
-        columns[DELETED_AT] = DELETED_AT_SCHEMA
-        if "string" in declared_types(posted.get(DELETED_AT, {})):  # another type would split it
-            columns[DELETED_AT] = posted[DELETED_AT]
+        own = posted.get(DELETED_AT)
+        is_text = own is not None and permits(own, "string")  # another type would split it
+        columns[DELETED_AT] = own if is_text else DELETED_AT_SCHEMA
         return {"type": "object", "properties": columns}
 
     def deletes(self, load: int, sequence: int, position: int) -> Iterator[PreparedBlock]:

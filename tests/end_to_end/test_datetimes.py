@@ -251,6 +251,44 @@ def test_what_a_union_lists_beside_a_date_time_is_kept_and_no_other_string(
 
 
 AT: dict[str, Any] = {"type": "string", "format": "date-time"}
+NULL = {"type": "null"}
+DAYS = ["2024-03-01", "2024-03-02"]
+
+
+@pytest.mark.parametrize(
+    ("column", "written"),
+    [
+        ({"maxLength": 10, "anyOf": [AT, NULL]}, "2024-03-01"),
+        ({"anyOf": [{"maxLength": 10, "oneOf": [AT, NULL]}, {"type": "integer"}]}, "2024-03-01"),
+        ({"allOf": [AT, {"pattern": "^[0-9-]+$"}]}, "2024-03-01"),
+        ({"allOf": [{"maxLength": 10}], "anyOf": [AT, NULL]}, "2024-03-01"),
+        ({"enum": [*DAYS, None], "anyOf": [AT, NULL]}, "2024-03-01"),
+        ({"allOf": [AT, {"enum": DAYS}]}, "2024-03-01"),
+        ({**AT, "anyOf": [{"enum": DAYS}, {"pattern": "^x"}]}, "2024-03-01"),
+        ({"oneOf": [{**AT, "maxLength": 10}, {**AT, "minLength": 20}]}, "2024-03-01"),
+        ({**AT, "not": {"enum": ["2024-03-01T00:00:00Z"]}}, "2024-03-01"),
+        ({"type": "array", "items": {"maxLength": 10, "anyOf": [AT, NULL]}}, ["2024-03-01"]),
+        (
+            {"type": "array", "uniqueItems": True, "items": AT},
+            ["2024-03-01", "2024-03-01 00:00:00"],
+        ),
+    ],
+    ids=json.dumps,
+)
+def test_what_judges_the_text_of_the_tap_does_not_judge_what_is_posted(
+    column: dict[str, Any], written: Any, emulator: Emulator
+) -> None:
+    # given a schema that judges a date-time as the tap writes it, beside the format or around it
+    lines = [schema(properties={**ID, "v": column}), record({"id": 1, "v": written})]
+    # when it is posted in the form of the service
+    _, error = loaded(into(emulator), tap_output(*lines))
+    # then the service takes it
+    assert error is None
+    (row,) = read_table(emulator.database, "orders")
+    expected = "2024-03-01T00:00:00Z"
+    assert row["v"] == ([expected] * len(written) if isinstance(written, list) else expected)
+
+
 EVENT: dict[str, Any] = {
     "anyOf": [
         {"type": "object", "properties": {"kind": {"enum": ["time"]}, "at": AT}},

@@ -125,15 +125,29 @@ def test_what_a_schema_excludes_or_lists_stays_as_it_is(emulator: Emulator, tmp_
             "anyOf": [{"type": "integer"}, {"type": "string", "format": DECIMAL["format"]}]
         },
         "no_decimal": {"not": SCALED},
+        "one_or_null": {"oneOf": [SCALED, {"type": "null"}]},
+        "one_or_text": {"oneOf": [SCALED, {"type": "string"}]},
+        "listed": {"enum": [1.1, 2.2, None], "anyOf": [SCALED, {"type": "null"}]},
     }
-    data = '{"id": 1, "or_null": 1.10, "or_integer": 5, "no_decimal": "x"}'
+    data = (
+        '{"id": 1, "or_null": 1.10, "or_integer": 5, "no_decimal": "x", "one_or_null": null,'
+        ' "one_or_text": 1.10, "listed": 1.10}'
+    )
     # when they are loaded with decimals: singer.decimal
     config = {"token": "any", "api_url": emulator.url, **DECIMALS}
     run = piped(config, tmp_path, tap_output(schema(properties=columns), record(data)))
     # then the service takes them, and only what is sent as a decimal is changed
     assert run.exit_code == 0, run.stderr
     (row,) = read_table(emulator.database, "orders")
-    assert row == {"id": 1, "or_null": "1.10", "or_integer": 5, "no_decimal": "x"}
+    assert row == {
+        "id": 1,
+        "or_null": "1.10",
+        "or_integer": 5,
+        "no_decimal": "x",
+        "one_or_null": None,
+        "one_or_text": "1.10",
+        "listed": Decimal("1.10"),
+    }
 
 
 def test_key_properties_keep_their_type(

@@ -326,3 +326,28 @@ def test_a_delete_has_the_type_that_the_tap_declares(
     # then its delete is posted with that type, as another one would split the column
     first, delete = [request.batch["schema"]["properties"] for request in service.requests]
     assert first["_sdc_deleted_at"] == delete["_sdc_deleted_at"] == own
+
+
+@pytest.mark.parametrize(
+    ("own", "value"),
+    [
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "2024-01-01 10:00:00"),
+        ({"type": "string"}, "2024-01-01 10:00:00"),
+        ({}, "2024-01-01 10:00:00"),
+        ({"type": "integer"}, 1704067200),
+    ],
+    ids=str,
+)
+def test_the_column_of_the_tap_keeps_its_type(
+    own: dict[str, Any], value: Any, emulator: Emulator, deletes: dict[str, Any]
+) -> None:
+    # given a tap with a column of that name, which is no date-time
+    columns = {"id": {"type": "integer"}, "_sdc_deleted_at": own}
+    rows = [record({"id": 1, "_sdc_deleted_at": value}, version=1)]
+    # when its rows are loaded
+    config = {"token": "t", "api_url": emulator.url, **deletes}
+    _, error = loaded(config, tap_output(schema(properties=columns), *rows, activate(1)))
+    # then they arrive as they are
+    assert error is None
+    (row,) = read_table(emulator.database, "orders")
+    assert row["_sdc_deleted_at"] == value

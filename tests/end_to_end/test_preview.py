@@ -68,6 +68,24 @@ def test_in_a_json_log_it_is_an_event(tmp_path: Path) -> None:
     assert [each["name"] for each in event["tables"]] == ["orders"]
 
 
+def test_a_pattern_of_names_gives_columns_their_types(tmp_path: Path) -> None:
+    # given columns that only a pattern declares
+    patterns = {
+        "_at$": {"type": "string", "format": "date-time"},
+        "_n$": {"type": "number"},
+    }
+    message = json.loads(schema())
+    message["schema"]["patternProperties"] = patterns
+    rows = [record({"id": 1, "x_at": "2024-01-01", "y_n": 5}), record({"id": 2, "y_n": 5.5})]
+    # when they are foretold
+    lines = tap_output(json.dumps(message), *rows)
+    run = piped({"destination": "bigquery"}, tmp_path, lines, "--dry-run", "--format", "json")
+    # then they are of those types
+    (table,) = json.loads(run.stdout)["tables"]
+    types = {each["name"]: each["type"] for each in table["columns"]}
+    assert (types["x_at"], types["y_n"], "y_n__fl" in types) == ("TIMESTAMP", "FLOAT", False)
+
+
 def test_without_a_destination_it_shows_what_holds_for_all(tmp_path: Path) -> None:
     lines = [*LINES, record({"Id": 4, "cost__it": 1})]
     run = piped({}, tmp_path, tap_output(*lines), "--dry-run")
