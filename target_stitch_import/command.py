@@ -78,10 +78,9 @@ class CommandTarget(Target, abc.ABC):
         dry_run: DryRun | None = None,
         **kwargs: Any,
     ) -> None:
-        """Read the settings. ``dry_run`` is used instead of the service; the rest is the SDK's.
+        """Read the settings; raise ``ConfigValidationError`` if one is missing or wrong.
 
-        Raises:
-            ConfigValidationError: A setting is missing or wrong.
+        ``dry_run`` is used instead of the service; the other arguments are the SDK's.
         """
         self.dry_run = dry_run
         self.metrics = dry_run.metrics if dry_run else Metrics()  # the numbers of the run so far
@@ -159,10 +158,9 @@ class CommandTarget(Target, abc.ABC):
         return access_check.print_checks(checks, sys.stdout, as_json=as_json)
 
     def forget(self, table: str) -> None:
-        """Remove the file of ``skip_unchanged``, or what it has of one table, if one is named.
+        """Remove the file of ``skip_unchanged``, or what it has of a ``table``.
 
-        Raises:
-            UnchangedFileError: The file can't be used, or has no such table.
+        Raise ``UnchangedFileError`` if it can't be used, or has no such table.
         """
         from target_stitch_import.unchanged.store import forget  # noqa: PLC0415 - rarely used
 

@@ -299,8 +299,7 @@ class TargetStitchImport(CommandTarget):
     def process_endofpipe(self) -> None:
         """Deliver all records, and write the last STATE.
 
-        Raises:
-            InvalidSchemaError: A stream has had nothing to load, as no field is selected.
+        Raise ``InvalidSchemaError`` if a stream has had nothing to load, as no field is selected.
         """
         self._end_loads()
         self._pipeline.finish()

@@ -104,9 +104,7 @@ class ImportClient:
     def check_status(self) -> None:
         """Return if the service says that it is up.
 
-        Raises:
-            TransientError: It says that it is not up: nothing is to be posted now.
-            DeliveryError: It does not say.
+        Raise ``TransientError`` if it says that it is not, and ``DeliveryError`` if it does not say.
         """
         try:
             response = self._send("GET", STATUS)
@@ -118,21 +116,11 @@ class ImportClient:
             raise DeliveryError(response.summary, is_answer=not response.is_of_another_page)
 
     def post(self, body: bytes) -> None:
-        """Post a body once.
-
-        Raises:
-            TransientError: Another try may help.
-            AccessError, RejectedError: Another try would not help.
-        """
+        """Post a body once; raise ``TransientError`` if another try may help, or another error."""
         self._post(self._endpoint, body)
 
     def validate(self, body: bytes) -> None:
-        """Have the access and a push body checked; nothing of it is kept.
-
-        Raises:
-            TransientError: The service does not say.
-            AccessError, RejectedError: It would not accept this body from this client.
-        """
+        """Have the access and a push body checked, as by ``post``; nothing of it is kept."""
         self._post(VALIDATE, body)
 
     def _post(self, endpoint: Endpoint, body: bytes) -> None:

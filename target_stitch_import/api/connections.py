@@ -45,11 +45,7 @@ class _FinalResponse(http.client.HTTPResponse):
         self.fp: _Lines = _Lines(self.fp.detach())
 
     def begin(self) -> None:
-        """Read the head of the final response, within the timeout.
-
-        Raises:
-            http.client.HTTPException: There is none. The connection can't be used again.
-        """
+        """Read the final response's head; raise ``HTTPException`` if none comes in the timeout."""
         lines = self.fp
         lines.deadline = time.monotonic() + self._timeout
         super().begin()

@@ -99,11 +99,8 @@ def parse_response(
 def require_accepted(response: ApiResponse, *, may_be_empty: bool = False) -> None:
     """Return if the service has accepted a body (Import API reference, section Endpoints).
 
-    ``may_be_empty`` is true of an endpoint whose 201 may have no body.
-
-    Raises:
-        TransientError: Another try may help.
-        AccessError, RejectedError: Another try would not help.
+    ``may_be_empty`` is true of an endpoint whose 201 may have no body. Raise ``TransientError`` if
+    another try may help, ``AccessError`` or ``RejectedError`` if not.
     """
     code, summary = response.code, response.summary
     if 200 <= code < 300:  # noqa: PLR2004

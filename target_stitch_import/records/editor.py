@@ -61,8 +61,7 @@ class RecordEditor:
     def edit(self, record: bytes) -> bytes:
         """Return a record as it may be posted; the same object if nothing is to be edited.
 
-        Raises:
-            InvalidRecordError: It has a value that can't be read.
+        Raise ``InvalidRecordError`` if it has a value that can't be read.
         """
         try:
             edited = self._edit_parts(record, self._place, ())

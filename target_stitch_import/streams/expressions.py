@@ -46,13 +46,8 @@ def compile_expression(
 ) -> Evaluate:
     """Return a function that evaluates an expression for a record, as the stream map does it.
 
-    Args:
-        stream_map: Has the functions, and the names that are no columns.
-        expr: The expression's text, for error messages.
-        parsed: The same, parsed.
-        property_name: The column that is ``self``.
-
-    The function raises ``MapExpressionError``, and what the expression's functions raise.
+    ``expr`` is its text, for messages, ``parsed`` the same, and ``property_name`` the column that is
+    ``self``. The function raises ``MapExpressionError``, and what the expression's functions raise.
     """
     constants = {
         "config": stream_map.map_config,

@@ -46,9 +46,7 @@ class Router:
         """Let a SCHEMA hold for the records of its stream from here on.
 
         A table that gets another sink waits until what the one before has loaded is acknowledged.
-
-        Raises:
-            InputError: The service would refuse it, or a stream map can't be applied to it.
+        Raise ``InputError`` if the service would refuse it, or a stream map can't be applied to it.
         """
         known = self._streams.get(message.stream)
         if known and message == known.message:
@@ -73,8 +71,7 @@ class Router:
     def stream(self, name: str, kind: str) -> Stream:
         """Return a stream, of which a message of a ``kind`` has come.
 
-        Raises:
-            RecordBeforeSchemaError: Its SCHEMA has not come.
+        Raise ``RecordBeforeSchemaError`` if its SCHEMA has not come.
         """
         stream = self._streams.get(name)
         if stream is None:
@@ -86,11 +83,7 @@ class Router:
         return stream
 
     def require_columns(self) -> None:
-        """Return if each stream has something to load, or may have had.
-
-        Raises:
-            InvalidSchemaError: A SCHEMA names neither columns nor keys, and no record came.
-        """
+        """Raise ``InvalidSchemaError`` if a SCHEMA has neither columns nor keys, and no record came."""
         counts = self._pipeline.metrics.streams
         for name, stream in self._streams.items():
             if stream.message.key_properties or b'"properties"' in bytes(stream.message.schema):

@@ -39,12 +39,7 @@ class RunLoader:
     """Whether a batch has what the tap wrote for the records that are not posted as it wrote them."""
 
     def load(self, run: Run) -> None:
-        """Load a run.
-
-        Raises:
-            InputError: A record can't be used. All that comes before it has been loaded.
-            DeliveryError: A batch can't be delivered.
-        """
+        """Load a run; at a record that can't be used, raise ``InputError`` behind all before it."""
         first = 0
         try:
             for block in run.blocks.values():

@@ -162,11 +162,7 @@ class StitchSink(Sink):
         return prepared, error
 
     def load(self, block: PreparedBlock) -> None:
-        """Put records that are prepared into the open batch of their table.
-
-        Raises:
-            DeliveryError: A batch can't be delivered.
-        """
+        """Put records into the open batch of their table; a full one is delivered."""
         if not block.records:
             return
         builder, table = self._pipeline.builder, self.table
@@ -187,11 +183,8 @@ class StitchSink(Sink):
 
         The activation rides in the open batch of its version, if that is the last one of its table
         that is not acknowledged; otherwise it is a batch of its own, behind all others. Where the
-        rows are remembered, nothing is activated, and the load's deletes are sent instead.
-
-        Raises:
-            InputError: More rows would be deleted than may be.
-            DeliveryError: A batch can't be delivered.
+        rows are remembered, nothing is activated, and the load's deletes are sent instead; raise
+        ``InputError`` if they are more than may be.
         """
         if self.rows is not None:
             if text := self.rows.find_problem(new_version):

@@ -76,8 +76,7 @@ class RecordTransform:
     def __init__(self, stream_map: StreamMap, stream_name: str) -> None:
         """Apply ``stream_map`` to records of the stream that the tap calls ``stream_name``.
 
-        Raises:
-            InputError: Something in the map is not an expression.
+        Raise ``InputError`` if something in the map is not an expression.
         """
         self._stream_name = stream_name
         self._alias = stream_map.stream_alias
@@ -131,12 +130,9 @@ class RecordTransform:
         return tree
 
     def __call__(self, data: bytes) -> bytes | None:
-        """Return what the map makes of a record, as JSON with exact numbers.
+        """Return what the map makes of a record, as exact JSON; None if it filters it out.
 
-        None if the map filters the record out.
-
-        Raises:
-            InvalidRecordError: The record is not an object, or the map can't be applied to it.
+        Raise ``InvalidRecordError`` if it is not an object, or the map can't be applied to it.
         """
         record, columns = self._decode_used(data) or self._decode(data)
         try:
@@ -208,11 +204,7 @@ class RecordTransform:
 
 
 def define_stream(message: SchemaMessage) -> StreamDefinition:
-    """Return what a SCHEMA message says of a stream.
-
-    Raises:
-        InvalidSchemaError: The service would refuse it.
-    """
+    """Return what a SCHEMA says of a stream; raise ``InvalidSchemaError`` if it can't be posted."""
     try:
         schema = decode_exactly(bytes(message.schema))
     except ValueError as error:
@@ -229,9 +221,7 @@ def create_routes(
 ) -> list[Route]:
     """Return a route for each table that the stream maps make of a stream.
 
-    Raises:
-        InputError: A stream map can't be applied to this stream.
-        InvalidSchemaError: The service would refuse what the stream maps make of it.
+    Raise ``InputError`` if one can't be applied to it, or if the service would refuse what it makes.
     """
     try:
         mapper.register_raw_stream_schema(stream.name, stream.schema, stream.key_properties)
