@@ -22,6 +22,7 @@ DECIMAL: Final = "singer.decimal"
 
 _POSTED_FORMATS: Final = {DATE_TIME: DATE_TIME, DECIMAL: DECIMAL, "x-singer.decimal": DECIMAL}
 _TEXT_CHECKS: Final = frozenset({"enum", "maxLength", "minLength", "not", "pattern"})
+_NUMBERS: Final = frozenset({"integer", "number"})
 _UNIONS: Final = ("allOf", "anyOf", "oneOf")
 _TYPING: Final = frozenset({
     "additionalItems", "additionalProperties", "allOf", "anyOf", "default", "description", "format",
@@ -57,30 +58,31 @@ def _posted(schema: Mapping[str, Any], *, decimals: bool) -> dict[str, Any]:
         kept = {word: schema[word] for word in ("description", "title") if word in schema}
         return {"type": ["null", "string"], "format": DECIMAL, **kept}
     within = decimals and not _binds_numbers(schema)
-    schema = _without_text_checks(schema)
+    if _judges_datetimes(schema):
+        schema = _without_text_checks(schema)
     posted = map_subschemas(schema, lambda part: _posted(part, decimals=within))
-    if within and _has_format({"oneOf": posted.get("oneOf")}, DECIMAL):
+    if within and "oneOf" in posted and _has_format({"oneOf": posted["oneOf"]}, DECIMAL):
         posted = _as_any_of(posted)
     if "not" in schema:
         posted["not"] = _posted(schema["not"], decimals=False)
     for word in ("precision", "scale"):
         posted.pop(word, None)
     set_or_drop(posted, "format", _POSTED_FORMATS.get(posted.get("format", "")))
-    if _has_format({"items": posted.get("items")}, DATE_TIME):
-        posted.pop("uniqueItems", None)  # two texts may be the same time
+    if "uniqueItems" in posted and _has_format(posted, DATE_TIME):
+        del posted["uniqueItems"]  # two texts may be the same time
     return posted
 
 
 def _without_text_checks(schema: Mapping[str, Any], *, is_datetime: bool = False) -> dict[str, Any]:
     """Return a schema without what judges the text of a date-time, which the tap may write otherwise.
 
-    What stands beside a date-time in a union stays: it says which other texts there are.
+    An ``enum`` beside a date-time in a union stays: it lists the other texts that there are.
     """
-    if not (is_datetime or _judges_datetimes(schema)):
-        return dict(schema)
     is_datetime |= schema.get("format") == DATE_TIME
     is_datetime |= any(map(_judges_datetimes, schema.get("allOf", ())))
-    kept = {word: part for word, part in schema.items() if word not in _TEXT_CHECKS}
+    lists_others = not is_datetime and not _judges_datetimes(schema)
+    checks = _TEXT_CHECKS - {"enum"} if lists_others else _TEXT_CHECKS
+    kept = {word: part for word, part in schema.items() if word not in checks}
     for union in _UNIONS:
         if union in kept:
             judged = is_datetime or union == "allOf"
@@ -90,8 +92,9 @@ def _without_text_checks(schema: Mapping[str, Any], *, is_datetime: bool = False
 
 def _judges_datetimes(schema: Mapping[str, Any]) -> bool:
     """Return True if a schema, or a part of it that judges the same value, is of a date-time."""
-    parts = [part for union in _UNIONS for part in schema.get(union, ())]
-    return schema.get("format") == DATE_TIME or any(map(_judges_datetimes, parts))
+    return schema.get("format") == DATE_TIME or any(
+        _judges_datetimes(part) for union in _UNIONS if union in schema for part in schema[union]
+    )
 
 
 def _has_format(schema: Mapping[str, Any], name: str) -> bool:
@@ -120,9 +123,20 @@ def _is_decimal(schema: Mapping[str, Any]) -> bool:
 
 def _binds_numbers(schema: Mapping[str, Any]) -> bool:
     """Return True if a schema and its parts judge the same numbers, so that no part may change."""
-    is_union = not schema.keys().isdisjoint({"anyOf", "oneOf"})
-    judges = "enum" in schema or "number" in declared_types(schema)
-    return "allOf" in schema or (is_union and judges)
+    parts = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    judges = not schema.keys().isdisjoint({"enum", "not"}) or "number" in declared_types(schema)
+    others = any(map(_permits_other_numbers, parts))
+    return "allOf" in schema or (bool(parts) and (judges or others))
+
+
+def _permits_other_numbers(schema: Mapping[str, Any]) -> bool:
+    """Return True if a schema permits numbers that do not become strings."""
+    if "enum" in schema:
+        return any(json_type(value) in _NUMBERS for value in schema["enum"])
+    if _is_decimal(schema) or _NUMBERS.isdisjoint(declared_types(schema, "number")):
+        return False
+    parts = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    return not parts or any(map(_permits_other_numbers, parts))
 
 
 def _without_checks(schema: Mapping[str, Any]) -> dict[str, Any]:
