@@ -142,7 +142,7 @@ class CommandTarget(Target, abc.ABC):
                         self.preview.note_unchanged(name, counts.unchanged)
                 if log_format.is_structured() and not as_json:
                     fields = {"event_name": "preview", **result.to_json(self.preview)}
-                    self.logger.info("What would be there is in the fields.", extra=fields)
+                    self.logger.info("The tables that would be there.", extra=fields)
                 else:
                     result.print_preview(self.preview, as_json=as_json)
             for line in dry_run.summary():
@@ -167,7 +167,7 @@ class CommandTarget(Target, abc.ABC):
         if (path := self.config.get("skip_unchanged")) is None:
             raise click.UsageError("--forget needs the setting skip_unchanged.")
         if not table:
-            raise click.UsageError("--forget names no table.")
+            raise click.UsageError("--forget has an empty table name.")
         self.logger.info("%s", forget(path, None if table == _ALL_TABLES else table))
 
     @classmethod

@@ -180,7 +180,7 @@ class ImportClient:
                 "HTTP does not permit",
                 setting="api_url",
             )
-        if not isinstance(error, (requests.RequestException, HTTPError)):
+        if not isinstance(error, (requests.RequestException, HTTPError)):  # a file of certificates
             return AccessError(f"{error}. Check REQUESTS_CA_BUNDLE, or CURL_CA_BUNDLE")
         cause = _root(error)
         text = _OBJECT.sub("", str(cause))

@@ -353,8 +353,8 @@ def forget(path: str, table: str | None) -> str:
             start = file.read(len(_FILE_START))
         if start and start != _FILE_START:
             raise UnchangedFileError(
-                f"skip_unchanged: {path} is none of this target's files, and stays. Check the setting; if "
-                "it was one, and is damaged, remove it yourself"
+                f"skip_unchanged: {path} is not a file of this target and is not removed. Check the "
+                "setting; if the file was one and is damaged, remove it yourself"
             )
         descriptor = lock(path)
         for end in ("", "-wal", "-shm"):  # without the file itself, the others are void

@@ -220,6 +220,7 @@ def test_a_setting_that_cant_be_used_is_refused_by_name(
         ("{", "line 1, column 2: Expecting"),
         ('{"token": "secret",\n  "region": "us" "api_url": 1}', "line 2, column 18: Expecting ','"),
         ('"x"', "it is not a JSON object"),
+        ('{"token": "\xe9"}', "it is not UTF-8 text"),
         ('{"max_retry_seconds": NaN}', "it has NaN or Infinity, which JSON lacks"),
         ('{"token":' * 5_000, "it is not a JSON object"),
     ],
@@ -228,7 +229,7 @@ def test_a_setting_that_cant_be_used_is_refused_by_name(
 def test_a_config_that_is_none_is_refused(text: str, reason: str, tmp_path: Path) -> None:
     # given a file that holds no settings
     path = tmp_path / "broken.json"
-    path.write_text(text)
+    path.write_bytes(text.encode("latin-1"))
     # when it is given as the config
     run = subprocess.run(
         [COMMAND, "--config", str(path)], capture_output=True, text=True, check=False, input=""

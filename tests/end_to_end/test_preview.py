@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from target_stitch_import.emulator import running_emulator
 from tests.support.messages import record, schema, tap_output
-from tests.support.running import piped
+from tests.support.running import COMMAND, environment, piped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +67,23 @@ def test_in_a_json_log_it_is_an_event(tmp_path: Path) -> None:
     (event,) = [each for each in lines if each.get("event_name") == "preview"]
     assert event["destination"] == "redshift"
     assert [each["name"] for each in event["tables"]] == ["orders"]
+
+
+def test_without_a_stdout_it_says_so(tmp_path: Path) -> None:
+    # given a shell that has closed stdout
+    (tmp_path / "config.json").write_text("{}")
+    flags = ["--config", "config.json", "--dry-run", "--format", "json"]
+    run = subprocess.run(
+        ["sh", "-c", 'exec "$0" "$@" >&-', COMMAND, *flags],
+        input=tap_output(*LINES),
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=environment(),
+        check=False,
+    )
+    # then the run fails, and says why
+    assert run.returncode == 1
+    assert b"the tables can't be written: stdout is closed" in run.stderr
 
 
 def test_a_pattern_of_names_gives_columns_their_types(tmp_path: Path) -> None:

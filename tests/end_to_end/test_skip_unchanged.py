@@ -448,7 +448,7 @@ def test_forget_sends_a_table_again_or_all(
     assert not elsewhere.exists()
     # and so is a variable that is empty
     run = piped(config, tmp_path, b"", "--forget", "")
-    assert "--forget names no table" in run.stderr
+    assert "--forget has an empty table name" in run.stderr
     assert tables() == set()
     # and without the setting there is nothing to forget
     run = piped(service.config(), tmp_path, b"", "--forget")
@@ -464,7 +464,7 @@ def test_forget_removes_no_file_of_others(service: Service, tmp_path: Path) -> N
     run = piped(config, tmp_path, b"", "--forget")
     # then it stays
     assert run.exit_code == 1
-    assert f"{path} is none of this target's files, and stays" in run.last_line
+    assert f"{path} is not a file of this target and is not removed" in run.last_line
     assert path.read_text() == "[1, 2, 3]"
 
 

@@ -77,26 +77,41 @@ def extended(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 PARTS = st.recursive(LEAVES, extended, max_leaves=5)
 
 
-JUDGES: dict[str, st.SearchStrategy[Any]] = {
+TEXT_JUDGES: dict[str, st.SearchStrategy[Any]] = {
     "maxLength": st.integers(9, 21),
     "pattern": st.sampled_from(["^[0-9-]+$", "Z$", " "]),
     "enum": st.lists(st.none() | TEXTS, min_size=1, max_size=3, unique=True),
     "not": st.fixed_dictionaries({"enum": st.lists(TEXTS, min_size=1, max_size=2, unique=True)}),
 }
-OF_TEXTS: st.SearchStrategy[dict[str, Any]] = st.recursive(
+
+
+def unions(
+    leaves: st.SearchStrategy[dict[str, Any]], judges: dict[str, st.SearchStrategy[Any]]
+) -> st.SearchStrategy[dict[str, Any]]:
+    """Return unions of schemas, within each other, some of them with a keyword that judges, too."""
+    beside = st.sampled_from([None, None, *judges]).flatmap(
+        lambda word: st.fixed_dictionaries({word: judges[word]} if word else {})
+    )
+    return st.recursive(
+        leaves,
+        lambda inner: st.tuples(
+            st.sampled_from(["anyOf", "oneOf", "allOf"]),
+            st.lists(inner, min_size=1, max_size=2),
+            beside,
+        ).map(lambda drawn: {drawn[0]: drawn[1], **drawn[2]}),
+        max_leaves=4,
+    )
+
+
+OF_TEXTS = unions(
     st.just({"type": "string", "format": "date-time"})
     | st.just({"type": "null"})
-    | st.sampled_from([*JUDGES]).flatmap(lambda word: st.fixed_dictionaries({word: JUDGES[word]})),
-    lambda inner: st.tuples(
-        st.sampled_from(["anyOf", "oneOf", "allOf"]),
-        st.lists(inner, min_size=1, max_size=2),
-        st.sampled_from([None, None, *JUDGES]).flatmap(
-            lambda word: st.fixed_dictionaries({word: JUDGES[word]} if word else {})
-        ),
-    ).map(lambda drawn: {drawn[0]: drawn[1], **drawn[2]}),
-    max_leaves=4,
+    | st.sampled_from([*TEXT_JUDGES]).flatmap(
+        lambda word: st.fixed_dictionaries({word: TEXT_JUDGES[word]})
+    ),
+    TEXT_JUDGES,
 )
-"""Schemas of texts, judged in every way that there is."""
+"""Schemas of texts that a date-time and other keywords judge."""
 
 NUMBERS = st.sampled_from([0, 5, 11, 1.5, 10.5, 1.1, None, "1.5"])
 NUMBER_JUDGES: dict[str, st.SearchStrategy[Any]] = {
@@ -106,20 +121,13 @@ NUMBER_JUDGES: dict[str, st.SearchStrategy[Any]] = {
     "enum": st.lists(NUMBERS, min_size=1, max_size=3, unique=True),
     "not": st.sampled_from([{"type": "integer"}, {"enum": [1.5]}]),
 }
-OF_NUMBERS: st.SearchStrategy[dict[str, Any]] = st.recursive(
+OF_NUMBERS = unions(
     st.fixed_dictionaries(
         {"type": st.sampled_from(["number", "integer", "null", "string"])},
         optional={word: NUMBER_JUDGES[word] for word in ("multipleOf", "minimum", "maximum")},
     )
     | st.just({"type": "number", "multipleOf": 0.5}),
-    lambda inner: st.tuples(
-        st.sampled_from(["anyOf", "oneOf", "allOf"]),
-        st.lists(inner, min_size=1, max_size=2),
-        st.sampled_from([None, None, *NUMBER_JUDGES]).flatmap(
-            lambda word: st.fixed_dictionaries({word: NUMBER_JUDGES[word]} if word else {})
-        ),
-    ).map(lambda drawn: {drawn[0]: drawn[1], **drawn[2]}),
-    max_leaves=4,
+    NUMBER_JUDGES,
 )
 
 
